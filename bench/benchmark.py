@@ -1,0 +1,258 @@
+"""The flow of a run: suite → plan → executor → shards in the run folder → report."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from bench.cell import CellResult, Setup
+from bench.datasets.pair import Dataset, Pair
+from bench.errors import UsageError
+from bench.executors.local import run_local
+from bench.methods import find_method, find_weights, unavailable
+from bench.metrics import METRICS, resolve
+from bench.plan import conditions, plan, select_pairs
+from bench.store import RunFolder
+from bench.suite import Suite
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 20.0
+"""A killed run loses at most this much work and the cells in flight."""
+PACKAGES = ("torch", "torchvision", "ultralytics", "kornia", "numpy", "opencv-python", "pycocotools", "tsdm-bench")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how a run is computed; nothing here changes a value (other than the device's rounding)."""
+
+    data_root: Path | None = None
+    weights_dir: Path | None = None
+    out: Path = Path("results")
+    device: str = "auto"
+    workers: int | None = None
+    named_methods: bool = False
+    """Whether the user named the methods: then one that is unavailable is an error, not left out."""
+
+
+def run_benchmark(suite: Suite, options: Options) -> RunFolder:
+    """Compute the cells of ``suite`` that its run folder lacks. Returns the folder; the report is made from it.
+
+    Raises ``UsageError`` before any computing where the suite cannot run, ``KeyboardInterrupt`` after saving what is
+    done, where the user stops it.
+    """
+    conditions(suite)  # names an unknown factor before anything is read
+    metrics = resolve(suite.metrics)
+    dataset, pairs = select_pairs(suite, options.data_root)
+    suite, left_out = _available(suite, options)
+    classes = dataset.classes or tuple(sorted({box.label for pair in pairs for box in pair.boxes or ()}))
+    device = pick_device(options.device)
+    setup = Setup(suite, dataset.name, classes, metrics, options.weights_dir, device, threads=_cores())
+    if suite.detector:
+        setup = _with_one_detector(setup, pairs)
+    run_id = f"seed{suite.seed}-{setup.suite.identity(options.data_root)}"
+    folder = RunFolder((options.out / suite.name / run_id).resolve())
+    folder.path.mkdir(parents=True, exist_ok=True)
+    info = _describe(setup, dataset, pairs, left_out, options)
+    _refuse_other_weights(folder.read_info(), info)
+    with _log_to(folder.path / "log.txt"):
+        _compute(setup, pairs, info, options, folder)
+    _point_latest(folder)
+    return folder
+
+
+def _compute(setup: Setup, pairs: list[Pair], info: dict, options: Options, folder: RunFolder) -> None:
+    total = len(plan(setup.suite, pairs))
+    cells = plan(setup.suite, pairs, folder.done())
+    workers = 1 if setup.device != "cpu" else min(options.workers or _cores(), max(1, len(cells)))
+    setup = replace(setup, threads=max(1, _cores() // workers))
+    started, seconds_before = time.monotonic(), folder.read_info().get("seconds", 0.0)
+    folder.write_info(info | {"seconds": seconds_before})
+    folder.write_pairs(pairs)
+    folder.forget_failures()
+    log.info(
+        "%s: %d of %d cells to compute, %d worker(s), %s", setup.suite.name, len(cells), total, workers, setup.device
+    )
+    try:
+        _store(run_local(cells, setup, workers), folder, total, len(cells))
+    except BrokenProcessPool:
+        raise UsageError(
+            f"a worker was killed, most likely for lack of memory; what was computed is kept in {folder.path}: repeat "
+            f"the command with fewer --workers (now {workers})"
+        ) from None
+    finally:
+        folder.write_info(info | {"seconds": seconds_before + time.monotonic() - started})
+
+
+@contextlib.contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """Keep what is logged in a file of the run folder as well."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def _store(results: Iterable[CellResult], folder: RunFolder, total: int, missing: int) -> None:
+    """Write results as they come, at the latest every ``FLUSH_SECONDS`` and whatever ends the loop."""
+    waiting: list[CellResult] = []
+    failed, flushed = 0, time.monotonic()
+    bar = tqdm(total=total, initial=total - missing, unit="cell", dynamic_ncols=True, smoothing=0.05)
+    try:
+        for result in results:
+            waiting.append(result)
+            failed += bool(result.failures)
+            for failure in result.failures:
+                log.debug("failed: %s", failure)
+            bar.set_postfix(failed=failed, refresh=False) if failed else None
+            bar.update()
+            if time.monotonic() - flushed > FLUSH_SECONDS:
+                folder.append(waiting)
+                waiting, flushed = [], time.monotonic()
+    finally:
+        bar.close()
+        folder.append(waiting)
+
+
+def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str]]:
+    """The suite without the methods whose weights are not there, and why each was left out."""
+    reasons = {name: unavailable(find_method(name), options.weights_dir) for name in suite.methods}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    if left_out and options.named_methods:
+        raise UsageError(next(iter(left_out.values())))
+    for reason in left_out.values():
+        log.warning("%s; it is left out", reason)
+    methods = tuple(name for name in suite.methods if name not in left_out)
+    if not methods:
+        raise UsageError(f"none of the methods of suite {suite.name} is available; see `run_bench.py list methods`")
+    return suite.model_copy(update={"methods": methods}), left_out
+
+
+def _with_one_detector(setup: Setup, pairs: list[Pair]) -> Setup:
+    """The set-up with the first of its detectors that can be had; without one where no pair has labels."""
+    settings, reasons = setup.suite.detector, []
+    if all(pair.boxes is None for pair in pairs):
+        log.warning("no pair of %s is labelled: detection is left out", setup.dataset)
+        return replace(setup, suite=setup.suite.model_copy(update={"detector": None}))
+    for weights in settings.weights:
+        one = settings.model_copy(update={"weights": (weights,)})
+        candidate = replace(setup, suite=setup.suite.model_copy(update={"detector": one}))
+        try:
+            candidate.open_detector()
+        except FileNotFoundError as error:
+            reasons.append(str(error))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        else:
+            return candidate
+    raise UsageError(f"{'; '.join(reasons)}; or switch detection off by --detector none")
+
+
+def pick_device(name: str) -> str:
+    """``auto`` is CUDA where there is one; raises ``UsageError`` where CUDA is asked for and absent."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this machine offers no CUDA device; use --device cpu")
+    return name
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _describe(setup: Setup, dataset: Dataset, pairs: list[Pair], left_out: dict[str, str], options: Options) -> dict:
+    """Everything a reader needs to repeat the run."""
+    info = {
+        "suite": setup.suite.model_dump(mode="json"),
+        "dataset": {"name": dataset.name, "title": dataset.title, "synthetic": dataset.synthetic},
+        "classes": list(setup.classes),
+        "pairs": {"count": len(pairs), "sha256": sha256("\n".join(pair.image for pair in pairs).encode()).hexdigest()},
+        "metrics": {name: METRICS[name].version for name in setup.metrics},
+        "left_out": left_out,
+        "methods": {name: _describe_method(name, options) for name in setup.suite.methods},
+        "data_root": str(options.data_root or ""),
+        "device": setup.device,
+        "machine": {"platform": platform.platform(), "cores": _cores(), "gpu": _gpu(setup.device)},
+        "python": platform.python_version(),
+        "versions": {package: _version(package) for package in PACKAGES},
+        "commit": _commit(),
+        "command": sys.argv,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if setup.suite.detector:
+        detector = setup.open_detector()
+        facts = {"name": detector.name, "sha256": detector.sha256, "class_map": detector.class_map}
+        info["detector"] = facts | {"protocol": "fixed"}
+    return info
+
+
+def _describe_method(name: str, options: Options) -> dict:
+    method = find_method(name)
+    hashes = {
+        file: sha256(path.read_bytes()).hexdigest() for file, path in find_weights(method, options.weights_dir).items()
+    }
+    return {"title": method.title, "kind": method.kind, "version": method.version, "weights": hashes}
+
+
+def _refuse_other_weights(before: dict, now: dict) -> None:
+    """Rows of two different networks must not meet under one name."""
+    for name, description in before.get("methods", {}).items():
+        current = now["methods"].get(name)
+        if current and (current["weights"], current["version"]) != (description["weights"], description["version"]):
+            raise UsageError(
+                f"method {name} has other weights or another version than when this run was begun; start a new run "
+                f"with another --out or --seed, or remove the old run folder"
+            )
+    old, new = before.get("detector", {}).get("sha256"), now.get("detector", {}).get("sha256")
+    if old and new and old != new:
+        raise UsageError(
+            "the detector has other weights than when this run was begun; start a new run with another --out"
+        )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except ImportError:
+        return ""
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _gpu(device: str) -> str:
+    return torch.cuda.get_device_name() if device.startswith("cuda") else ""
+
+
+def _point_latest(folder: RunFolder) -> None:
+    link = folder.path.parent / "latest"
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder.path.name)
+    except OSError:  # a file system without links
+        link.write_text(folder.path.name)

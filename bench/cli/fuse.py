@@ -1,0 +1,62 @@
+"""Fuse two folders of images with one method; results are 8-bit PNG of the same names."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import cv2
+import torch
+from tqdm import tqdm
+
+from bench.benchmark import pick_device
+from bench.cell import quantise
+from bench.cli.run import add_weights_dir
+from bench.datasets.files import ImageProblem, images_by_stem, pair_up
+from bench.errors import UsageError
+from bench.methods import find_method, find_weights, unavailable
+from bench.store import write_atomically
+from fusion.method import prepare
+
+HELP = "fuse two folders of images with one method"
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--method", required=True, help="a name of `list methods`, or your own (folder:, command:, …)")
+    parser.add_argument("--ir", type=Path, required=True, metavar="DIR", help="infrared images")
+    parser.add_argument("--vis", type=Path, required=True, metavar="DIR", help="visible images of the same names")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the fused images go")
+    parser.add_argument("--overwrite", action="store_true", help="fuse again what is already there")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_weights_dir(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    for folder in (args.ir, args.vis):
+        if not images_by_stem(folder):
+            raise UsageError(f"no images in {folder}; give a folder of PNG, JPEG, BMP or TIFF files")
+    method = find_method(args.method)
+    if reason := unavailable(method, args.weights_dir):
+        raise UsageError(reason)
+    device = pick_device(args.device)
+    fuse = prepare(method, find_weights(method, args.weights_dir), device)
+    failed = 0
+    for pair in tqdm(pair_up(images_by_stem(args.ir), images_by_stem(args.vis), scene=str), unit="pair"):
+        target = args.out / f"{pair.image}.png"
+        if target.exists() and not args.overwrite:
+            continue
+        try:
+            ir, vis = (torch.from_numpy(image).to(device).float() / 255 for image in pair.read())
+            key = {"dataset": "folder", "image": pair.image, "factor": "clean", "severity": 0, "modality": "both"}
+            fused = quantise(fuse(ir[None, None], vis.permute(2, 0, 1)[None], key))
+        except Exception as error:
+            cause = str(error) if isinstance(error, ImageProblem) else f"{type(error).__name__}: {error}"
+            log.error("failed: %s: %s", pair.image, cause)
+            failed += 1
+            continue
+        png = cv2.imencode(".png", cv2.cvtColor(fused, cv2.COLOR_RGB2BGR))[1].tobytes()
+        write_atomically(target, lambda path, png=png: path.write_bytes(png))
+    print(f"fused images: {args.out}")
+    return 1 if failed else 0

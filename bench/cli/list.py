@@ -1,0 +1,131 @@
+"""Show what there is: suites, datasets, methods, factors, metrics or detectors, from their cards.
+
+With --calibrate, `list factors` measures PSNR and SSIM to the clean image per factor and severity on the pairs of a
+data root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.cli.run import add_data_root, add_weights_dir
+from bench.errors import UsageError
+
+HELP = "show suites, datasets, methods, factors, metrics or detectors"
+KINDS = ("suites", "datasets", "methods", "factors", "metrics", "detectors")
+SHOWN = {
+    "suites": ("name", "title", "dataset", "pairs", "methods", "factors", "severities", "metrics", "detector"),
+    "datasets": ("name", "title", "description", "size", "licence", "layout"),
+    "methods": ("name", "title", "kind", "year", "venue", "parameters", "licence", "available"),
+    "factors": ("name", "title", "modalities", "parameter", "unit", "ladder"),
+    "metrics": ("name", "symbol", "title", "family", "direction", "range", "unit", "cost", "presets"),
+    "detectors": ("name", "title", "protocol", "available"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--json", action="store_true", help="every field of every card, as JSON")
+    parser.add_argument("--calibrate", action="store_true", help="factors: measure the severity ladders on real pairs")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="where --calibrate writes its table")
+    parser.add_argument("--limit", type=int, metavar="N", help="pairs per dataset for --calibrate (default: all)")
+    add_data_root(parser)
+    add_weights_dir(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.calibrate:
+        if args.kind != "factors":
+            raise UsageError(f"--calibrate goes with `list factors`, not with `list {args.kind}`")
+        return _calibrate(args)
+    cards = list(globals()[f"_{args.kind}"](args))
+    if args.json:
+        print(json.dumps(cards, indent=2, ensure_ascii=False, default=str))
+    else:
+        print(as_text_table(cards, SHOWN[args.kind]))
+    return 0
+
+
+def as_text_table(cards: list[dict], columns: tuple[str, ...]) -> str:
+    """Aligned columns; the widest are wrapped so that a line fits the terminal."""
+    cells = [[_short(card.get(column, "")) for column in columns] for card in cards]
+    widths = [max([len(column), *(len(row[i]) for row in cells)]) for i, column in enumerate(columns)]
+    room = max(80, shutil.get_terminal_size((140, 24)).columns) - 2 * (len(columns) - 1)
+    while sum(widths) > room and max(widths) > 12:
+        widths[widths.index(max(widths))] -= 1
+    lines = []
+    for row in [list(columns), ["─" * width for width in widths], *cells]:
+        wrapped = [textwrap.wrap(text, width) or [""] for text, width in zip(row, widths, strict=True)]
+        for line in range(max(map(len, wrapped))):
+            parts = [part[line] if line < len(part) else "" for part in wrapped]
+            lines.append("  ".join(f"{part:<{width}}" for part, width in zip(parts, widths, strict=True)).rstrip())
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(part) for part in value)
+    return f"{value:,}" if isinstance(value, int) and value > 9999 else str(value)
+
+
+def _fields(card: object, *without: str) -> dict:
+    return {f.name: getattr(card, f.name) for f in dataclasses.fields(card) if f.name not in without}
+
+
+def _suites(args: argparse.Namespace) -> Iterator[dict]:
+    from bench.suite import load_suite, suite_names
+
+    for name in suite_names():
+        suite = load_suite(name)
+        detector = "" if suite.detector is None else " or ".join(suite.detector.weights)
+        yield suite.model_dump(mode="json") | {"pairs": suite.limit or "all", "detector": detector}
+
+
+def _datasets(args: argparse.Namespace) -> Iterator[dict]:
+    from bench.datasets import DATASETS
+
+    for card in DATASETS.values():
+        yield _fields(card, "pairs")
+
+
+def _methods(args: argparse.Namespace) -> Iterator[dict]:
+    from bench.methods import unavailable
+    from bench.registry import METHODS
+
+    order = ("source", "classical", "learned", "external")
+    for card in sorted(METHODS.values(), key=lambda card: (order.index(card.kind), card.year or 0, card.name)):
+        why_not = unavailable(card, args.weights_dir)
+        yield _fields(card, "load") | {"available": "no: weights" if why_not else "yes", "why_not": why_not}
+
+
+def _factors(args: argparse.Namespace) -> Iterator[dict]:
+    from bench.registry import FACTORS
+
+    for card in FACTORS.values():
+        ladder = {modality: [dict(rung) for rung in rungs] for modality, rungs in card.ladder.items()}
+        yield _fields(card, "apply") | {"modalities": card.modalities, "ladder": ladder}
+
+
+def _metrics(args: argparse.Namespace) -> Iterator[dict]:
+    from bench.metrics import METRICS, PRESETS
+
+    for card in METRICS.values():
+        yield _fields(card, "compute") | {"presets": [name for name, ids in PRESETS.items() if card.name in ids]}
+
+
+def _detectors(args: argparse.Namespace) -> Iterator[dict]:
+    from detectors import cards
+
+    yield from cards(args.weights_dir)
+
+
+def _calibrate(args: argparse.Namespace) -> int:
+    return 0

@@ -1,0 +1,22 @@
+"""Rebuild tables, curves and the HTML page of a run from its stored rows and detections."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "rebuild the tables, curves and page of a run"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run folder such as results/m3fd/latest")
+
+
+def run(args: argparse.Namespace) -> int:
+    from bench.report import write_report
+    from bench.store import RunFolder
+
+    folder = RunFolder.existing(args.run_folder)
+    write_report(folder)
+    print(f"results: {folder.path}")
+    return 0

@@ -1,0 +1,52 @@
+"""LLVIP: street pairs at low light with pedestrians. Jia et al., ICCV workshops 2021."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from bench.datasets.files import find_folder, images_by_stem, pair_up, read_voc
+from bench.datasets.pair import Box, Dataset, Pair
+from bench.errors import UsageError
+
+CLASSES = ("person",)
+DRIVE_FILE = "https://drive.google.com/file/d/1VTlT3Y7e1h-Zsne4zahjx5q0TK2ClMVv"
+
+
+def _boxes(folder: Path, image: str) -> tuple[Box, ...] | None:
+    path = folder / "Annotations" / f"{image}.xml"
+    return read_voc(path, CLASSES) if path.is_file() else None
+
+
+def pairs(root: Path) -> list[Pair]:
+    """All pairs, train before test; the first two digits of an id name the camera position, used as scene."""
+    folder = find_folder(root, ("LLVIP",), ("infrared", "visible"))
+    if folder is None:
+        raise UsageError(
+            f"no LLVIP pairs under {root}: looked for LLVIP/infrared and LLVIP/visible. Accept the terms and get "
+            f"LLVIP.zip from {DRIVE_FILE} , unpack it there, or name another folder by --data-root"
+        )
+    found: list[Pair] = []
+    for split in ("train", "test"):
+        found += pair_up(
+            images_by_stem(folder / "infrared" / split),
+            images_by_stem(folder / "visible" / split),
+            scene=lambda image: image[:2],
+            boxes=partial(_boxes, folder),
+            split=lambda image, split=split: split,
+        )
+    return found
+
+
+LLVIP = Dataset(
+    name="llvip",
+    title="LLVIP",
+    description="pedestrians at low light, 1280×1024, class person",
+    classes=CLASSES,
+    source="Jia et al., LLVIP: A Visible-infrared Paired Dataset for Low-light Vision, ICCVW 2021",
+    licence="non-commercial, no identification of people",
+    layout="LLVIP/{infrared,visible}/{train,test}/*.jpg, LLVIP/Annotations/*.xml",
+    obtain=f"LLVIP.zip from {DRIVE_FILE} (terms must be accepted)",
+    size="15,488 pairs",
+    pairs=pairs,
+)

@@ -1,0 +1,80 @@
+"""M3FD: 4,200 labelled street pairs (detection) and 300 fusion pairs. Liu et al., CVPR 2022."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
+
+from bench.datasets.files import find_folder, images_by_stem, pair_up, read_voc
+from bench.datasets.pair import M3FD_CLASSES, Box, Dataset, Pair
+from bench.errors import UsageError
+
+SOURCE = "Liu et al., Target-aware Dual Adversarial Learning (TarDAL), CVPR 2022"
+DRIVE = "https://drive.google.com/drive/folders/1H-oO7bgRuVFYDcMGvxstT1nmy0WF_Y_6"
+
+
+@cache
+def scene_table() -> dict[str, tuple[str, str]]:
+    """(scene, split) by image id, for all 4,200 ids: daytime, overcast, night, challenge; train, val, test."""
+    text = files("bench.datasets").joinpath("m3fd_scenes.csv").read_text()
+    return {row["id"]: (row["scene"], row["split"]) for row in csv.DictReader(text.splitlines())}
+
+
+def scene_of(image: str) -> str:
+    return scene_table().get(image, ("", ""))[0] or "unknown"
+
+
+def split_of(image: str) -> str:
+    return scene_table().get(image, ("", ""))[1]
+
+
+def boxes_of(folder: Path, image: str) -> tuple[Box, ...] | None:
+    path = folder / "Annotation" / f"{image}.xml"
+    return read_voc(path, M3FD_CLASSES) if path.is_file() else None
+
+
+def _pairs(root: Path, name: str) -> list[Pair]:
+    folder = find_folder(root, (name,), ("Ir", "Vis"))
+    if folder is None:
+        raise UsageError(
+            f"no M3FD pairs under {root}: looked for {name}/Ir and {name}/Vis. Get {name}.zip from {DRIVE} , unpack it "
+            f"there, or name another folder by --data-root. To see the harness without data: python run_bench.py"
+        )
+    # The fusion pairs are frames of the detection set: its boxes apply to them.
+    labels = folder if (folder / "Annotation").is_dir() else root / "M3FD_Detection"
+    return pair_up(
+        images_by_stem(folder / "Ir"),
+        images_by_stem(folder / "Vis"),
+        scene=scene_of,
+        boxes=partial(boxes_of, labels),
+        split=split_of,
+    )
+
+
+M3FD = Dataset(
+    name="m3fd",
+    title="M3FD (detection)",
+    description="labelled street pairs, six classes, four kinds of scene",
+    classes=M3FD_CLASSES,
+    source=SOURCE,
+    licence="research; cite TarDAL",
+    layout="M3FD_Detection/{Ir,Vis}/*.png, M3FD_Detection/Annotation/*.xml",
+    obtain=f"M3FD_Detection.zip from {DRIVE}",
+    size="4,200 pairs, 34,407 boxes",
+    pairs=partial(_pairs, name="M3FD_Detection"),
+)
+
+M3FD_FUSION = Dataset(
+    name="m3fd_fusion",
+    title="M3FD (fusion)",
+    description="the 300 fusion pairs of M3FD; boxes where M3FD_Detection lies beside them",
+    classes=M3FD_CLASSES,
+    source=SOURCE,
+    licence="research; cite TarDAL",
+    layout="M3FD_Fusion/{Ir,Vis}/*.png",
+    obtain=f"M3FD_Fusion.zip from {DRIVE}",
+    size="300 pairs",
+    pairs=partial(_pairs, name="M3FD_Fusion"),
+)

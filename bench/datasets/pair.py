@@ -1,0 +1,60 @@
+"""What a dataset gives: aligned pairs with their boxes, and the card that says where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+M3FD_CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
+
+
+class Box(NamedTuple):
+    """A labelled object: class name, left, top, width, height in pixels (continuous, 0 = left edge of the image)."""
+
+    label: str
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One aligned infrared–visible pair, not yet read.
+
+    ``read()`` gives (infrared H×W, visible H×W×3 RGB), both uint8. ``boxes`` is None where the dataset has no labels,
+    and empty where it has labels but this image shows no object.
+    """
+
+    image: str
+    scene: str
+    read: Callable[[], tuple[np.ndarray, np.ndarray]]
+    boxes: tuple[Box, ...] | None = None
+    split: str = ""
+    problem: str = ""
+    """Why the pair cannot be read, where that is known from the listing (a missing partner)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """The card of a dataset. ``pairs(root)`` lists what lies under a data root, in a stable order."""
+
+    name: str
+    title: str
+    description: str
+    classes: tuple[str, ...]
+    source: str
+    licence: str
+    layout: str
+    """Where files are expected below the data root, in the published layout."""
+    obtain: str
+    """How a person gets the data."""
+    pairs: Callable[[Path], list[Pair]]
+    """Raises ``UsageError`` where nothing of the layout lies under the root."""
+    size: str = ""
+    synthetic: bool = False
+    version: str = "1"

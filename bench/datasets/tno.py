@@ -1,0 +1,37 @@
+"""TNO: the classic military pairs, in the 42-pair selection that fusion papers use. Toet, Data in Brief 2017."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.pair import Dataset, Pair
+from bench.errors import UsageError
+
+SELECTION = "https://github.com/Linfeng-Tang/Evaluation-for-Image-Fusion"
+
+
+def pairs(root: Path) -> list[Pair]:
+    """All pairs; every pair is a scene of its own."""
+    for visible in ("vi", "vis"):
+        folder = find_folder(root, ("TNO",), ("ir", visible))
+        if folder is not None:
+            return pair_up(images_by_stem(folder / "ir"), images_by_stem(folder / visible), scene=lambda image: image)
+    raise UsageError(
+        f"no TNO pairs under {root}: looked for TNO/ir and TNO/vi. Get the 42 pairs (Image/Source-Image/TNO) from "
+        f"{SELECTION} or name another folder by --data-root"
+    )
+
+
+TNO = Dataset(
+    name="tno",
+    title="TNO",
+    description="the classic grey pairs, 42-pair selection",
+    classes=(),
+    source="Toet, The TNO Multiband Image Data Collection, Data in Brief 15, 2017",
+    licence="research",
+    layout="TNO/{ir,vi}/*.png",
+    obtain=f"Image/Source-Image/TNO of {SELECTION}",
+    size="42 pairs",
+    pairs=pairs,
+)

@@ -1,0 +1,48 @@
+"""Run cells in this process, or in a pool of processes on this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from itertools import islice
+
+from bench.cell import Bench, CellResult, Setup, run_cell
+from bench.plan import Cell
+
+_bench: Bench | None = None
+
+
+def run_local(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[CellResult]:
+    """Yield the result of every cell as it is ready, in any order. One worker means this very process.
+
+    Raises ``BrokenProcessPool`` where a worker is killed from outside (out of memory).
+    """
+    if workers == 1:
+        bench = Bench(setup)
+        for cell in cells:
+            yield run_cell(cell, bench)
+        return
+    # Spawned, not forked: the thread pools of torch and onnxruntime do not survive a fork.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _open, (setup,))
+    try:
+        waiting = iter(cells)
+        running = {pool.submit(_run, cell) for cell in islice(waiting, 2 * workers)}
+        while running:
+            ready, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ready:
+                yield future.result()
+                running |= {pool.submit(_run, cell) for cell in islice(waiting, 1)}
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _open(setup: Setup) -> None:
+    global _bench
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it saves what is done
+    _bench = Bench(setup)
+
+
+def _run(cell: Cell) -> CellResult:
+    return run_cell(cell, _bench)

@@ -1,0 +1,112 @@
+"""Robustness curves: one quantity against severity, a panel per factor, a line per method."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bench.report.tables import ARROWS, Direction
+
+# Okabe & Ito 2008 (safe for colour-blind readers), then Tol's muted palette for long lists of methods.
+PALETTE = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#332288", "#117733",
+    "#882255", "#999933", "#AA4499", "#44AA99", "#661100", "#6699CC", "#DDCC77", "#CC6677",
+)  # fmt: skip
+MARKERS = "osD^vP*Xh<>p"
+SOURCE_STYLES = {"ir": {"color": "#111111", "linestyle": "--"}, "vis": {"color": "#777777", "linestyle": ":"}}
+COLUMNS = 3
+NAMES_PER_ROW = 6
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "pdf.fonttype": 42,  # TrueType, as publishers ask for
+}
+
+
+def line_styles(methods: list[str]) -> dict[str, dict]:
+    """One look per method, the same in every figure of a run."""
+    fused = [name for name in methods if name not in SOURCE_STYLES]
+    styles = {
+        name: {
+            "color": PALETTE[index % len(PALETTE)],
+            "marker": MARKERS[index % len(MARKERS)],
+            "linestyle": "-" if index < len(PALETTE) else "-.",
+        }
+        for index, name in enumerate(fused)
+    }
+    return {name: SOURCE_STYLES.get(name) or styles[name] for name in methods}
+
+
+def draw_curves(
+    points: pd.DataFrame, *, title: str, label: str, direction: Direction, titles: dict[str, str]
+) -> Figure:
+    """A figure of ``points`` (columns factor, severity, method, mean, low, high; clean points repeated per factor).
+
+    ``low`` and ``high`` may be NaN (no band is drawn then). ``titles`` names factors and methods for the reader.
+    """
+    factors = list(dict.fromkeys(points["factor"]))
+    methods = list(dict.fromkeys(points["method"]))
+    styles = line_styles(methods)
+    columns = min(COLUMNS, len(factors))
+    lines = math.ceil(len(factors) / columns)
+    rows_of_names = math.ceil(len(methods) / NAMES_PER_ROW)
+    with matplotlib.rc_context(STYLE):
+        figure, panels = _grid(lines, columns, below=0.5 + 0.2 * rows_of_names)
+        for factor, axes in zip(factors, panels, strict=False):
+            _draw_panel(axes, points[points["factor"] == factor], styles, titles)
+            axes.set_title(titles.get(factor, factor), fontsize=9)
+        for axes in panels[len(factors) :]:
+            axes.set_visible(False)
+        for axes in figure.axes[::columns]:
+            axes.set_ylabel(f"{label} {ARROWS[direction]}".strip())
+        figure.suptitle(title, fontsize=10, fontweight="bold")
+        handles, names = figure.axes[0].get_legend_handles_labels()
+        figure.legend(
+            handles, names, loc="lower center", ncols=min(NAMES_PER_ROW, len(names)), frameon=False, fontsize=8
+        )
+    return figure
+
+
+def _grid(lines: int, columns: int, below: float) -> tuple[Figure, list[Axes]]:
+    """Panels with fixed margins in inches (a layout engine would double the drawing time)."""
+    panel, gap, left, right, above = (2.6, 1.75), (0.15, 0.62), 0.65, 0.12, 0.62
+    width = left + columns * panel[0] + (columns - 1) * gap[0] + right
+    height = above + lines * panel[1] + (lines - 1) * gap[1] + below
+    figure = Figure(figsize=(width, height))
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    figure.subplots_adjust(
+        left=left / width,
+        right=1 - right / width,
+        top=1 - above / height,
+        bottom=below / height,
+        wspace=gap[0] / panel[0],
+        hspace=gap[1] / panel[1],
+    )
+    return figure, list(panels.flat)
+
+
+def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], titles: dict[str, str]) -> None:
+    for method, line in points.groupby("method", sort=False):
+        line = line.sort_values("severity")
+        style = styles[method]
+        axes.plot(line["severity"], line["mean"], label=titles.get(method, method), lw=1.4, ms=3.5, **style)
+        axes.fill_between(line["severity"], line["low"], line["high"], color=style["color"], alpha=0.12, lw=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("severity")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write ``path.png`` and ``path.pdf``."""
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(path.with_suffix(".png"), dpi=130)
+        figure.savefig(path.with_suffix(".pdf"))

@@ -1,0 +1,108 @@
+"""What a run contains: the typed suite, read from YAML and adjusted by the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bench.errors import UsageError
+
+Severity = Annotated[int, Field(ge=0, le=5)]
+Reference = Literal["clean", "seen"]
+Modality = Literal["ir", "vis", "both"]
+SUITES = files("bench") / "suites"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DetectorSettings(_Model):
+    """One detector for all methods (the ``fixed`` protocol)."""
+
+    weights: tuple[str, ...] = Field(min_length=1)
+    """Files, file names in the weights folder, or model names that ultralytics knows: the first that can be had."""
+    image_size: int = Field(640, ge=32, multiple_of=32)
+    confidence: float = Field(0.001, ge=0, lt=1)
+    """Lowest score that is stored; low, so that the whole precision–recall curve can be drawn."""
+    iou: float = Field(0.7, gt=0, le=1)
+    """Overlap above which non-maximum suppression drops the weaker box."""
+    max_detections: int = Field(300, ge=1)
+    class_map: dict[str, str] | None = None
+    """Detector label → dataset class; without it classes are mapped by name."""
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class Suite(_Model):
+    """A benchmark, complete: the same suite and seed give the same rows."""
+
+    name: str
+    title: str = ""
+    dataset: str
+    split: str | None = None
+    """Only pairs of this split of the dataset (``train``, ``val``, ``test``); all pairs without it."""
+    methods: tuple[str, ...] = Field(min_length=1)
+    factors: tuple[str, ...] = ()
+    severities: tuple[Severity, ...] = Field((0, 1, 2, 3, 4, 5), min_length=1)
+    modalities: tuple[Modality, ...] = Field(("both",), min_length=1)
+    metrics: tuple[str, ...] = Field(("core",), min_length=1)
+    references: tuple[Reference, ...] = Field(("clean", "seen"), min_length=1)
+    detector: DetectorSettings | None = None
+    seed: int = Field(0, ge=0)
+    limit: int | None = Field(None, ge=1)
+
+    def identity(self, data_root: Path | None) -> str:
+        """Eight hex digits of everything that decides what a row of this run says.
+
+        Methods, factors, severities, modalities, split and limit only select cells, so a run can be extended by them.
+        """
+        selects = {"title", "methods", "factors", "severities", "modalities", "split", "limit"}
+        what = self.model_dump(mode="json", exclude=selects) | {"data_root": str(data_root or "")}
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def suite_names() -> list[str]:
+    return sorted(path.name.removesuffix(".yaml") for path in SUITES.iterdir() if path.name.endswith(".yaml"))
+
+
+def load_suite(name_or_path: str, overrides: dict[str, Any] | None = None) -> Suite:
+    """A suite shipped with the harness by name, or any YAML file by path; ``overrides`` replace single fields.
+
+    Raises ``UsageError`` naming the field and its value where the YAML or an override does not fit.
+    """
+    if name_or_path.endswith((".yaml", ".yml")):
+        path = Path(name_or_path)
+        if not path.is_file():
+            raise UsageError(f"no suite file {path}; give an existing YAML file or one of: {', '.join(suite_names())}")
+        text = path.read_text()
+    elif name_or_path in suite_names():
+        text = (SUITES / f"{name_or_path}.yaml").read_text()
+    else:
+        raise UsageError(f"unknown suite {name_or_path!r}; give a YAML file or one of: {', '.join(suite_names())}")
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"suite {name_or_path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(fields, dict):
+        raise UsageError(f"suite {name_or_path} must be a mapping of fields such as dataset, methods and factors")
+    for field, value in (overrides or {}).items():
+        if field.startswith("detector."):
+            fields["detector"] = (fields.get("detector") or {}) | {field.removeprefix("detector."): value}
+        else:
+            fields[field] = value
+    try:
+        return Suite(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"suite {name_or_path}: {where} = {first['input']!r}: {first['msg'].lower()}") from None

@@ -1,0 +1,91 @@
+"""The card of a fusion method, and how a card becomes a function from a pair to a fused image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Fuse = Callable[[Tensor, Tensor], Tensor]
+"""``fuse(ir, vis) -> fused``: float32 NCHW in [0, 1]; ir N×1×H×W, vis N×3×H×W RGB, fused N×3×H×W RGB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One way of fusing a pair.
+
+    ``load(weights)`` returns the function; ``weights`` maps each file name in :attr:`weights` to a local path and is
+    empty for methods that need none. With ``luma`` the function sees (ir N×1×H×W, Y N×1×H×W) and returns a fused
+    luma N×1×H×W; the wrapper of :func:`prepare` keeps Cb, Cr of the visible input. With ``keyed`` it takes a third
+    argument, a dict of ``image, factor, severity, modality`` (results that were computed elsewhere are found by it).
+    """
+
+    name: str
+    title: str
+    kind: Literal["source", "classical", "learned", "external"]
+    description: str
+    source: str
+    year: int | None = None
+    venue: str = ""
+    licence: str = "AGPL-3.0-or-later"
+    version: str = "1"
+    luma: bool = False
+    multiple: int = 1
+    """Height and width are padded (replicate, right and bottom) to a multiple of this and cropped back."""
+    parameters: int = 0
+    weights: tuple[str, ...] = ()
+    """Names of weight files, each described by a weight card."""
+    keyed: bool = False
+    load: Callable[[dict[str, Path], torch.device], Callable[..., Tensor]]
+
+
+def rgb_to_ycbcr(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Full-range BT.601 luma and chroma of an N×3×H×W RGB image in [0, 1] (each N×1×H×W, chroma centred on 0.5).
+
+    The constants are those of TSDM-Fusion and kornia: Y = .299R + .587G + .114B, Cb = .564(B-Y) + .5,
+    Cr = .713(R-Y) + .5.
+    """
+    r, g, b = rgb.split(1, dim=1)
+    y = 0.299 * r + 0.587 * g + 0.114 * b
+    return y, (b - y) * 0.564 + 0.5, (r - y) * 0.713 + 0.5
+
+
+def ycbcr_to_rgb(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:
+    """Inverse of :func:`rgb_to_ycbcr` (N×3×H×W, not clamped)."""
+    cb, cr = cb - 0.5, cr - 0.5
+    return torch.cat([y + 1.403 * cr, y - 0.714 * cr - 0.344 * cb, y + 1.773 * cb], dim=1)
+
+
+def prepare(method: Method, weights: dict[str, Path] | None = None, device: torch.device | str = "cpu") -> Fuse:
+    """Load ``method`` and wrap it to the common protocol: pad, fuse, crop, colour, clamp to [0, 1].
+
+    Returns ``fuse(ir, vis[, key])``; raises ``ValueError`` where the two images differ in size or channel count.
+    """
+    core = method.load(weights or {}, torch.device(device))
+
+    @torch.inference_mode()
+    def fuse(ir: Tensor, vis: Tensor, key: dict | None = None) -> Tensor:
+        if ir.ndim != 4 or vis.ndim != 4 or ir.shape[1] != 1 or vis.shape[1] != 3 or ir.shape[-2:] != vis.shape[-2:]:
+            raise ValueError(
+                f"{method.name}: expected ir N×1×H×W and vis N×3×H×W of one size, got {tuple(ir.shape)} and "
+                f"{tuple(vis.shape)}"
+            )
+        height, width = ir.shape[-2:]
+        pad = (0, -width % method.multiple, 0, -height % method.multiple)
+        ir_in, vis_in = (F.pad(x, pad, mode="replicate") if any(pad) else x for x in (ir, vis))
+        extra = (key,) if method.keyed else ()
+        if method.luma:
+            y, cb, cr = rgb_to_ycbcr(vis_in)
+            fused = ycbcr_to_rgb(core(ir_in, y, *extra), cb, cr)
+        else:
+            fused = core(ir_in, vis_in, *extra)
+        if fused.shape[1] == 1:
+            fused = fused.expand(-1, 3, -1, -1)
+        return fused[..., :height, :width].clamp(0, 1)
+
+    return fuse
