@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -12,6 +13,11 @@ from bench.cell import Bench, CellResult, Setup, run_cell
 from bench.plan import Cell
 
 _bench: Bench | None = None
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_local(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[CellResult]:

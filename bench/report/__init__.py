@@ -19,14 +19,18 @@ from bench.report.curves import draw_curves, save
 from bench.report.summary import (
     DETECTION_QUANTITIES,
     curve_points,
-    detection_scores,
+    detection_samples,
     fusion_scores,
+    in_order,
     ranks,
     robustness_scores,
     selected,
     source_methods,
+    with_bounds,
 )
 from bench.report.tables import Column, Table, as_html, latex, markdown
+from bench.statistics.detection import ALL, DetectionSamples, detection_table
+from bench.statistics.robustness import crossover_table, fusion_gain, robustness_table
 from bench.store import RunFolder, write_atomically
 from bench.suite import Suite
 
@@ -37,6 +41,8 @@ REFERENCES = {
     "clean": "compared with the clean pair (recovery)",
     "seen": "compared with the inputs as the method saw them",
 }
+ROBUSTNESS_METRICS = ("vif", "qabf", "ssim_mean")
+"""What stands in the robustness tables of a run without detection."""
 OPEN_CURVES = ("map50", "map50-95", "vif-clean", "qabf-clean")
 """Curves that the page shows at once; the others unfold on a click."""
 
@@ -84,11 +90,11 @@ def _sections(folder: RunFolder, suite: Suite, info: dict, rows: pd.DataFrame, t
     curves.mkdir(parents=True, exist_ok=True)
     scores = fusion_scores(rows)
     sections = []
-    detection = detection_scores(folder, suite, info["classes"], rows) if suite.detector else pd.DataFrame()
-    if not detection.empty:
-        sections.append(_detection(detection, info, suite, titles, curves))
+    samples = detection_samples(folder, suite, info["classes"], rows)
+    if samples:
+        sections.append(_detection(samples, info, suite, titles, curves))
     sections.append(_fusion(scores, suite, titles, curves))
-    sections.append(_robustness(scores, detection, suite, titles))
+    sections.append(_robustness(scores, samples, suite, titles))
     sections.append(_ranking(scores, suite, titles))
     return sections
 
@@ -159,100 +165,118 @@ def _curve(
         section.figures.append(to.with_suffix(".png"))
 
 
-def _detection(detection: pd.DataFrame, info: dict, suite: Suite, titles: dict[str, str], curves: Path) -> Section:
+def _detection(samples: DetectionSamples, info: dict, suite: Suite, titles: dict[str, str], curves: Path) -> Section:
+    detection = in_order(detection_table(samples), suite)
     section = Section("detection", "Detection", detection)
     described = info["detector"]
-    mapped = ", ".join(f"{label} → {name}" for label, name in described["class_map"].items())
-    who = f"Detector {described['name']}, protocol {described['protocol']}: one detector for all methods ({mapped})."
-    overall = detection[detection["class"] == "all"]
-    clean = detection["factor"] == CLEAN.factor
-    if clean.any():
-        per_class = detection[clean].pivot_table(index="method", columns="class", values="AP50", sort=False)
-        wide = per_class.join(overall[overall["factor"] == CLEAN.factor].set_index("method")[["AP", "AP75"]])
-        names = [name for name in per_class if name != "all"]
-        columns = [Column(name, name, digits=3) for name in names]
-        columns += [
-            Column("all", "mAP50", digits=3),
-            Column("AP75", "mAP75", digits=3),
-            Column("AP", "mAP50:95", digits=3),
-        ]
-        absent = [name for name in info["classes"] if name not in names]
-        without = f" No object of {', '.join(absent)} in these pairs: not part of the mean." if absent else ""
-        images = int(overall["images"].max())
-        note = f"AP50 per class and mean average precision over {images} labelled pairs. {who}{without}"
-        section.tables.append(_table("Clean pairs", note, wide, columns, suite, titles))
+    overall, clean = detection[detection["class"] == ALL], detection[detection["factor"] == CLEAN.factor]
+    if not clean.empty:
+        section.tables.append(_class_table(clean, info, suite, titles))
     for key, head in DETECTION_QUANTITIES.items():
-        table = _severity_table(overall, key, head, suite, titles)
-        if table:
-            section.tables.append(table)
-        scores = overall.assign(mean=overall[key], low=float("nan"), high=float("nan"))
-        name = head.replace(":", "-").lower()
-        _curve(scores, suite, titles, curves / name, f"{head} of {described['name']}", head, "higher", section)
+        note = f"Mean over the factors {', '.join(titles[name] for name in suite.factors)}."
+        section.tables += _severity_table(overall, key, f"{head} by severity", note, suite, titles)
+        title, to = f"{head} of {described['name']}", curves / head.replace(":", "-").lower()
+        _curve(with_bounds(overall, key), suite, titles, to, title, head, "higher", section)
+    gains = in_order(fusion_gain(samples, "AP50"), suite)
+    if not gains.empty:
+        note = "mAP50 of the method minus that of the better single source under the same condition, mean over factors."
+        section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, suite, titles)
     return section
 
 
-def _severity_table(overall: pd.DataFrame, key: str, head: str, suite: Suite, titles: dict[str, str]) -> Table | None:
-    """Methods × severities, the mean over factors."""
-    wide = overall.groupby(["method", "severity"], sort=False)[key].mean().unstack().sort_index(axis=1)
-    if wide.shape[1] < 2:
-        return None
-    columns = [Column(severity, "clean" if severity == 0 else f"severity {severity}", digits=3) for severity in wide]
-    factors = ", ".join(titles[name] for name in suite.factors)
-    return _table(f"{head} by severity", f"Mean over the factors {factors}.", wide, columns, suite, titles)
-
-
-def _robustness(scores: pd.DataFrame, detection: pd.DataFrame, suite: Suite, titles: dict[str, str]) -> Section:
-    parts = []
-    if not detection.empty:
-        overall = detection[detection["class"] == "all"]
-        for key, head in DETECTION_QUANTITIES.items():
-            parts.append(overall.assign(metric=head, reference="none", mean=overall[key]))
-    parts.append(scores)
-    tidy = robustness_scores(pd.concat(parts, ignore_index=True), ["metric", "reference"])
-    section = Section("robustness", "Robustness", tidy)
-    shown = (
-        ["mAP50", "mAP50:95"]
-        if not detection.empty
-        else [m for m in ("vif", "qabf", "ssim_mean") if m in set(scores["metric"])]
+def _class_table(clean: pd.DataFrame, info: dict, suite: Suite, titles: dict[str, str]) -> Table:
+    overall = clean[clean["class"] == ALL].set_index("method")
+    wide = clean.pivot(index="method", columns="class", values="AP50").join(overall[["AP75", "AP"]])
+    present = [name for name in info["classes"] if not wide[name].isna().all()]
+    columns = [Column(name, name, digits=3) for name in present]
+    columns += [Column(ALL, "mAP50", digits=3), Column("AP75", "mAP75", digits=3), Column("AP", "mAP50:95", digits=3)]
+    detector = info["detector"]
+    mapped = ", ".join(f"{label} → {name}" for label, name in detector["class_map"].items())
+    absent = [name for name in info["classes"] if name not in present]
+    note = (
+        f"AP50 per class and mean average precision over {int(overall['images'].max())} labelled pairs. Detector "
+        f"{detector['name']}, protocol {detector['protocol']}: one detector for all methods ({mapped})."
     )
-    for metric in shown:
+    if absent:
+        note += f" These pairs show no {', '.join(absent)}: not part of the mean."
+    return _table("Clean pairs", note, wide, columns, suite, titles)
+
+
+def _severity_table(
+    scores: pd.DataFrame, key: str, title: str, note: str, suite: Suite, titles: dict[str, str]
+) -> list[Table]:
+    """Methods × severities, the mean over factors; nothing where only one severity was run."""
+    wide = scores.groupby(["method", "severity"], sort=False)[key].mean().unstack().sort_index(axis=1)
+    if wide.shape[1] < 2:
+        return []
+    columns = [Column(severity, "clean" if severity == 0 else f"severity {severity}", digits=3) for severity in wide]
+    return [_table(title, note, wide, columns, suite, titles)]
+
+
+def _robustness(
+    scores: pd.DataFrame, samples: DetectionSamples | None, suite: Suite, titles: dict[str, str]
+) -> Section:
+    fusion = robustness_scores(scores)
+    parts = [fusion]
+    if samples and CLEAN.severity in suite.severities:
+        for key, head in DETECTION_QUANTITIES.items():
+            parts.append(robustness_table(samples, key).assign(metric=head, reference="none"))
+    tidy = in_order(pd.concat(parts[::-1], ignore_index=True), suite)
+    section = Section("robustness", "Robustness", tidy)
+    fidelity = [name for name in ROBUSTNESS_METRICS if name in set(fusion["metric"])]
+    for metric in list(DETECTION_QUANTITIES.values()) if len(parts) > 1 else fidelity:
         part = tidy[(tidy["metric"] == metric) & tidy["reference"].isin(["none", "clean"])]
-        if part.empty:
-            continue
-        table = _robustness_table(part, metric, suite, titles)
-        section.tables.append(table)
+        if not part.empty:
+            section.tables.append(_robustness_table(part, metric, suite, titles))
+    if len(parts) > 1:
+        section.tables += _crossover_table(samples, suite, titles)
     return section
 
 
 def _robustness_table(part: pd.DataFrame, metric: str, suite: Suite, titles: dict[str, str]) -> Table:
-    head = metric if metric in DETECTION_QUANTITIES.values() else METRICS[metric].symbol
-    direction = "higher" if metric in DETECTION_QUANTITIES.values() else METRICS[metric].direction
-    ranked = metric in DETECTION_QUANTITIES.values()
-    overall = part[part["factor"] == "all"].set_index("method")[["P", "mPC", "rPC"]]
-    factors = part[part["factor"] != "all"]
-    several = len(suite.modalities) > 1
-    keys = list(zip(factors["factor"], factors["modality"], strict=True))
-    wide = overall.join(
-        factors.assign(key=keys).pivot(index="method", columns="key", values="mPC")[list(dict.fromkeys(keys))]
-    )
-    columns = [
-        Column("P", "P (clean)", direction, 3),
-        Column("mPC", "mPC", direction, 3),
-        Column("rPC", "rPC", direction, 3),
-    ]
-    columns += [
-        Column(key, titles[key[0]] + (f" ({key[1]})" if several else ""), direction, 3)
-        for key in wide
-        if isinstance(key, tuple)
-    ]
+    of_detector = metric in DETECTION_QUANTITIES.values()
+    head, direction = (metric, "higher") if of_detector else (METRICS[metric].symbol, METRICS[metric].direction)
+    overall = part[part["factor"] == ALL].set_index("method")[["P", "mPC", "rPC"]]
+    per_factor = _per_factor(part[part["factor"] != ALL], "mPC")
+    columns = [Column("P", "P (clean)", direction, 3), Column("mPC", "mPC", direction, 3)]
+    columns += [Column("rPC", "rPC", direction, 3)]
+    columns += [Column(key, _factor_title(key, suite, titles), direction, 3) for key in per_factor]
     note = (
         f"{head} on clean pairs (P), its mean over factors and over the severities from 1 that were run (mPC), "
         f"rPC = mPC / P, and mPC per factor."
     )
-    if not ranked:
+    if not of_detector:
         note += " Compared with the clean pair. Source images alone are not ranked."
-    unranked = () if ranked else source_methods(suite.methods)
+    unranked = () if of_detector else source_methods(suite.methods)
+    wide = pd.concat([overall, per_factor], axis=1)
     return _table(f"Robustness of {head}", note, wide, columns, suite, titles, unranked)
+
+
+def _crossover_table(samples: DetectionSamples, suite: Suite, titles: dict[str, str]) -> list[Table]:
+    crossover = crossover_table(samples, "AP50")
+    if crossover.empty:
+        return []
+    wide = _per_factor(in_order(crossover, suite), "crossover")
+    highest = int(crossover["highest"].max())
+    columns = [Column(key, _factor_title(key, suite, titles), "higher", 2) for key in wide]
+    note = (
+        f"The severity at which mAP50 falls to that of the better single source, interpolated; 0: no gain to begin "
+        f"with, ∞: the gain lasts to severity {highest}, the highest run."
+    )
+    return [_table("Severity at which the fusion gain is lost", note, wide, columns, suite, titles)]
+
+
+def _per_factor(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Methods × (factor, modality), in the order of the rows."""
+    keys = list(zip(frame["factor"], frame["modality"], strict=True))
+    places = {of: place for place, of in enumerate(dict.fromkeys(keys))}
+    wide = frame.assign(place=[places[of] for of in keys]).pivot(index="method", columns="place", values=key)
+    return wide.set_axis(pd.Index(list(places), tupleize_cols=False), axis=1)
+
+
+def _factor_title(key: tuple[str, str], suite: Suite, titles: dict[str, str]) -> str:
+    factor, modality = key
+    return titles[factor] + (f" ({modality})" if len(suite.modalities) > 1 else "")
 
 
 def _ranking(scores: pd.DataFrame, suite: Suite, titles: dict[str, str]) -> Section:

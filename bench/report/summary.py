@@ -7,16 +7,18 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from bench.executors.local import available_cores
 from bench.methods import find_method
 from bench.metrics import METRICS, resolve
 from bench.plan import CLEAN, Condition, conditions
+from bench.statistics.detection import ALL, DetectionSamples, sample_detection
 from bench.statistics.intervals import mean_with_interval
 from bench.store import RunFolder
 from bench.suite import Suite
-from detectors.average_precision import average_precision
 
 CONDITION = ["factor", "severity", "modality"]
 DETECTION_QUANTITIES = {"AP50": "mAP50", "AP": "mAP50:95"}
+CELLS_WORTH_A_POOL = 200
 
 
 def selected(frame: pd.DataFrame, suite: Suite, images: Iterable[str]) -> pd.DataFrame:
@@ -43,26 +45,26 @@ def fusion_scores(rows: pd.DataFrame) -> pd.DataFrame:
     return mean_with_interval(rows, (*CONDITION, "method", "metric", "reference"))
 
 
-def detection_scores(folder: RunFolder, suite: Suite, classes: list[str], rows: pd.DataFrame) -> pd.DataFrame:
-    """AP, AP50, AP75, by size and AR per condition × method × class (and ``all``), over the labelled images.
+def detection_samples(
+    folder: RunFolder, suite: Suite, classes: list[str], rows: pd.DataFrame
+) -> DetectionSamples | None:
+    """AP of every method under every condition over the labelled images, with bootstrap samples; None without labels.
 
     A (condition, method) counts the images that it has rows for, so that an unfinished run is not taken for misses.
     """
     pairs, truth = folder.pairs(), folder.truth()
     labelled = set(pairs.loc[pairs["labelled"], "image"])
+    cells = rows[rows["image"].isin(labelled)]
+    if suite.detector is None or not truth["image"].isin(cells["image"]).any():
+        return None
     found = selected(folder.detections(), suite, labelled)
-    by_cell = dict(list(found.groupby([*CONDITION, "method"])))
-    tables = []
-    for key, group in rows[rows["image"].isin(labelled)].groupby([*CONDITION, "method"], sort=False):
-        images = sorted(group["image"].unique())
-        table = average_precision(truth, by_cell.get(key, found.iloc[:0]), images, classes)
-        tables.append(table.assign(**dict(zip([*CONDITION, "method"], key, strict=True)), images=len(images)))
-    if not tables:
-        return pd.DataFrame()
-    frame = pd.concat(tables, ignore_index=True)
-    return frame[
-        [*CONDITION, "method", "class", *frame.columns.difference([*CONDITION, "method", "class"], sort=False)]
-    ]
+    workers = available_cores() if cells.groupby([*CONDITION, "method"]).ngroups >= CELLS_WORTH_A_POOL else 1
+    return sample_detection(truth, found, cells, classes, workers=workers)
+
+
+def with_bounds(table: pd.DataFrame, key: str) -> pd.DataFrame:
+    """``table`` with ``key`` and its bounds as mean, low and high, the columns that curves are drawn from."""
+    return table.assign(mean=table[key], low=table[f"{key}_low"], high=table[f"{key}_high"])
 
 
 def curve_points(scores: pd.DataFrame, suite: Suite) -> pd.DataFrame:
@@ -78,17 +80,16 @@ def curve_points(scores: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else scores.iloc[:0]
 
 
-def robustness_scores(scores: pd.DataFrame, quantity: list[str]) -> pd.DataFrame:
-    """P (clean), mPC (mean over factors × severities ≥ 1) and rPC = mPC / P, overall and per factor.
+def robustness_scores(scores: pd.DataFrame) -> pd.DataFrame:
+    """P (clean), mPC (mean over factors × severities ≥ 1) and rPC = mPC / P of the fusion metrics.
 
-    ``scores`` has the columns of :data:`CONDITION`, method, the columns ``quantity`` that name what is measured, and
-    ``mean``. Factor ``all`` is the mean over factors. Michaelis et al., Benchmarking Robustness in Object Detection,
-    2019.
+    Overall and per factor, with the columns of :func:`bench.statistics.robustness.robustness_table` but for the
+    intervals. Factor ``all`` is the mean over factors.
     """
-    by = [*quantity, "method"]
+    by = ["metric", "reference", "method"]
     degraded = scores[scores["severity"] > 0]
     per_factor = degraded.groupby([*by, "factor", "modality"], sort=False)["mean"].mean().rename("mPC").reset_index()
-    overall = per_factor.groupby(by, sort=False)["mPC"].mean().reset_index().assign(factor="all", modality="all")
+    overall = per_factor.groupby(by, sort=False)["mPC"].mean().reset_index().assign(factor=ALL, modality=ALL)
     clean = scores.loc[scores["factor"] == CLEAN.factor, [*by, "mean"]].rename(columns={"mean": "P"})
     table = pd.concat([overall, per_factor], ignore_index=True).merge(clean, on=by, how="left")
     table["rPC"] = table["mPC"] / table["P"]

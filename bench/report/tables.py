@@ -13,7 +13,8 @@ import pandas as pd
 Direction = Literal["higher", "lower", "zero", ""]
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0", "": ""}
 LATEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "zero": r"$\to 0$", "": ""}
-LATEX_SPECIAL = {character: "\\" + character for character in "&%$#_{}"} | {"–": "--", "×": r"$\times$", "±": r"$\pm$"}
+LATEX_SPECIAL = {character: "\\" + character for character in "&%$#_{}"}
+LATEX_SPECIAL |= {"–": "--", "×": r"$\times$", "±": r"$\pm$", "∞": r"$\infty$", "→": r"$\to$"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,9 @@ def _digits(values: pd.Series) -> int:
 
 
 def _number(value: float, digits: int) -> str:
-    return "–" if pd.isna(value) else f"{value:.{digits}f}"
+    if pd.isna(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.{digits}f}"
 
 
 def _marks(values: dict[str, float], direction: Direction) -> dict[str, str]:
@@ -104,7 +107,8 @@ def latex(table: Table) -> str:
         if was_unranked and name not in table.unranked:
             lines.append(r"\midrule")
         was_unranked = name in table.unranked
-        lines.append(" & ".join([_escape(name), *(styles[mark].format(text) for text, mark in cells)]) + r" \\")
+        numbers = [styles[mark].format(_escape(text)) for text, mark in cells]
+        lines.append(" & ".join([_escape(name), *numbers]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
@@ -121,4 +125,5 @@ def as_html(table: Table) -> str:
 
 
 def _escape(text: str) -> str:
+    """LaTeX source that prints ``text`` as it stands."""
     return "".join(LATEX_SPECIAL.get(character, character) for character in text)

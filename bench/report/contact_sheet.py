@@ -1,0 +1,116 @@
+"""A contact sheet of degradations: one row per factor, severity rising from left to right, both images of a pair."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from degradation.condition import degrade
+from degradation.factor import MAX_SEVERITY, MODALITIES, Factor, Modality
+
+TITLES: dict[Modality, str] = {"vis": "visible", "ir": "infrared"}
+GAP = 0.04
+"""Between neighbouring images; this and the other lengths are in widths of one image."""
+BLOCK_GAP = 0.2
+LABEL_WIDTH = 1.6
+HEAD_HEIGHT = 0.5
+LABEL_CHARACTERS = 26
+FAINT, LIGHT = "#6b6b6b", "#f2f2f2"
+
+
+def draw_contact_sheet(
+    ir: np.ndarray,
+    vis: np.ndarray,
+    factors: Sequence[Factor],
+    *,
+    severities: Sequence[int] = tuple(range(MAX_SEVERITY + 1)),
+    window: tuple[int, int, int, int] | None = None,
+    dataset: str = "",
+    image: str = "",
+    seed: int = 0,
+    image_inches: float = 1.0,
+) -> Figure:
+    """Draw a pair (uint8 H×W and H×W×3 RGB) under every factor and severity, visible to the left, infrared right.
+
+    The whole images are degraded; ``window`` (left, top, width, height in px) is the part that is shown, without it
+    the middle square of half the height. Images carry their ladder value where a rung has one or two. ``dataset``,
+    ``image`` and ``seed`` are those of the draw. Raises ``ValueError`` for a window that leaves the image, no factor
+    or no severity, and whatever :func:`degradation.condition.degrade` raises.
+    """
+    if not factors or not severities:
+        raise ValueError("a contact sheet needs at least one factor and one severity")
+    window = window or _middle_square(*ir.shape)
+    aspect = window[3] / window[2]
+    block = len(severities) * (1 + GAP) - GAP
+    lefts: dict[Modality, float] = {"vis": 0.0, "ir": block + BLOCK_GAP}
+    axes = _empty_sheet(lefts["ir"] + block, len(factors) * (aspect + GAP) - GAP, image_inches)
+    for modality, left in lefts.items():
+        _label_columns(axes, left, block, severities, TITLES[modality])
+    for row, factor in enumerate(factors):
+        top = row * (aspect + GAP)
+        _label_row(axes, factor, top + aspect / 2)
+        for modality, left in lefts.items():
+            if modality not in factor.modalities:
+                _mark_absent(axes, left, top, block, aspect, modality)
+                continue
+            for column, severity in enumerate(severities):
+                pair = degrade(ir, vis, factor, severity, modality, seed=seed, dataset=dataset, image=image)
+                shown = _cut(pair[MODALITIES.index(modality)], window)
+                x = left + column * (1 + GAP)
+                axes.imshow(shown, extent=(x, x + 1, top + aspect, top), cmap="gray", vmin=0, vmax=255)
+                if severity and len(rung := factor.ladder[modality][severity - 1]) <= 2:
+                    _label_image(axes, x, top + aspect, " · ".join(f"{value:g}" for value in rung.values()))
+    axes.set(xlim=(-LABEL_WIDTH, lefts["ir"] + block), ylim=(len(factors) * (aspect + GAP) - GAP, -HEAD_HEIGHT))
+    return axes.figure
+
+
+def _middle_square(height: int, width: int) -> tuple[int, int, int, int]:
+    side = max(min(height, 2 * width) // 2, 1)
+    return (width - side) // 2, (height - side) // 2, side, side
+
+
+def _cut(image: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+    left, top, width, height = window
+    if min(left, top) < 0 or min(width, height) < 1 or left + width > image.shape[1] or top + height > image.shape[0]:
+        size = f"{image.shape[1]}×{image.shape[0]}"
+        raise ValueError(f"window {window} leaves the image of {size} px; expected (left, top, width, height) inside")
+    return image[top : top + height, left : left + width]
+
+
+def _empty_sheet(width: float, height: float, image_inches: float) -> Axes:
+    margin = 0.12
+    inner = ((LABEL_WIDTH + width) * image_inches, (HEAD_HEIGHT + height) * image_inches)
+    outer = (inner[0] + 2 * margin, inner[1] + 2 * margin)
+    figure = Figure(figsize=outer)
+    axes = figure.add_axes((margin / outer[0], margin / outer[1], inner[0] / outer[0], inner[1] / outer[1]))
+    axes.axis("off")
+    return axes
+
+
+def _label_columns(axes: Axes, left: float, block: float, severities: Sequence[int], title: str) -> None:
+    axes.text(left + block / 2, -0.3, title, ha="center", va="baseline", fontsize=11, fontweight="bold")
+    for column, severity in enumerate(severities):
+        text = str(severity) if severity else "clean"
+        axes.text(left + column * (1 + GAP) + 0.5, -0.08, text, ha="center", va="baseline", fontsize=8, color=FAINT)
+
+
+def _label_row(axes: Axes, factor: Factor, middle: float) -> None:
+    axes.text(-0.12, middle - 0.02, factor.title, ha="right", va="bottom", fontsize=9.5)
+    unit = textwrap.fill(f"{factor.parameter}, {factor.unit}", LABEL_CHARACTERS)
+    axes.text(-0.12, middle + 0.05, unit, ha="right", va="top", fontsize=7, color=FAINT, linespacing=1.25)
+
+
+def _label_image(axes: Axes, left: float, bottom: float, text: str) -> None:
+    box = {"boxstyle": "square,pad=0.2", "facecolor": "black", "alpha": 0.55, "linewidth": 0}
+    axes.text(left + 0.04, bottom - 0.05, text, fontsize=6.5, color="white", va="bottom", bbox=box)
+
+
+def _mark_absent(axes: Axes, left: float, top: float, width: float, height: float, modality: Modality) -> None:
+    axes.add_patch(Rectangle((left, top), width, height, facecolor=LIGHT, linewidth=0))
+    text = f"does not concern the {TITLES[modality]} image"
+    axes.text(left + width / 2, top + height / 2, text, ha="center", va="center", fontsize=8, color=FAINT)

@@ -1,0 +1,207 @@
+"""What a person sees at the command line: messages, exit status, files."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.cli import main
+
+SMALL = """
+name: small
+dataset: folder
+methods: [ir, vis, average]
+factors: [jpeg]
+severities: [0, 2]
+metrics: [en, psnr]
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def suite_file(tmp_path: Path) -> str:
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL)
+    return str(path)
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def one_line(capsys: pytest.CaptureFixture) -> str:
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error
+    assert error.startswith("run_bench.py: ")
+    return error
+
+
+def test_a_run_writes_its_folder_and_says_where(
+    suite_file: str, small_pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = (
+        "--suite",
+        suite_file,
+        "--data-root",
+        small_pairs,
+        "--out",
+        tmp_path,
+        "--workers",
+        1,
+        "--device",
+        "cpu",
+    )
+    assert run(*arguments) == 0
+    latest = (tmp_path / "small/latest").resolve()
+    assert str(latest) in capsys.readouterr().out
+    info = json.loads((latest / "run.json").read_text())
+    assert info["suite"]["methods"] == ["ir", "vis", "average"]
+    assert info["metrics"].keys() == {"en", "psnr"}
+    before = sorted((latest / "rows").iterdir())
+    assert run(*arguments) == 0
+    assert sorted((latest / "rows").iterdir()) == before  # nothing was computed again
+
+
+def test_a_failed_cell_ends_with_status_1_and_is_listed(
+    suite_file: str, small_pairs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for kind in ("ir", "vis"):
+        (tmp_path / kind).mkdir()
+        for path in (small_pairs / kind).iterdir():
+            (tmp_path / kind / path.name).write_bytes(path.read_bytes())
+    cv2.imwrite(str(tmp_path / "vis/1.png"), np.zeros((20, 20, 3), np.uint8))
+    with caplog.at_level(logging.ERROR):
+        status = run("--suite", suite_file, "--data-root", tmp_path, "--out", tmp_path / "out", "--workers", 1)
+    assert status == 1
+    assert "1.png is 128×96 but" in caplog.text
+
+
+def test_no_data_ends_with_one_line_that_helps(capsys: pytest.CaptureFixture) -> None:
+    assert run("--suite", "m3fd") == 2
+    message = one_line(capsys)
+    assert "M3FD_Detection/{Ir,Vis}" in message
+    assert "drive.google.com" in message
+    assert "python run_bench.py" in message
+
+
+def test_an_empty_data_root_says_where_it_looked(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run("--suite", "m3fd", "--data-root", tmp_path) == 2
+    message = one_line(capsys)
+    assert str(tmp_path) in message
+    assert "python run_bench.py" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--suite", "m3df"), "unknown suite 'm3df'"),
+        (("--methods", "gfff"), "unknown method 'gfff'; did you mean 'gff'"),
+        (("--factors", "jpg"), "unknown factor 'jpg'; did you mean 'jpeg'"),
+        (("--metrics", "psnrr"), "unknown metric 'psnrr'; did you mean 'psnr'"),
+        (("--severities", "0,9"), "less than or equal to 5"),
+        (("--limit", "0"), "limit = 0"),
+        (("--workers", "0"), "--workers must be at least 1"),
+        (("--device", "cuda:7"), "no CUDA device"),
+        (("--methods", "tsdm_student_official"), "--weights-dir"),
+        (("report", "nowhere"), "is not a run folder"),
+        (("compare", "one"), "at least two run folders"),
+        (("list", "methods", "--calibrate"), "--calibrate goes with `list factors`"),
+        (("fuse", "--method", "ir", "--ir", "no", "--vis", "no", "--out", "o"), "no images in no"),
+        (("datasets", "verify", "tno"), "--data-root"),
+    ],
+)
+def test_bad_input_ends_with_status_2_and_one_line(
+    arguments: tuple[str, ...],
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert run(*arguments) == 2
+    assert told in one_line(capsys)
+
+
+@pytest.mark.parametrize("kind", ["suites", "datasets", "methods", "factors", "metrics", "detectors"])
+def test_lists_show_every_card(kind: str, capsys: pytest.CaptureFixture) -> None:
+    assert run("list", kind, "--json") == 0
+    cards = json.loads(capsys.readouterr().out)
+    assert run("list", kind) == 0
+    shown = capsys.readouterr().out
+    assert len(cards) > 1 or kind == "detectors"
+    # names are wrapped in narrow columns: compare without white space
+    assert all(card["name"][:8] in shown for card in cards)
+
+
+def test_fuse_writes_png_of_the_same_names_and_goes_on_where_it_stopped(
+    small_pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    arguments = (
+        "fuse",
+        "--method",
+        "average",
+        "--ir",
+        small_pairs / "ir",
+        "--vis",
+        small_pairs / "vis",
+        "--out",
+        tmp_path,
+    )
+    assert run(*arguments) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png", "2.png"]
+    kept = (tmp_path / "0.png").stat().st_mtime_ns
+    (tmp_path / "1.png").unlink()
+    assert run(*arguments) == 0
+    assert (tmp_path / "0.png").stat().st_mtime_ns == kept
+    assert (tmp_path / "1.png").exists()
+
+
+def test_verify_counts_good_pairs_and_names_the_others(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for kind in ("ir", "vis"):
+        (tmp_path / kind).mkdir()
+        cv2.imwrite(str(tmp_path / kind / "a.png"), np.zeros((8, 8), np.uint8))
+    cv2.imwrite(str(tmp_path / "ir/b.png"), np.zeros((8, 8), np.uint8))
+    assert run("datasets", "verify", "folder", "--data-root", tmp_path) == 1
+    out = capsys.readouterr().out
+    assert "1 good pairs of 2" in out
+    assert "b.png has no visible partner" in out
+
+
+def test_compare_puts_runs_side_by_side_and_refuses_other_definitions(
+    suite_file: str, small_pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    common = ("--suite", suite_file, "--data-root", small_pairs, "--workers", 1, "--no-report")
+    folders = []
+    for name, extra in (("a", ()), ("b", ("--seed", 1)), ("c", ("--metrics", "en,psnr_vifb"))):
+        assert run(*common, "--out", tmp_path / name, *extra) == 0
+        folders.append((tmp_path / name / "small/latest").resolve())
+    capsys.readouterr()
+    assert run("compare", *folders[:2], "--csv", tmp_path / "merged.csv") == 0
+    assert "### psnr-clean" in capsys.readouterr().out
+    merged = pd.read_csv(tmp_path / "merged.csv")
+    assert merged["run"].nunique() == 2
+    assert run("compare", folders[0], folders[2]) == 2
+    message = one_line(capsys)
+    assert "psnr (version" in message
+    assert "psnr_vifb (version" in message
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        run("--help")
+    assert end.value.code == 0
+    out = capsys.readouterr().out
+    assert "examples:" in out
+    assert "exit status" in out

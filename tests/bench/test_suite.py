@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.registry import FACTORS, METHODS
+from bench.suite import Suite, load_suite, suite_names
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_shipped_suites_name_things_that_exist(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.name == name
+    assert set(suite.methods) <= set(METHODS)
+    assert set(suite.factors) <= set(FACTORS)
+
+
+def test_the_five_suites_are_there() -> None:
+    assert {"demo", "tno", "roadscene", "llvip", "m3fd"} <= set(suite_names())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"severities": (0, 6)}, r"severities\.1 = 6: .*less than or equal to 5"),
+        ({"severities": ()}, "severities"),
+        ({"limit": 0}, "limit = 0"),
+        ({"modalities": ("uv",)}, r"modalities\.0 = 'uv'"),
+        ({"colour": "red"}, "colour = 'red': extra inputs are not permitted"),
+        ({"seed": -1}, "seed = -1"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named_with_its_value(overrides: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_suite("demo", overrides)
+
+
+def test_unknown_suites_are_answered_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"unknown suite .m3df.; .*m3fd"):
+        load_suite("m3df")
+    with pytest.raises(UsageError, match="no suite file"):
+        load_suite(str(tmp_path / "mine.yaml"))
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("name: [")
+    with pytest.raises(UsageError, match="not valid YAML"):
+        load_suite(str(broken))
+
+
+def test_only_what_decides_a_value_decides_the_run_folder() -> None:
+    suite = load_suite("m3fd")
+    same = {"methods": ("ir",), "factors": ("jpeg",), "severities": (0,), "limit": 3, "title": "other"}
+    other = {"seed": 1, "metrics": ("psnr",), "references": ("seen",), "detector": None}
+    base = suite.identity(Path("data"))
+    assert all(Suite(**suite.model_dump() | {k: v}).identity(Path("data")) == base for k, v in same.items())
+    assert all(Suite(**suite.model_dump() | {k: v}).identity(Path("data")) != base for k, v in other.items())
+    assert suite.identity(Path("elsewhere")) != base
+
+
+def test_one_detector_or_several() -> None:
+    assert load_suite("m3fd", {"detector.weights": "mine.pt"}).detector.weights == ("mine.pt",)
+    assert len(load_suite("m3fd").detector.weights) > 1
