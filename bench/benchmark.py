@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import platform
 import subprocess
 import sys
@@ -23,8 +22,8 @@ from tqdm import tqdm
 from bench.cell import CellResult, Setup
 from bench.datasets.pair import Dataset, Pair
 from bench.errors import UsageError
-from bench.executors.local import run_local
-from bench.methods import find_method, find_weights, unavailable
+from bench.executors.local import available_cores, run_local
+from bench.methods import find_method, find_weights, obtain
 from bench.metrics import METRICS, resolve
 from bench.plan import conditions, plan, select_pairs
 from bench.store import RunFolder
@@ -59,10 +58,10 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
     conditions(suite)  # names an unknown factor before anything is read
     metrics = resolve(suite.metrics)
     dataset, pairs = select_pairs(suite, options.data_root)
-    suite, left_out = _available(suite, options)
+    suite, specs, left_out = _available(suite, options)
     classes = dataset.classes or tuple(sorted({box.label for pair in pairs for box in pair.boxes or ()}))
     device = pick_device(options.device)
-    setup = Setup(suite, dataset.name, classes, metrics, options.weights_dir, device, threads=_cores())
+    setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, available_cores())
     if suite.detector:
         setup = _with_one_detector(setup, pairs)
     run_id = f"seed{suite.seed}-{setup.suite.identity(options.data_root)}"
@@ -79,8 +78,8 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
 def _compute(setup: Setup, pairs: list[Pair], info: dict, options: Options, folder: RunFolder) -> None:
     total = len(plan(setup.suite, pairs))
     cells = plan(setup.suite, pairs, folder.done())
-    workers = 1 if setup.device != "cpu" else min(options.workers or _cores(), max(1, len(cells)))
-    setup = replace(setup, threads=max(1, _cores() // workers))
+    workers = 1 if setup.device != "cpu" else min(options.workers or available_cores(), max(1, len(cells)))
+    setup = replace(setup, threads=max(1, available_cores() // workers))
     started, seconds_before = time.monotonic(), folder.read_info().get("seconds", 0.0)
     folder.write_info(info | {"seconds": seconds_before})
     folder.write_pairs(pairs)
@@ -133,18 +132,25 @@ def _store(results: Iterable[CellResult], folder: RunFolder, total: int, missing
         folder.append(waiting)
 
 
-def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str]]:
-    """The suite without the methods whose weights are not there, and why each was left out."""
-    reasons = {name: unavailable(find_method(name), options.weights_dir) for name in suite.methods}
-    left_out = {name: reason for name, reason in reasons.items() if reason}
+def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], dict[str, str]]:
+    """The suite with the methods that can run here by name, their specifications, and why others were left out."""
+    specs: dict[str, str] = {}
+    for spec in suite.methods:
+        name = find_method(spec).name
+        if name in specs and specs[name] != spec:
+            raise UsageError(
+                f"{specs[name]!r} and {spec!r} are both called {name!r}; put a name in front: other={spec}"
+            )
+        specs[name] = spec
+    left_out = obtain([find_method(spec) for spec in specs.values()], options.weights_dir)
     if left_out and options.named_methods:
         raise UsageError(next(iter(left_out.values())))
     for reason in left_out.values():
         log.warning("%s; it is left out", reason)
-    methods = tuple(name for name in suite.methods if name not in left_out)
-    if not methods:
+    specs = {name: spec for name, spec in specs.items() if name not in left_out}
+    if not specs:
         raise UsageError(f"none of the methods of suite {suite.name} is available; see `run_bench.py list methods`")
-    return suite.model_copy(update={"methods": methods}), left_out
+    return suite.model_copy(update={"methods": tuple(specs)}), specs, left_out
 
 
 def _with_one_detector(setup: Setup, pairs: list[Pair]) -> Setup:
@@ -176,10 +182,6 @@ def pick_device(name: str) -> str:
     return name
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _describe(setup: Setup, dataset: Dataset, pairs: list[Pair], left_out: dict[str, str], options: Options) -> dict:
     """Everything a reader needs to repeat the run."""
     info = {
@@ -189,10 +191,10 @@ def _describe(setup: Setup, dataset: Dataset, pairs: list[Pair], left_out: dict[
         "pairs": {"count": len(pairs), "sha256": sha256("\n".join(pair.image for pair in pairs).encode()).hexdigest()},
         "metrics": {name: METRICS[name].version for name in setup.metrics},
         "left_out": left_out,
-        "methods": {name: _describe_method(name, options) for name in setup.suite.methods},
+        "methods": {name: _describe_method(spec, options) for name, spec in setup.specs.items()},
         "data_root": str(options.data_root or ""),
         "device": setup.device,
-        "machine": {"platform": platform.platform(), "cores": _cores(), "gpu": _gpu(setup.device)},
+        "machine": {"platform": platform.platform(), "cores": available_cores(), "gpu": _gpu(setup.device)},
         "python": platform.python_version(),
         "versions": {package: _version(package) for package in PACKAGES},
         "commit": _commit(),
@@ -206,12 +208,12 @@ def _describe(setup: Setup, dataset: Dataset, pairs: list[Pair], left_out: dict[
     return info
 
 
-def _describe_method(name: str, options: Options) -> dict:
-    method = find_method(name)
+def _describe_method(spec: str, options: Options) -> dict:
+    method = find_method(spec)
     hashes = {
         file: sha256(path.read_bytes()).hexdigest() for file, path in find_weights(method, options.weights_dir).items()
     }
-    return {"title": method.title, "kind": method.kind, "version": method.version, "weights": hashes}
+    return {"spec": spec, "title": method.title, "kind": method.kind, "version": method.version, "weights": hashes}
 
 
 def _refuse_other_weights(before: dict, now: dict) -> None:

@@ -81,6 +81,8 @@ class Setup:
     """What a worker needs to open a :class:`Bench`; small and picklable."""
 
     suite: Suite
+    specs: dict[str, str]
+    """Method name → what :func:`find_method` understands: the card's name, or a user's own specification."""
     dataset: str
     classes: tuple[str, ...]
     metrics: tuple[str, ...]
@@ -112,7 +114,7 @@ class Bench:
         self.clean_sources = lru_cache(maxsize=1)(self._read)
 
     def _load(self, name: str) -> Fuse:
-        method = find_method(name)
+        method = find_method(self.setup.specs[name])
         return prepare(method, find_weights(method, self.setup.weights_dir), self.setup.device)
 
     def _read(self, pair: Pair) -> Sources:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.errors import UsageError
 from bench.registry import METHODS
 from fusion.method import Method
 from fusion.weights.card import card
+from fusion.weights.download import fetch
 from fusion.weights.location import locate, missing, remedy
 
 
@@ -24,8 +26,32 @@ def find_method(spec: str) -> Method:
 
 
 def find_weights(method: Method, weights_dir: Path | None) -> dict[str, Path]:
-    """Local path of each weight file that ``method`` needs."""
-    return {name: locate(name, weights_dir) for name in method.weights}
+    """Local path of each weight file that ``method`` needs; ``UsageError`` where one is missing or damaged."""
+    try:
+        return {name: locate(name, weights_dir) for name in method.weights}
+    except (FileNotFoundError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def obtain(methods: Iterable[Method], weights_dir: Path | None) -> dict[str, str]:
+    """Download the weights that ``methods`` lack; why not, by method name, for those that stay unavailable.
+
+    After the first address that cannot be reached nothing more is tried: the machine is taken to be offline.
+    """
+    reasons, offline = {}, False
+    for method in methods:
+        for name in missing(method.weights, weights_dir):
+            if offline or not card(name).urls:
+                break
+            try:
+                fetch(name, weights_dir)
+            except ConnectionError:
+                offline = True
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+        if reason := unavailable(method, weights_dir):
+            reasons[method.name] = reason
+    return reasons
 
 
 def unavailable(method: Method, weights_dir: Path | None) -> str:

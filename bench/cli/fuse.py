@@ -15,7 +15,7 @@ from bench.cell import quantise
 from bench.cli.run import add_weights_dir
 from bench.datasets.files import ImageProblem, images_by_stem, pair_up
 from bench.errors import UsageError
-from bench.methods import find_method, find_weights, unavailable
+from bench.methods import find_method, find_weights, obtain
 from bench.store import write_atomically
 from fusion.method import prepare
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         if not images_by_stem(folder):
             raise UsageError(f"no images in {folder}; give a folder of PNG, JPEG, BMP or TIFF files")
     method = find_method(args.method)
-    if reason := unavailable(method, args.weights_dir):
+    for reason in obtain([method], args.weights_dir).values():
         raise UsageError(reason)
     device = pick_device(args.device)
     fuse = prepare(method, find_weights(method, args.weights_dir), device)

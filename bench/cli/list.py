@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.cli.run import add_data_root, add_weights_dir
+from bench.datasets.pair import Pair
 from bench.errors import UsageError
+from bench.store import write_atomically
 
 HELP = "show suites, datasets, methods, factors, metrics or detectors"
 KINDS = ("suites", "datasets", "methods", "factors", "metrics", "detectors")
@@ -128,4 +130,40 @@ def _detectors(args: argparse.Namespace) -> Iterator[dict]:
 
 
 def _calibrate(args: argparse.Namespace) -> int:
+    """Measure the ladders on every dataset that lies under the data root."""
+    from tqdm import tqdm
+
+    from bench.registry import FACTORS
+    from degradation.calibration import calibrate
+
+    pairs = _pairs_under(args)
+    with tqdm(total=len(pairs), unit="pair") as bar:
+        table = calibrate((pair.read() for pair in pairs), list(FACTORS.values()), progress=lambda _: bar.update())
+    wide = table.pivot(index=["factor", "modality"], columns="severity", values=["psnr", "ssim"]).round(3)
+    print(f"PSNR (dB) and SSIM to the clean image, mean over {len(pairs)} pairs")
+    print(wide.to_string())
+    if args.csv:
+        write_atomically(args.csv, lambda path: table.to_csv(path, index=False))
+        print(f"table: {args.csv}")
     return 0
+
+
+def _pairs_under(args: argparse.Namespace) -> list[Pair]:
+    """The pairs of all datasets under the data root, ``--limit`` of each, evenly taken."""
+    from bench.datasets import DATASETS
+
+    if args.data_root is None:
+        raise UsageError("--calibrate measures on real pairs: name their folder by --data-root or TSDM_BENCH_DATA")
+    found: list[Pair] = []
+    for dataset in DATASETS.values():
+        if dataset.synthetic:
+            continue
+        try:
+            pairs = [pair for pair in dataset.pairs(args.data_root) if not pair.problem]
+        except UsageError:
+            continue  # this dataset is not there
+        step = max(1, len(pairs) // args.limit) if args.limit else 1
+        found += pairs[::step][: args.limit]
+    if not found:
+        raise UsageError(f"no dataset lies under {args.data_root}; `run_bench.py list datasets` shows the layouts")
+    return found

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
 from bench.metrics import METRICS
 from bench.plan import CLEAN
 from bench.registry import FACTORS
 from bench.report.curves import draw_curves, save
+from bench.report.page import Section, write_page
 from bench.report.summary import (
     DETECTION_QUANTITIES,
     curve_points,
@@ -25,10 +23,9 @@ from bench.report.summary import (
     ranks,
     robustness_scores,
     selected,
-    source_methods,
     with_bounds,
 )
-from bench.report.tables import Column, Table, as_html, latex, markdown
+from bench.report.tables import Column, Table, latex, markdown
 from bench.statistics.detection import ALL, DetectionSamples, detection_table
 from bench.statistics.robustness import crossover_table, fusion_gain, robustness_table
 from bench.store import RunFolder, write_atomically
@@ -43,19 +40,19 @@ REFERENCES = {
 }
 ROBUSTNESS_METRICS = ("vif", "qabf", "ssim_mean")
 """What stands in the robustness tables of a run without detection."""
-OPEN_CURVES = ("map50", "map50-95", "vif-clean", "qabf-clean")
-"""Curves that the page shows at once; the others unfold on a click."""
 
 
-@dataclass
-class Section:
-    """One part of the page and one family of files."""
+@dataclass(frozen=True)
+class Run:
+    """What the parts of a report need to know of their run."""
 
-    name: str
-    heading: str
-    tidy: pd.DataFrame
-    tables: list[Table] = field(default_factory=list)
-    figures: list[Path] = field(default_factory=list)
+    info: dict
+    suite: Suite
+    titles: dict[str, str]
+    """Names for the reader, of methods and factors."""
+    sources: frozenset[str]
+    """Methods that only show one source."""
+    curves: Path
 
 
 def write_report(folder: RunFolder) -> list[Section]:
@@ -64,71 +61,59 @@ def write_report(folder: RunFolder) -> list[Section]:
     ``tables/*.{csv,md,tex}``, ``curves/*.{png,pdf}`` and ``index.html``. Nothing is written where there are no rows.
     """
     info = folder.read_info()
-    suite = Suite(**info["suite"])
-    titles = titles_of(suite, info)
-    rows = selected(folder.rows(), suite, folder.pairs()["image"])
+    run = _describe(info, folder.path / "curves")
+    rows = selected(folder.rows(), run.suite, folder.pairs()["image"])
     if rows.empty:
         log.warning("%s has no rows yet; nothing to report", folder.path)
         return []
-    sections = _sections(folder, suite, info, rows, titles)
+    run.curves.mkdir(parents=True, exist_ok=True)
+    scores = fusion_scores(rows)
+    samples = detection_samples(folder, run.suite, info["classes"], rows)
+    sections = [_detection(samples, run)] if samples else []
+    sections += [_fusion(scores, run), _robustness(scores, samples, run), _ranking(scores, run)]
     for section in sections:
         _write_tables(folder.path / "tables", section)
-    write_atomically(
-        folder.path / "index.html", lambda path: path.write_text(_page(folder, info, suite, sections, titles))
-    )
+    page = write_page(info, sections, folder.failures())
+    write_atomically(folder.path / "index.html", lambda path: path.write_text(page))
     return sections
 
 
-def titles_of(suite: Suite, info: dict) -> dict[str, str]:
-    """Names for the reader of the methods and factors of a run."""
-    factors = {name: FACTORS[name].title for name in suite.factors}
-    return factors | {name: described["title"] for name, described in info["methods"].items()}
+def _describe(info: dict, curves: Path) -> Run:
+    suite, methods = Suite(**info["suite"]), info["methods"]
+    titles = {name: FACTORS[name].title for name in suite.factors}
+    titles |= {name: described["title"] for name, described in methods.items()}
+    sources = frozenset(name for name, described in methods.items() if described["kind"] == "source")
+    return Run(info, suite, titles, sources, curves)
 
 
-def _sections(folder: RunFolder, suite: Suite, info: dict, rows: pd.DataFrame, titles: dict[str, str]) -> list[Section]:
-    curves = folder.path / "curves"
-    curves.mkdir(parents=True, exist_ok=True)
-    scores = fusion_scores(rows)
-    sections = []
-    samples = detection_samples(folder, suite, info["classes"], rows)
-    if samples:
-        sections.append(_detection(samples, info, suite, titles, curves))
-    sections.append(_fusion(scores, suite, titles, curves))
-    sections.append(_robustness(scores, samples, suite, titles))
-    sections.append(_ranking(scores, suite, titles))
-    return sections
-
-
-def _fusion(scores: pd.DataFrame, suite: Suite, titles: dict[str, str], curves: Path) -> Section:
+def _fusion(scores: pd.DataFrame, run: Run) -> Section:
     section = Section("fusion", "Fusion metrics", scores)
     clean = scores["factor"] == CLEAN.factor
     count = int(scores["n"].max())
     if clean.any():
         # On a clean pair both references are the same images.
-        kept = scores["reference"].isin(["none", suite.references[0]])
-        section.tables.append(
-            _metric_table(scores[clean & kept], suite, titles, "Clean pairs", f"Mean over {count} pairs.")
-        )
-    for reference in suite.references if (~clean).any() else ():
+        kept = scores["reference"].isin(["none", run.suite.references[0]])
+        section.tables.append(_metric_table(scores[clean & kept], run, "Clean pairs", f"Mean over {count} pairs."))
+    for reference in run.suite.references if (~clean).any() else ():
         kept = scores["reference"].isin(["none", reference])
         note = f"Mean over {count} pairs and all degraded conditions; full-reference metrics {REFERENCES[reference]}."
         title = f"Degraded pairs, reference: {reference}"
-        section.tables.append(_metric_table(scores[~clean & kept], suite, titles, title, note))
+        section.tables.append(_metric_table(scores[~clean & kept], run, title, note))
     for (metric, reference), group in scores.groupby(["metric", "reference"], sort=False):
         card = METRICS[metric]
-        path = curves / (metric if reference == "none" else f"{metric}-{reference}")
+        path = run.curves / (metric if reference == "none" else f"{metric}-{reference}")
         label = card.symbol if reference == "none" else f"{card.symbol} ({reference})"
-        _curve(group, suite, titles, path, f"{card.title}: {REFERENCES[reference]}", label, card.direction, section)
+        _curve(group, run, path, f"{card.title}: {REFERENCES[reference]}", label, card.direction, section)
     return section
 
 
-def _metric_table(scores: pd.DataFrame, suite: Suite, titles: dict[str, str], title: str, note: str) -> Table:
+def _metric_table(scores: pd.DataFrame, run: Run, title: str, note: str) -> Table:
     wide = scores.pivot_table(index="method", columns="metric", values="mean", sort=False)
     names = [name for name in scores["metric"].unique() if name in wide]
     columns = [Column(name, METRICS[name].symbol, METRICS[name].direction) for name in names]
     ids = ", ".join(f"{METRICS[name].symbol} = {name}" for name in names)
     note = f"{note} Source images alone are shown for orientation and not ranked. Definitions: {ids}."
-    return _table(title, note, wide, columns, suite, titles, source_methods(suite.methods))
+    return _table(title, note, wide, columns, run, run.sources)
 
 
 def _table(
@@ -136,134 +121,128 @@ def _table(
     note: str,
     wide: pd.DataFrame,
     columns: list[Column],
-    suite: Suite,
-    titles: dict[str, str],
+    run: Run,
     unranked: Iterable[str] = (),
 ) -> Table:
-    wide = wide.reindex([name for name in suite.methods if name in wide.index]).rename(index=titles)
-    return Table(title, note, wide, columns, frozenset(titles[name] for name in unranked))
+    wide = wide.reindex([name for name in run.suite.methods if name in wide.index]).rename(index=run.titles)
+    return Table(title, note, wide, columns, frozenset(run.titles[name] for name in unranked))
 
 
 def _curve(
     scores: pd.DataFrame,
-    suite: Suite,
-    titles: dict[str, str],
+    run: Run,
     path: Path,
     title: str,
     label: str,
     direction: str,
     section: Section,
 ) -> None:
-    points = curve_points(scores, suite)
+    points = curve_points(scores, run.suite)
     if points["severity"].nunique() < 2:
         return
-    several = len(suite.modalities) > 1
+    several = len(run.suite.modalities) > 1
     for modality, group in points.groupby("modality", sort=False) if several else [("", points)]:
         to = path.with_name(f"{path.name}-{modality}") if several else path
         shown = f"{title} ({modality} degraded)" if several else title
-        save(draw_curves(group, title=shown, label=label, direction=direction, titles=titles), to)
+        save(draw_curves(group, title=shown, label=label, direction=direction, titles=run.titles), to)
         section.figures.append(to.with_suffix(".png"))
 
 
-def _detection(samples: DetectionSamples, info: dict, suite: Suite, titles: dict[str, str], curves: Path) -> Section:
-    detection = in_order(detection_table(samples), suite)
+def _detection(samples: DetectionSamples, run: Run) -> Section:
+    detection = in_order(detection_table(samples), run.suite)
     section = Section("detection", "Detection", detection)
-    described = info["detector"]
+    described = run.info["detector"]
     overall, clean = detection[detection["class"] == ALL], detection[detection["factor"] == CLEAN.factor]
     if not clean.empty:
-        section.tables.append(_class_table(clean, info, suite, titles))
+        section.tables.append(_class_table(clean, run))
     for key, head in DETECTION_QUANTITIES.items():
-        note = f"Mean over the factors {', '.join(titles[name] for name in suite.factors)}."
-        section.tables += _severity_table(overall, key, f"{head} by severity", note, suite, titles)
-        title, to = f"{head} of {described['name']}", curves / head.replace(":", "-").lower()
-        _curve(with_bounds(overall, key), suite, titles, to, title, head, "higher", section)
-    gains = in_order(fusion_gain(samples, "AP50"), suite)
+        note = f"Mean over the factors {', '.join(run.titles[name] for name in run.suite.factors)}."
+        section.tables += _severity_table(overall, key, f"{head} by severity", note, run)
+        title, to = f"{head} of {described['name']}", run.curves / head.replace(":", "-").lower()
+        _curve(with_bounds(overall, key), run, to, title, head, "higher", section)
+    gains = in_order(fusion_gain(samples, "AP50"), run.suite)
     if not gains.empty:
         note = "mAP50 of the method minus that of the better single source under the same condition, mean over factors."
-        section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, suite, titles)
+        section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, run)
     return section
 
 
-def _class_table(clean: pd.DataFrame, info: dict, suite: Suite, titles: dict[str, str]) -> Table:
+def _class_table(clean: pd.DataFrame, run: Run) -> Table:
     overall = clean[clean["class"] == ALL].set_index("method")
     wide = clean.pivot(index="method", columns="class", values="AP50").join(overall[["AP75", "AP"]])
-    present = [name for name in info["classes"] if not wide[name].isna().all()]
+    present = [name for name in run.info["classes"] if not wide[name].isna().all()]
     columns = [Column(name, name, digits=3) for name in present]
     columns += [Column(ALL, "mAP50", digits=3), Column("AP75", "mAP75", digits=3), Column("AP", "mAP50:95", digits=3)]
-    detector = info["detector"]
+    detector = run.info["detector"]
     mapped = ", ".join(f"{label} → {name}" for label, name in detector["class_map"].items())
-    absent = [name for name in info["classes"] if name not in present]
+    absent = [name for name in run.info["classes"] if name not in present]
     note = (
         f"AP50 per class and mean average precision over {int(overall['images'].max())} labelled pairs. Detector "
         f"{detector['name']}, protocol {detector['protocol']}: one detector for all methods ({mapped})."
     )
     if absent:
         note += f" These pairs show no {', '.join(absent)}: not part of the mean."
-    return _table("Clean pairs", note, wide, columns, suite, titles)
+    return _table("Clean pairs", note, wide, columns, run)
 
 
-def _severity_table(
-    scores: pd.DataFrame, key: str, title: str, note: str, suite: Suite, titles: dict[str, str]
-) -> list[Table]:
+def _severity_table(scores: pd.DataFrame, key: str, title: str, note: str, run: Run) -> list[Table]:
     """Methods × severities, the mean over factors; nothing where only one severity was run."""
     wide = scores.groupby(["method", "severity"], sort=False)[key].mean().unstack().sort_index(axis=1)
     if wide.shape[1] < 2:
         return []
     columns = [Column(severity, "clean" if severity == 0 else f"severity {severity}", digits=3) for severity in wide]
-    return [_table(title, note, wide, columns, suite, titles)]
+    return [_table(title, note, wide, columns, run)]
 
 
-def _robustness(
-    scores: pd.DataFrame, samples: DetectionSamples | None, suite: Suite, titles: dict[str, str]
-) -> Section:
+def _robustness(scores: pd.DataFrame, samples: DetectionSamples | None, run: Run) -> Section:
     fusion = robustness_scores(scores)
     parts = [fusion]
-    if samples and CLEAN.severity in suite.severities:
+    if samples and CLEAN.severity in run.suite.severities:
         for key, head in DETECTION_QUANTITIES.items():
             parts.append(robustness_table(samples, key).assign(metric=head, reference="none"))
-    tidy = in_order(pd.concat(parts[::-1], ignore_index=True), suite)
+    tidy = in_order(pd.concat(parts[::-1], ignore_index=True), run.suite)
     section = Section("robustness", "Robustness", tidy)
     fidelity = [name for name in ROBUSTNESS_METRICS if name in set(fusion["metric"])]
     for metric in list(DETECTION_QUANTITIES.values()) if len(parts) > 1 else fidelity:
         part = tidy[(tidy["metric"] == metric) & tidy["reference"].isin(["none", "clean"])]
         if not part.empty:
-            section.tables.append(_robustness_table(part, metric, suite, titles))
+            section.tables.append(_robustness_table(part, metric, run))
     if len(parts) > 1:
-        section.tables += _crossover_table(samples, suite, titles)
+        section.tables += _crossover_table(samples, run)
     return section
 
 
-def _robustness_table(part: pd.DataFrame, metric: str, suite: Suite, titles: dict[str, str]) -> Table:
+def _robustness_table(part: pd.DataFrame, metric: str, run: Run) -> Table:
     of_detector = metric in DETECTION_QUANTITIES.values()
     head, direction = (metric, "higher") if of_detector else (METRICS[metric].symbol, METRICS[metric].direction)
     overall = part[part["factor"] == ALL].set_index("method")[["P", "mPC", "rPC"]]
     per_factor = _per_factor(part[part["factor"] != ALL], "mPC")
     columns = [Column("P", "P (clean)", direction, 3), Column("mPC", "mPC", direction, 3)]
     columns += [Column("rPC", "rPC", direction, 3)]
-    columns += [Column(key, _factor_title(key, suite, titles), direction, 3) for key in per_factor]
+    columns += [Column(key, _factor_title(key, run), direction, 3) for key in per_factor]
     note = (
         f"{head} on clean pairs (P), its mean over factors and over the severities from 1 that were run (mPC), "
         f"rPC = mPC / P, and mPC per factor."
     )
     if not of_detector:
         note += " Compared with the clean pair. Source images alone are not ranked."
-    unranked = () if of_detector else source_methods(suite.methods)
+    unranked = () if of_detector else run.sources
     wide = pd.concat([overall, per_factor], axis=1)
-    return _table(f"Robustness of {head}", note, wide, columns, suite, titles, unranked)
+    return _table(f"Robustness of {head}", note, wide, columns, run, unranked)
 
 
-def _crossover_table(samples: DetectionSamples, suite: Suite, titles: dict[str, str]) -> list[Table]:
+def _crossover_table(samples: DetectionSamples, run: Run) -> list[Table]:
     crossover = crossover_table(samples, "AP50")
     if crossover.empty:
         return []
-    wide = _per_factor(in_order(crossover, suite), "crossover")
+    wide = _per_factor(in_order(crossover, run.suite), "crossover")
     highest = int(crossover["highest"].max())
-    columns = [Column(key, _factor_title(key, suite, titles), "higher", 2) for key in wide]
+    columns = [Column(key, _factor_title(key, run), "higher", 2) for key in wide]
     note = (
         f"The severity at which mAP50 falls to that of the better single source, interpolated; 0: no gain to begin "
         f"with, ∞: the gain lasts to severity {highest}, the highest run."
     )
-    return [_table("Severity at which the fusion gain is lost", note, wide, columns, suite, titles)]
+    return [_table("Severity at which the fusion gain is lost", note, wide, columns, run)]
 
 
 def _per_factor(frame: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -274,28 +253,28 @@ def _per_factor(frame: pd.DataFrame, key: str) -> pd.DataFrame:
     return wide.set_axis(pd.Index(list(places), tupleize_cols=False), axis=1)
 
 
-def _factor_title(key: tuple[str, str], suite: Suite, titles: dict[str, str]) -> str:
+def _factor_title(key: tuple[str, str], run: Run) -> str:
     factor, modality = key
-    return titles[factor] + (f" ({modality})" if len(suite.modalities) > 1 else "")
+    return run.titles[factor] + (f" ({modality})" if len(run.suite.modalities) > 1 else "")
 
 
-def _ranking(scores: pd.DataFrame, suite: Suite, titles: dict[str, str]) -> Section:
-    sources = source_methods(suite.methods)
+def _ranking(scores: pd.DataFrame, run: Run) -> Section:
+    sources = run.sources
     tidy = ranks(scores, sources)
     section = Section("ranking", "Ranking", tidy)
     if tidy.empty:
         return section
-    tidy = tidy[tidy["reference"].isin(["none", "clean"] if "clean" in suite.references else ["none", "seen"])]
+    tidy = tidy[tidy["reference"].isin(["none", "clean"] if "clean" in run.suite.references else ["none", "seen"])]
     parts = {
         "clean": tidy[tidy["factor"] == CLEAN.factor].groupby("method")["rank"].mean(),
         "degraded": tidy[tidy["severity"] > 0].groupby("method")["rank"].mean(),
     }
-    parts |= {name: tidy[tidy["factor"] == name].groupby("method")["rank"].mean() for name in suite.factors}
+    parts |= {name: tidy[tidy["factor"] == name].groupby("method")["rank"].mean() for name in run.suite.factors}
     wide = pd.DataFrame({name: part for name, part in parts.items() if not part.empty})
-    columns = [Column(name, titles.get(name, name), "lower", 2) for name in wide]
+    columns = [Column(name, run.titles.get(name, name), "lower", 2) for name in wide]
     metrics = ", ".join(METRICS[name].symbol for name in scores["metric"].unique())
     note = f"Mean rank (1 = best of {len(wide)}) over {metrics}; source images alone take no part."
-    section.tables.append(_table("Mean rank over the fusion metrics", note, wide, columns, suite, titles))
+    section.tables.append(_table("Mean rank over the fusion metrics", note, wide, columns, run))
     return section
 
 
@@ -307,47 +286,3 @@ def _write_tables(folder: Path, section: Section) -> None:
     }
     for ending, content in text.items():
         write_atomically(folder / f"{section.name}.{ending}", lambda path, content=content: path.write_text(content))
-
-
-def _page(folder: RunFolder, info: dict, suite: Suite, sections: list[Section], titles: dict[str, str]) -> str:
-    template = jinja2.Environment(autoescape=True).from_string(files("bench.report").joinpath("page.html").read_text())
-    failures = [f"{f.image} {f.method}: {f.error}" for f in folder.failures()]
-    return template.render(
-        title=suite.title or suite.name,
-        subtitle=f"{info['dataset']['title']} · {info['pairs']['count']} pairs · {len(suite.methods)} methods · "
-        f"{len(suite.factors)} factors · seed {suite.seed} · {info['finished']}",
-        synthetic=info["dataset"]["synthetic"],
-        failures=failures,
-        left_out=info["left_out"],
-        sections=[_view(section) for section in sections],
-        facts=_facts(info),
-    )
-
-
-def _view(section: Section) -> dict:
-    figures = [
-        {"alt": path.stem, "data": base64.b64encode(path.read_bytes()).decode(), "open": path.stem in OPEN_CURVES}
-        for path in section.figures
-    ]
-    tables = [{"title": table.title, "note": table.note, "body": as_html(table)} for table in section.tables]
-    return {"name": section.name, "heading": section.heading, "tables": tables, "figures": figures}
-
-
-def _facts(info: dict) -> dict[str, str]:
-    suite = info["suite"]
-    facts = {
-        "suite": suite["name"],
-        "dataset": info["dataset"]["title"],
-        "pairs": f"{info['pairs']['count']} (sha256 of the list {info['pairs']['sha256'][:12]}…)",
-        "metrics": ", ".join(info["metrics"]),
-        "severities": ", ".join(map(str, suite["severities"])),
-        "degraded modality": ", ".join(suite["modalities"]),
-        "seed": str(suite["seed"]),
-        "device": f"{info['device']} {info['machine']['gpu']}".strip() + f", {info['machine']['cores']} cores",
-        "computing time": f"{info['seconds'] / 60:.1f} min",
-        "code": info["commit"][:12] or "not under version control",
-        "versions": ", ".join(f"{name} {number}" for name, number in info["versions"].items() if number),
-    }
-    if "detector" in info:
-        facts["detector"] = f"{info['detector']['name']} (sha256 {info['detector']['sha256'][:12]}…)"
-    return facts

@@ -45,6 +45,7 @@ def draw_contact_sheet(
     if not factors or not severities:
         raise ValueError("a contact sheet needs at least one factor and one severity")
     window = window or _middle_square(*ir.shape)
+    _check_window(window, *ir.shape)
     aspect = window[3] / window[2]
     block = len(severities) * (1 + GAP) - GAP
     lefts: dict[Modality, float] = {"vis": 0.0, "ir": block + BLOCK_GAP}
@@ -60,7 +61,7 @@ def draw_contact_sheet(
                 continue
             for column, severity in enumerate(severities):
                 pair = degrade(ir, vis, factor, severity, modality, seed=seed, dataset=dataset, image=image)
-                shown = _cut(pair[MODALITIES.index(modality)], window)
+                shown = pair[MODALITIES.index(modality)][window[1] :, window[0] :][: window[3], : window[2]]
                 x = left + column * (1 + GAP)
                 axes.imshow(shown, extent=(x, x + 1, top + aspect, top), cmap="gray", vmin=0, vmax=255)
                 if severity and len(rung := factor.ladder[modality][severity - 1]) <= 2:
@@ -74,12 +75,12 @@ def _middle_square(height: int, width: int) -> tuple[int, int, int, int]:
     return (width - side) // 2, (height - side) // 2, side, side
 
 
-def _cut(image: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+def _check_window(window: tuple[int, int, int, int], image_height: int, image_width: int) -> None:
     left, top, width, height = window
-    if min(left, top) < 0 or min(width, height) < 1 or left + width > image.shape[1] or top + height > image.shape[0]:
-        size = f"{image.shape[1]}×{image.shape[0]}"
-        raise ValueError(f"window {window} leaves the image of {size} px; expected (left, top, width, height) inside")
-    return image[top : top + height, left : left + width]
+    if min(left, top) < 0 or min(width, height) < 1 or left + width > image_width or top + height > image_height:
+        raise ValueError(
+            f"window {window} leaves the image of {image_width}×{image_height} px; expected (left, top, width, height)"
+        )
 
 
 def _empty_sheet(width: float, height: float, image_inches: float) -> Axes:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from bench.executors.local import available_cores
-from bench.methods import find_method
 from bench.metrics import METRICS, resolve
 from bench.plan import CLEAN, Condition, conditions
 from bench.statistics.detection import ALL, DetectionSamples, sample_detection
@@ -108,8 +107,3 @@ def ranks(scores: pd.DataFrame, unranked: Iterable[str]) -> pd.DataFrame:
     badness = (table["mean"] * signs).where(~magnitudes, table["mean"].abs())
     table["rank"] = badness.groupby([table[c] for c in (*CONDITION, "metric", "reference")]).rank(method="average")
     return table[[*CONDITION, "metric", "reference", "method", "rank"]]
-
-
-def source_methods(names: Iterable[str]) -> frozenset[str]:
-    """Those of ``names`` that only show one source."""
-    return frozenset(name for name in names if find_method(name).kind == "source")
