@@ -20,20 +20,20 @@ from bench.errors import UsageError
 from bench.store import write_atomically
 
 HELP = "show suites, datasets, methods, factors, metrics or detectors"
-KINDS = ("suites", "datasets", "methods", "factors", "metrics", "detectors")
 SHOWN = {
     "suites": ("name", "title", "dataset", "pairs", "methods", "factors", "severities", "metrics", "detector"),
     "datasets": ("name", "title", "description", "size", "licence", "layout"),
     "methods": ("name", "title", "kind", "year", "venue", "parameters", "licence", "available"),
-    "factors": ("name", "title", "modalities", "parameter", "unit", "ladder"),
+    "factors": ("name", "title", "modalities", "parameter", "unit", "severities"),
     "metrics": ("name", "symbol", "title", "family", "direction", "range", "unit", "cost", "presets"),
-    "detectors": ("name", "title", "protocol", "available"),
+    "detectors": ("name", "title", "labels", "image_size", "backend", "licence", "available"),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", choices=tuple(SHOWN))
     parser.add_argument("--json", action="store_true", help="every field of every card, as JSON")
+    parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
     parser.add_argument("--calibrate", action="store_true", help="factors: measure the severity ladders on real pairs")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="where --calibrate writes its table")
     parser.add_argument("--limit", type=int, metavar="N", help="pairs per dataset for --calibrate (default: all)")
@@ -46,12 +46,20 @@ def run(args: argparse.Namespace) -> int:
         if args.kind != "factors":
             raise UsageError(f"--calibrate goes with `list factors`, not with `list {args.kind}`")
         return _calibrate(args)
-    cards = list(globals()[f"_{args.kind}"](args))
+    cards = cards_of(args.kind, args.weights_dir)
     if args.json:
         print(json.dumps(cards, indent=2, ensure_ascii=False, default=str))
+    elif args.markdown:
+        print(as_markdown(cards, SHOWN[args.kind]))
     else:
         print(as_text_table(cards, SHOWN[args.kind]))
     return 0
+
+
+def as_markdown(cards: list[dict], columns: tuple[str, ...]) -> str:
+    """A Markdown table, for the README and other pages."""
+    rows = [[_short(card.get(column, "")).replace("|", "\\|") for column in columns] for card in cards]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [list(columns), ["---"] * len(columns), *rows])
 
 
 def as_text_table(cards: list[dict], columns: tuple[str, ...]) -> str:
@@ -71,18 +79,23 @@ def as_text_table(cards: list[dict], columns: tuple[str, ...]) -> str:
 
 
 def _short(value: object) -> str:
-    if value is None:
-        return ""
+    if value is None or isinstance(value, bool):
+        return "yes" if value else ""
     if isinstance(value, (list, tuple)):
         return ", ".join(str(part) for part in value)
     return f"{value:,}" if isinstance(value, int) and value > 9999 else str(value)
+
+
+def cards_of(kind: str, weights_dir: Path | None = None) -> list[dict]:
+    """The cards of one kind as dictionaries, in the order in which they are shown."""
+    return list(READERS[kind](weights_dir))
 
 
 def _fields(card: object, *without: str) -> dict:
     return {f.name: getattr(card, f.name) for f in dataclasses.fields(card) if f.name not in without}
 
 
-def _suites(args: argparse.Namespace) -> Iterator[dict]:
+def _suites(weights_dir: Path | None) -> Iterator[dict]:
     from bench.suite import load_suite, suite_names
 
     for name in suite_names():
@@ -91,42 +104,60 @@ def _suites(args: argparse.Namespace) -> Iterator[dict]:
         yield suite.model_dump(mode="json") | {"pairs": suite.limit or "all", "detector": detector}
 
 
-def _datasets(args: argparse.Namespace) -> Iterator[dict]:
+def _datasets(weights_dir: Path | None) -> Iterator[dict]:
     from bench.datasets import DATASETS
 
     for card in DATASETS.values():
         yield _fields(card, "pairs")
 
 
-def _methods(args: argparse.Namespace) -> Iterator[dict]:
+def _methods(weights_dir: Path | None) -> Iterator[dict]:
     from bench.methods import unavailable
     from bench.registry import METHODS
 
     order = ("source", "classical", "learned", "external")
     for card in sorted(METHODS.values(), key=lambda card: (order.index(card.kind), card.year or 0, card.name)):
-        why_not = unavailable(card, args.weights_dir)
+        why_not = unavailable(card, weights_dir)
         yield _fields(card, "load") | {"available": "no: weights" if why_not else "yes", "why_not": why_not}
 
 
-def _factors(args: argparse.Namespace) -> Iterator[dict]:
+def _factors(weights_dir: Path | None) -> Iterator[dict]:
     from bench.registry import FACTORS
 
     for card in FACTORS.values():
         ladder = {modality: [dict(rung) for rung in rungs] for modality, rungs in card.ladder.items()}
-        yield _fields(card, "apply") | {"modalities": card.modalities, "ladder": ladder}
+        text = {modality: ", ".join(map(_rung, rungs)) for modality, rungs in ladder.items()}
+        same = len(set(text.values())) == 1
+        severities = next(iter(text.values())) if same else "; ".join(f"{name}: {of}" for name, of in text.items())
+        yield _fields(card, "apply") | {"modalities": card.modalities, "ladder": ladder, "severities": severities}
 
 
-def _metrics(args: argparse.Namespace) -> Iterator[dict]:
+def _rung(parameters: dict) -> str:
+    """``0.8/0.4`` for the numbers of one severity."""
+    return "/".join(f"{value:g}" if isinstance(value, float) else str(value) for value in parameters.values())
+
+
+def _metrics(weights_dir: Path | None) -> Iterator[dict]:
     from bench.metrics import METRICS, PRESETS
 
     for card in METRICS.values():
         yield _fields(card, "compute") | {"presets": [name for name, ids in PRESETS.items() if card.name in ids]}
 
 
-def _detectors(args: argparse.Namespace) -> Iterator[dict]:
-    from detectors import cards
+def _detectors(weights_dir: Path | None) -> Iterator[dict]:
+    from detectors.card import cards
 
-    yield from cards(args.weights_dir)
+    yield from cards(weights_dir)
+
+
+READERS = {
+    "suites": _suites,
+    "datasets": _datasets,
+    "methods": _methods,
+    "factors": _factors,
+    "metrics": _metrics,
+    "detectors": _detectors,
+}
 
 
 def _calibrate(args: argparse.Namespace) -> int:
