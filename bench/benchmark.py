@@ -22,7 +22,8 @@ from tqdm import tqdm
 from bench.cell import CellResult, Setup
 from bench.datasets.pair import Dataset, Pair
 from bench.errors import UsageError
-from bench.executors.local import available_cores, run_local
+from bench.executors import executor
+from bench.executors.local import available_cores
 from bench.methods import find_method, find_weights, obtain
 from bench.metrics import METRICS, resolve
 from bench.plan import conditions, plan, select_pairs
@@ -45,6 +46,7 @@ class Options:
     out: Path = Path("results")
     device: str = "auto"
     workers: int | None = None
+    executor: str = "local"
     named_methods: bool = False
     """Whether the user named the methods: then one that is unavailable is an error, not left out."""
 
@@ -88,7 +90,7 @@ def _compute(setup: Setup, pairs: list[Pair], info: dict, options: Options, fold
         "%s: %d of %d cells to compute, %d worker(s), %s", setup.suite.name, len(cells), total, workers, setup.device
     )
     try:
-        _store(run_local(cells, setup, workers), folder, total, len(cells))
+        _store(executor(options.executor)(cells, setup, workers), folder, total, len(cells))
     except BrokenProcessPool:
         raise UsageError(
             f"a worker was killed, most likely for lack of memory; what was computed is kept in {folder.path}: repeat "

@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     workers = args.workers if args.workers is not None else os.cpu_count() or 1
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, got {workers}")
+    if args.out.exists() and not args.out.is_dir():
+        raise UsageError(f"--out {args.out} is a file; give a folder, which may be new")
     suite = suite_of(args)
     wanted = conditions(suite)
     dataset, pairs = select_pairs(suite, args.data_root)
@@ -180,12 +182,15 @@ def _read_manifest(path: Path, dataset: str, seed: int) -> dict[tuple, dict]:
             entry = json.loads(line)
         except json.JSONDecodeError:
             continue
-        found = entry["dataset"], entry["seed"], entry["version"]
-        expected = dataset, seed, _version(_key(entry)[1])
+        try:
+            found, key = (entry["dataset"], entry["seed"], entry["version"]), _key(entry)
+        except (KeyError, TypeError):
+            raise UsageError(f"{path} is not a manifest of `degrade`; choose another --out") from None
+        expected = dataset, seed, _version(key[1])
         if found != expected:
             raise UsageError(
                 f"{path} lists pairs of dataset, seed, factor version {found}, not {expected}; choose another --out "
                 "or delete the folder"
             )
-        entries[_key(entry)] = entry
+        entries[key] = entry
     return entries

@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from bench.cli import comma_list, comma_numbers
+from bench.executors import EXECUTORS
 from bench.suite import load_suite, suite_names
 
 HELP = "run a benchmark suite (the default command)"
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes on the CPU (default: one per core)")
-    parser.add_argument("--executor", choices=("local",), default="local", help="who computes the cells")
+    parser.add_argument("--executor", choices=EXECUTORS, default="local", help="who computes the cells")
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where run folders go")
     parser.add_argument("--no-report", action="store_true", help="compute only; `report RUN` makes the tables later")
 
@@ -90,7 +91,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--workers must be at least 1, got {args.workers}")
     folder = run_benchmark(
         suite_of(args),
-        Options(args.data_root, args.weights_dir, args.out, args.device, args.workers, args.methods is not None),
+        Options(
+            args.data_root,
+            args.weights_dir,
+            args.out,
+            args.device,
+            args.workers,
+            args.executor,
+            named_methods=args.methods is not None,
+        ),
     )
     if not args.no_report:
         write_report(folder)

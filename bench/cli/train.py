@@ -1,9 +1,10 @@
-"""Train the teacher or the student of TSDM-Fusion, or pack a trained checkpoint for use.
+"""Train the teacher or the student of TSDM-Fusion, or a detector on fused images; pack a checkpoint for use.
 
   python run_bench.py train teacher --config teacher --data-root DIR --out runs/teacher
   python run_bench.py train export runs/teacher/best.pt --out WEIGHTS/tsdm_teacher.safetensors
   python run_bench.py train student --config student --data-root DIR --weights-dir WEIGHTS --out runs/student
   python run_bench.py train student --config student --data-root DIR --weights-dir WEIGHTS --out runs/student --resume
+  python run_bench.py train detector --config detector.yaml --data-root DIR --weights-dir WEIGHTS
 
 Ctrl-C stops after the step at hand and keeps everything; --resume goes on from there. docs/training.md has the rest.
 """
@@ -11,30 +12,68 @@ Ctrl-C stops after the step at hand and keeps everything; --resume goes on from 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import shlex
 import sys
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import torch
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tqdm import tqdm
 
+from bench.benchmark import pick_device
+from bench.cell import as_batch, quantise
 from bench.cli.run import add_data_root, add_weights_dir
 from bench.datasets import DATASETS
 from bench.datasets.files import ImageProblem
 from bench.datasets.pair import Pair
 from bench.errors import UsageError
+from bench.methods import find_method, find_weights, obtain
+from bench.registry import FACTORS
+from degradation import degrade
+from detectors.training import Recipe, Sample, train_detector, write_training_set
+from fusion.method import Fuse, prepare
 from fusion.tsdm import training
 from fusion.tsdm.config import StudentConfig, TrainingConfig, config_names, load_config
 from fusion.tsdm.data import split
 from fusion.weights.location import locate
 
-HELP = "train the teacher or the student, export their weights"
+HELP = "train the teacher, the student or a detector; export weights"
 INTERRUPTED = 130
+
+
+class DetectorTraining(BaseModel):
+    """One detector per method, all with the same recipe: protocols ``retrain`` and ``retrain-augmented``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    split: str = "train"
+    limit: int | None = Field(None, ge=1)
+    methods: tuple[str, ...] = Field(min_length=1)
+    factors: tuple[str, ...] = ()
+    """With factors (``retrain-augmented``) each pair is fused under one of them, at a random severity 0 to 5."""
+    initial: str | None = None
+    """Weights of plain tensors to start from: a file, or the name of one in the weights directory."""
+    recipe: Recipe = Recipe()
+    seed: int = Field(0, ge=0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="kind", metavar="WHAT", required=True)
     for kind in ("teacher", "student"):
         _add_training(kinds.add_parser(kind, help=f"train the {kind}"), kind)
+    detector = kinds.add_parser("detector", help="train one detector per method, on its fused images")
+    detector.add_argument("--config", type=Path, required=True, metavar="FILE", help="YAML file, see docs/training.md")
+    detector.add_argument("--out", type=Path, default=Path("runs/detector"), metavar="DIR", help="training folder")
+    add_data_root(detector)
+    add_weights_dir(detector)
+    detector.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     export = kinds.add_parser("export", help="write the weights of a checkpoint as safetensors, with a model card")
     export.add_argument("checkpoint", type=Path, help="best.pt or last.pt of a training folder")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write (.safetensors)")
@@ -64,7 +103,7 @@ def _add_training(parser: argparse.ArgumentParser, kind: str) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        return _export(args) if args.kind == "export" else _train(args)
+        return {"export": _export, "detector": _train_detectors}.get(args.kind, _train)(args)
     except (ValueError, FileNotFoundError) as error:
         raise UsageError(str(error)) from None
     except ImageProblem as error:  # a data worker adds its traceback in front
@@ -97,17 +136,22 @@ def _train(args: argparse.Namespace) -> int:
             "command": shlex.join(["python", *sys.argv]),
         },
     )
+    if outcome.rank == 0:
+        _tell(outcome, config, folder)
+    return 0 if outcome.finished else INTERRUPTED
+
+
+def _tell(outcome: training.Outcome, config: TrainingConfig, folder: Path) -> None:
     progress = outcome.progress
     if not outcome.finished:
         print(
             f"stopped at step {progress.step} in epoch {progress.epoch} of {config.epochs}; "
             f"{folder / training.LAST} holds it all: repeat the command with --resume to go on"
         )
-        return INTERRUPTED
-    for name, value in (progress.history[-1] if progress.history else {}).items():
+        return
+    for name, value in progress.history[-1].items():
         print(f"{name:36s} {value:.5g}")
     print(f"done: {folder / training.BEST}; pack it with `run_bench.py train export {folder / training.BEST} --out …`")
-    return 0
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -161,3 +205,69 @@ def _source(name: str, data_root: Path | None) -> list[Pair]:
     if problems:
         raise UsageError(f"data source {name}: {problems[0]} ({len(problems)} such pairs); add or remove those files")
     return pairs
+
+
+def _train_detectors(args: argparse.Namespace) -> int:
+    config = _detector_config(args.config)
+    dataset = DATASETS[config.dataset]
+    if args.data_root is None and not dataset.synthetic:
+        raise UsageError(f"training on {config.dataset} needs --data-root, the folder of the datasets")
+    pairs = [pair for pair in dataset.pairs(args.data_root) if pair.split == config.split and pair.boxes is not None]
+    pairs = pairs[: config.limit]
+    if not pairs:
+        raise UsageError(f"{config.dataset} has no labelled pairs of the split {config.split!r} under {args.data_root}")
+    classes = dataset.classes or tuple(sorted({box.label for pair in pairs for box in pair.boxes}))
+    initial = None if config.initial is None else _weight_file(config.initial, args.weights_dir)
+    device = pick_device(args.device)
+    for spec in config.methods:
+        method = find_method(spec)
+        for reason in obtain([method], args.weights_dir).values():
+            raise UsageError(reason)
+        fuse = prepare(method, find_weights(method, args.weights_dir), device)
+        content = [config.model_dump(mode="json", exclude={"recipe", "initial", "methods"}), method.version]
+        key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
+        samples = _fused_samples(pairs, fuse, config, device)
+        images = write_training_set(samples, classes, args.out / "images" / f"{method.name}-{key}")
+        print(f"{method.name}: {train_detector(images, config.recipe, args.out, initial=initial, device=str(device))}")
+    return 0
+
+
+def _detector_config(path: Path) -> DetectorTraining:
+    if not path.is_file():
+        raise UsageError(f"no configuration {path}; give a YAML file as in docs/training.md")
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return DetectorTraining(**fields if isinstance(fields, dict) else {})
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path}: {where} = {first['input']!r}: {first['msg'].lower()}") from None
+
+
+def _weight_file(name: str, weights_dir: Path | None) -> Path:
+    places = [Path(name)] if weights_dir is None else [Path(name), Path(weights_dir) / name]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise UsageError(f"no initial weights {name}, here or in --weights-dir; correct `initial`, or leave it out")
+    return found
+
+
+def _fused_samples(
+    pairs: list[Pair], fuse: Fuse, config: DetectorTraining, device: torch.device | str
+) -> Iterator[Sample]:
+    for pair in tqdm(pairs, unit="pair", leave=False):
+        ir, vis = pair.read()
+        factor, severity, hit = "clean", 0, "both"
+        if config.factors:
+            generator = np.random.default_rng([config.seed, zlib.crc32(pair.image.encode())])
+            factor = config.factors[generator.integers(len(config.factors))]
+            severity = int(generator.integers(6))
+            modalities = FACTORS[factor].modalities
+            hit = "both" if len(modalities) == 2 else modalities[0]
+            place = {"seed": config.seed, "dataset": config.dataset, "image": pair.image}
+            ir, vis, _ = degrade(ir, vis, FACTORS[factor], severity, hit, **place)
+        key = {"dataset": config.dataset, "image": pair.image, "factor": factor, "severity": severity, "modality": hit}
+        fused = fuse(as_batch(ir, device).float() / 255, as_batch(vis, device).float() / 255, key)
+        yield Sample(pair.image, quantise(fused), pair.boxes)

@@ -20,7 +20,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_local(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[CellResult]:
+def run_cells(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[CellResult]:
     """Yield the result of every cell as it is ready, in any order. One worker means this very process.
 
     Raises ``BrokenProcessPool`` where a worker is killed from outside (out of memory).

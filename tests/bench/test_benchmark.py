@@ -67,6 +67,12 @@ def test_worker_count_does_not_change_a_row(finished: RunFolder, small_pairs: Pa
     pd.testing.assert_frame_equal(values(run(small_pairs, tmp_path, workers=2)), values(finished))
 
 
+def test_the_executor_does_not_change_a_row(finished: RunFolder, small_pairs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    options = Options(data_root=small_pairs, out=tmp_path, device="cpu", workers=1, executor="ray")
+    pd.testing.assert_frame_equal(values(run_benchmark(suite(), options)), values(finished))
+
+
 def test_another_seed_draws_other_noise(finished: RunFolder, small_pairs: Path, tmp_path: Path) -> None:
     other = values(run(small_pairs, tmp_path, seed=1)).set_index(ROW_KEY)["value"]
     first = values(finished).set_index(ROW_KEY)["value"]

@@ -1,0 +1,79 @@
+"""Show, download or verify the weight files of the methods.
+
+Files are looked for in --weights-dir, then in the package, then in the cache (TSDM_BENCH_CACHE moves it); downloads
+go to the cache, checked by sha256. NAMES are file names or method names; without any, all files are meant.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.cli.list import as_text_table
+from bench.cli.run import add_weights_dir
+from bench.errors import UsageError
+from bench.registry import METHODS
+from fusion.weights.card import WeightFile, card, cards
+from fusion.weights.download import fetch
+from fusion.weights.location import candidates, is_intact, remedy
+
+HELP = "show, download or verify the weights of methods"
+COLUMNS = ("name", "method", "bytes", "licence", "place")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("list", "fetch", "verify"))
+    parser.add_argument("names", nargs="*", metavar="NAMES", help="file or method names (default: all)")
+    add_weights_dir(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    files = _files(args.names)
+    if args.action == "list":
+        rows = [vars(file) | {"place": _place(file, args.weights_dir) or "not here"} for file in files]
+        print(as_text_table(rows, COLUMNS))
+        return 0
+    act = _fetch if args.action == "fetch" else _verify
+    problems = list(act(files, args.weights_dir, bool(args.names)))
+    for problem in problems:
+        print(f"problem: {problem}")
+    return 1 if problems else 0
+
+
+def _files(names: list[str]) -> list[WeightFile]:
+    """The cards behind file or method names, each once."""
+    found: dict[str, WeightFile] = {} if names else cards()
+    for name in names:
+        try:
+            found |= {file: card(file) for file in (METHODS[name].weights if name in METHODS else (name,))}
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    return list(found.values())
+
+
+def _place(file: WeightFile, weights_dir: Path | None) -> Path | None:
+    return next((path for path in candidates(file, weights_dir) if path.is_file()), None)
+
+
+def _fetch(files: list[WeightFile], weights_dir: Path | None, named: bool) -> Iterator[str]:
+    """Download what is lacking; files without an address only count as a problem where they were named."""
+    for file in files:
+        if not file.urls and not named and _place(file, weights_dir) is None:
+            continue
+        try:
+            print(fetch(file.name, weights_dir))
+        except (OSError, ValueError) as error:
+            yield str(error)
+
+
+def _verify(files: list[WeightFile], weights_dir: Path | None, named: bool) -> Iterator[str]:
+    """Compare what is here with its card; a file that is not here only counts as a problem where it was named."""
+    for file in files:
+        path = _place(file, weights_dir)
+        if path is not None and is_intact(path, file):
+            print(f"{path}: {'good' if file.sha256 else 'not checked (its card has no sha256)'}")
+        elif path is not None:
+            yield f"{path} is not the file of its card (expected {file.bytes} bytes, sha256 {file.sha256})"
+        elif named:
+            yield f"{file.name} is not here: {remedy(file)}"
