@@ -1,0 +1,76 @@
+"""Blur kernels and the convolution that applies them."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+NEGLIGIBLE = 1e-8
+"""Kernel weights below this are dropped: together they change a value in [0, 1] by less than 1e-5."""
+LARGEST_DIRECT = 121
+"""Taps up to which OpenCV convolves directly; above, it turns to a Fourier transform, slower at these sizes."""
+
+
+def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
+    """Isotropic Gaussian, ``size``×``size`` (odd), standard deviation ``sigma`` px, sum 1."""
+    return anisotropic_kernel(size, 0.0, sigma**2, sigma**2)
+
+
+def anisotropic_kernel(size: int, angle: float, variance_1: float, variance_2: float) -> np.ndarray:
+    """Gaussian with variances (px²) along the direction ``angle`` (radians, x towards y) and across it, sum 1.
+
+    Covariance V diag(l₁, l₂) V⁻¹ with V = [[cos, sin], [sin, −cos]]. A variance near zero means no blur in that
+    direction: it is kept at the smallest value that the kernel can express.
+    """
+    cos, sin = math.cos(angle), math.sin(angle)
+    axis = np.arange(size) - size // 2
+    x, y = np.meshgrid(axis, axis)
+    along, across = cos * x + sin * y, sin * x - cos * y
+    tiny = 1e-4  # exp(-1 / (2 tiny)) = 0: a delta on the pixel grid
+    exponent = -0.5 * (along**2 / max(variance_1, tiny) + across**2 / max(variance_2, tiny))
+    kernel = np.exp(exponent)
+    return kernel / kernel.sum()
+
+
+def motion_kernel(length: float, angle: float) -> np.ndarray:
+    """Uniform motion over ``length`` px in the direction ``angle`` (radians), sum 1, drawn with bilinear weights."""
+    half = length / 2
+    radius = math.ceil(half) + 1
+    kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
+    offsets = np.linspace(-half, half, 8 * radius + 1)
+    x, y = offsets * math.cos(angle) + radius, offsets * math.sin(angle) + radius
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, bottom = x - left, y - top
+    for dx, weight_x in ((0, 1 - right), (1, right)):
+        for dy, weight_y in ((0, 1 - bottom), (1, bottom)):
+            np.add.at(kernel, (top + dy, left + dx), weight_x * weight_y)
+    return kernel / kernel.sum()
+
+
+def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Convolve every channel of float32 H×W×C with a point-symmetric ``kernel`` of sum 1; the border is mirrored.
+
+    The mirror does not repeat the edge (``gfedcb|abcdefgh|gfedcba``). Separable kernels run in two passes, others
+    directly and without their negligible weights.
+    """
+    row, column = kernel.sum(axis=0), kernel.sum(axis=1)
+    if np.abs(np.outer(column, row) - kernel).max() < NEGLIGIBLE:
+        result = cv2.sepFilter2D(image, -1, row, column, borderType=cv2.BORDER_REFLECT_101)
+    else:
+        result = _convolve_directly(image, np.where(kernel < NEGLIGIBLE, 0, kernel).astype(np.float32))
+    return np.clip(result, 0, 1, out=result).reshape(image.shape)
+
+
+def _convolve_directly(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    size = kernel.shape[0]
+    middle = size // 2
+    if not LARGEST_DIRECT < kernel.size <= 2 * LARGEST_DIRECT:
+        return cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+    # A little too large for the direct way: the upper half with the middle row, then the lower half with an empty one.
+    upper, lower = kernel[: middle + 1], kernel[middle:].copy()
+    lower[0] = 0
+    result = cv2.filter2D(image, -1, upper, anchor=(middle, middle), borderType=cv2.BORDER_REFLECT_101)
+    rest = cv2.filter2D(image, -1, lower, anchor=(middle, 0), borderType=cv2.BORDER_REFLECT_101)
+    return cv2.add(result, rest, dst=result)

@@ -1,0 +1,25 @@
+"""Flat images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from degradation.factor import Drawn, Factor, Parameters
+from degradation.ladders import LADDERS
+from degradation.photometry import contrast, to_float, to_uint8
+
+
+def _apply(image: np.ndarray, parameters: Parameters, generator: np.random.Generator) -> tuple[np.ndarray, Drawn]:
+    return to_float(contrast(to_uint8(image), parameters["factor"])), dict(parameters)
+
+
+CONTRAST = Factor(
+    name="contrast",
+    title="Low contrast",
+    description="The distance of every value from the mean grey multiplied by a factor below 1.",
+    parameter="factor",
+    unit="×",
+    source="TSDM-Fusion (IEEE TIM 2024), step 2; PIL ImageEnhance.Contrast",
+    ladder=LADDERS["contrast"],
+    apply={"ir": _apply, "vis": _apply},
+)

@@ -1,0 +1,26 @@
+"""Compression."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from degradation.factor import Drawn, Factor, Parameters
+from degradation.jpeg import jpeg
+from degradation.ladders import LADDERS
+from degradation.photometry import to_float, to_uint8
+
+
+def _apply(image: np.ndarray, parameters: Parameters, generator: np.random.Generator) -> tuple[np.ndarray, Drawn]:
+    return to_float(jpeg(to_uint8(image), parameters["quality"])), dict(parameters)
+
+
+JPEG = Factor(
+    name="jpeg",
+    title="JPEG",
+    description="Baseline JPEG, colour subsampled 4:2:0.",
+    parameter="quality",
+    unit="1 to 100",
+    source="TSDM-Fusion (IEEE TIM 2024), steps 5 and 6; tables of the Independent JPEG Group",
+    ladder=LADDERS["jpeg"],
+    apply={"ir": _apply, "vis": _apply},
+)
