@@ -1,0 +1,62 @@
+"""``run_bench.py weights`` at the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.cli import main
+from fusion.weights import download
+
+
+@pytest.fixture(autouse=True)
+def empty_places(monkeypatch, tmp_path):
+    monkeypatch.setenv("TSDM_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("TSDM_BENCH_WEIGHTS", raising=False)
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(download, "urlopen", refuse)
+
+
+def test_list_shows_each_file_and_where_it_is(capsys, weights_dir):
+    assert main(["weights", "list"]) == 0
+    assert "not here" in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("YDTR.pth"))
+    assert main(["weights", "list", "ydtr", "--weights-dir", str(weights_dir)]) == 0
+    assert "not here" not in capsys.readouterr().out
+
+
+def test_verify_by_method_name(capsys, weights_dir):
+    assert main(["weights", "verify", "u2fusion", "--weights-dir", str(weights_dir)]) == 0
+    assert capsys.readouterr().out.count(": good") == 2
+
+
+def test_verify_names_a_damaged_file(capsys, tmp_path):
+    (tmp_path / "YDTR.pth").write_bytes(b"damaged")
+    assert main(["weights", "verify", "--weights-dir", str(tmp_path)]) == 1
+    assert "YDTR.pth is not the file of its card" in capsys.readouterr().out
+
+
+def test_verify_reports_a_named_file_that_is_not_here(capsys):
+    assert main(["weights", "verify", "YDTR.pth"]) == 1
+    assert "run_bench.py weights fetch YDTR.pth" in capsys.readouterr().out
+
+
+def test_fetch_offline_ends_with_the_remedy(capsys, offline):
+    assert main(["weights", "fetch", "ydtr"]) == 1
+    assert (
+        "Name or service not known); try again when online, or put the file in --weights-dir" in capsys.readouterr().out
+    )
+
+
+def test_fetch_has_nothing_to_do_where_the_files_are(capsys, weights_dir, offline):
+    assert main(["weights", "fetch", "seafusion", "--weights-dir", str(weights_dir)]) == 0
+    assert capsys.readouterr().out.strip() == str(weights_dir / "SeAFusion_apple.pth")
+
+
+def test_unknown_name_is_a_usage_error(capsys):
+    assert main(["weights", "fetch", "nothing-like-it"]) == 2
+    assert "unknown weight file" in capsys.readouterr().err
