@@ -1,0 +1,150 @@
+"""The losses of TSDM-Fusion (Section III): teacher, student and adversarial terms. Images are N×C×H×W in [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SSIM_WINDOW = 11
+SSIM_SIGMA = 1.5
+SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # Wang et al. 2004, data range 1
+CHARBONNIER_EPSILON = 1e-6
+LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
+VGG19_WIDTHS = (64, 64, None, 128, 128, None, *[256] * 4, None, *[512] * 4, None, *[512] * 4)
+"""Widths of the 3×3 convolutions of VGG19 (Simonyan & Zisserman 2015, column E); None is a 2×2 max pooling."""
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+SsimSign = Literal["corrected", "official"]
+GeneratorLabels = Literal["swapped", "official"]
+Backbone = Literal["vgg19", "vgg19_random"]
+
+
+def gradient_loss(fused: Tensor, source: Tensor) -> Tensor:
+    """Mean squared difference of the 4-neighbour Laplacians (border pixels repeated) of two N×1×H×W images."""
+    kernel = fused.new_tensor(LAPLACIAN)[None, None]
+    difference = F.pad(fused - source, (1, 1, 1, 1), mode="replicate")
+    return F.conv2d(difference, kernel).square().mean()
+
+
+@lru_cache(maxsize=8)
+def _gaussian(device: torch.device, dtype: torch.dtype) -> Tensor:
+    offset = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
+    weights = torch.exp(-(offset**2) / (2 * SSIM_SIGMA**2))
+    return (weights / weights.sum()).to(device, dtype)
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Mean structural similarity of two N×1×H×W images, over the places where the Gaussian 11×11 window fits."""
+    weights = _gaussian(a.device, a.dtype)
+
+    def blur(x: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(x, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))
+
+    mean_a, mean_b, square_a, square_b, product = blur(torch.cat([a, b, a * a, b * b, a * b])).chunk(5)
+    covariance = product - mean_a * mean_b
+    variances = square_a - mean_a**2 + square_b - mean_b**2
+    luminance = (2 * mean_a * mean_b + SSIM_C1) / (mean_a**2 + mean_b**2 + SSIM_C1)
+    return (luminance * (2 * covariance + SSIM_C2) / (variances + SSIM_C2)).mean()
+
+
+def teacher_loss(
+    fused: Tensor, ir: Tensor, y: Tensor, ssim_weight: float = 0.001, ssim_sign: SsimSign = "corrected"
+) -> dict[str, Tensor]:
+    """Terms of the teacher's loss, each the mean over both sources and already weighted, and their sum ``total``.
+
+    The release adds +SSIM, so that minimising pushes similarity down; ``official`` keeps that, ``corrected`` adds
+    1 - SSIM.
+    """
+    sources = (ir, y)
+    similarity = sum(ssim(fused, source) for source in sources) / 2
+    terms = {
+        "l1": sum(F.l1_loss(fused, source) for source in sources) / 2,
+        "gradient": sum(gradient_loss(fused, source) for source in sources) / 2,
+        "ssim": ssim_weight * (similarity if ssim_sign == "official" else 1 - similarity),
+    }
+    return terms | {"total": sum(terms.values())}
+
+
+def charbonnier(a: Tensor, b: Tensor) -> Tensor:
+    """Mean of √((a-b)² + ε), a smooth L1."""
+    return ((a - b).square() + CHARBONNIER_EPSILON).sqrt().mean()
+
+
+class ContentLoss(nn.Module):
+    """L1 between the VGG19 features (``features.35``) of two N×3×H×W RGB images, each side at least 16 pixels.
+
+    ``backbone`` is ``vgg19`` (``state``, or by default torchvision's ImageNet weights, which are downloaded once), or
+    ``vgg19_random``: the same layers with seeded random weights, which need no download.
+    """
+
+    def __init__(self, backbone: Backbone = "vgg19", state: Mapping[str, Tensor] | None = None) -> None:
+        super().__init__()
+        self.features = _vgg19_features()
+        if backbone == "vgg19":
+            state = _imagenet_state() if state is None else state
+            own = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
+            self.features.load_state_dict(own)
+        self.features.requires_grad_(False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.features((b - self.mean) / self.std)
+        return F.l1_loss(self.features((a - self.mean) / self.std), target)
+
+
+def _vgg19_features() -> nn.Sequential:
+    """The layers up to ``features.35`` with weights of variance 2 / (9 · inputs) from a seed (He initialisation)."""
+    generator = torch.Generator().manual_seed(0)
+    layers: list[nn.Module] = []
+    inputs = 3
+    for width in VGG19_WIDTHS:
+        if width is None:
+            layers.append(nn.MaxPool2d(2))
+            continue
+        conv = nn.Conv2d(inputs, width, 3, padding=1)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=generator)
+        nn.init.zeros_(conv.bias)
+        layers += [conv, nn.ReLU(inplace=True)]
+        inputs = width
+    return nn.Sequential(*layers)
+
+
+def _imagenet_state() -> Mapping[str, Tensor]:
+    from torchvision.models import VGG19_Weights
+
+    try:
+        return VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+    except OSError as error:
+        raise ValueError(
+            f"torchvision's VGG19 weights could not be downloaded ({error}); set content.weights to a local copy of "
+            f"{VGG19_Weights.IMAGENET1K_V1.url.rpartition('/')[2]}, or content.backbone to vgg19_random or none"
+        ) from error
+
+
+def _relativistic(real: Tensor, fake: Tensor, real_label: float) -> Tensor:
+    """BCE of D(real) - mean D(fake) against ``real_label``, plus that of D(fake) - mean D(real) against the other."""
+    real_side, fake_side = real - fake.mean(), fake - real.mean()
+    return F.binary_cross_entropy_with_logits(
+        real_side, torch.full_like(real_side, real_label)
+    ) + F.binary_cross_entropy_with_logits(fake_side, torch.full_like(fake_side, 1 - real_label))
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Relativistic average loss of the discriminator from the logits of targets and student outputs (N×1)."""
+    return _relativistic(real, fake, 1.0)
+
+
+def generator_loss(real: Tensor, fake: Tensor, labels: GeneratorLabels = "swapped") -> Tensor:
+    """Relativistic average loss of the student from the same logits.
+
+    ``swapped`` labels (ESRGAN) ask that outputs look more real than targets; ``official`` keeps the discriminator's
+    labels, as the release does.
+    """
+    return _relativistic(real, fake, 0.0 if labels == "swapped" else 1.0) / 2

@@ -1,0 +1,122 @@
+"""The method cards of TSDM-Fusion: teacher and student, with our weights and with the authors'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.method import Method
+from fusion.tsdm.checkpoints import load_network
+from fusion.tsdm.inference import fuse_tiled, fuse_whole
+from fusion.tsdm.student import Student
+from fusion.tsdm.teacher import Teacher
+
+STUDENT_WEIGHTS, TEACHER_WEIGHTS = "tsdm_student.safetensors", "tsdm_teacher.safetensors"
+OFFICIAL_STUDENT_WEIGHTS, OFFICIAL_TEACHER_WEIGHTS = "GT.pth", "Model_TeacherNet_epoch_50.pth"
+
+
+def load_teacher(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Callable[..., Tensor]:
+    """``fuse(ir, y) -> fused luma`` (N×1×H×W each) by the teacher whose weights lie in ``path``."""
+    network = load_network(Teacher(), path).to(device, dtype, memory_format=torch.channels_last)
+
+    def fuse(ir: Tensor, y: Tensor) -> Tensor:
+        return network(ir.to(dtype), y.to(dtype)).float()
+
+    return fuse
+
+
+def load_student(
+    path: Path, device: torch.device, dtype: torch.dtype = torch.float32, tiled: bool = False
+) -> Callable[..., Tensor]:
+    """``fuse(ir, vis) -> fused RGB`` by the student whose weights lie in ``path``, for images of any size.
+
+    With another ``dtype`` the matrix products and convolutions are computed in it; normalisation and the residual
+    stream stay in float32.
+    """
+    network = load_network(Student(), path).to(device, memory_format=torch.channels_last).requires_grad_(False)
+    run = fuse_tiled if tiled else fuse_whole
+
+    def fuse(ir: Tensor, vis: Tensor) -> Tensor:
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            return run(network, ir, vis).float()
+
+    return fuse
+
+
+def _teacher(weights: str, dtype: torch.dtype = torch.float32):
+    return lambda paths, device: load_teacher(paths[weights], device, dtype)
+
+
+def _student(weights: str, dtype: torch.dtype = torch.float32, tiled: bool = False):
+    return lambda paths, device: load_student(paths[weights], device, dtype, tiled)
+
+
+_FACTS = {
+    "kind": "learned",
+    "source": "Xue, Liu, Wang, He & Zhuang, A Novel Teacher–Student Framework With Degradation Model for "
+    "Infrared–Visible Image Fusion, IEEE TIM 73, 5020512 (2024), doi 10.1109/TIM.2024.3398115",
+    "year": 2024,
+    "venue": "IEEE TIM",
+}
+_TEACHER = _FACTS | {"parameters": 2_341_728, "luma": True}
+_STUDENT = _FACTS | {"parameters": 634_707}
+
+TEACHER = Method(
+    name="tsdm_teacher",
+    title="TSDM-Fusion teacher",
+    description="Convolutional auto-encoder trained on clean pairs; luma. Makes the student's targets.",
+    weights=(TEACHER_WEIGHTS,),
+    load=_teacher(TEACHER_WEIGHTS),
+    **_TEACHER,
+)
+STUDENT = Method(
+    name="tsdm_student",
+    title="TSDM-Fusion",
+    description="Swin transformer that fuses and restores degraded pairs in one pass; colour, padded as in the paper.",
+    weights=(STUDENT_WEIGHTS,),
+    load=_student(STUDENT_WEIGHTS),
+    **_STUDENT,
+)
+TEACHER_BF16 = Method(
+    name="tsdm_teacher_bf16",
+    title="TSDM-Fusion teacher (bfloat16)",
+    description="The teacher computed in bfloat16: faster on processors and GPUs that have it.",
+    weights=(TEACHER_WEIGHTS,),
+    load=_teacher(TEACHER_WEIGHTS, torch.bfloat16),
+    **_TEACHER,
+)
+STUDENT_BF16 = Method(
+    name="tsdm_student_bf16",
+    title="TSDM-Fusion (bfloat16)",
+    description="The student with matrix products in bfloat16, the residual stream in float32.",
+    weights=(STUDENT_WEIGHTS,),
+    load=_student(STUDENT_WEIGHTS, torch.bfloat16),
+    **_STUDENT,
+)
+STUDENT_TILED = Method(
+    name="tsdm_student_tiled",
+    title="TSDM-Fusion (tiled)",
+    description="The student on overlapping tiles, for images whose activations do not fit in memory; same result.",
+    weights=(STUDENT_WEIGHTS,),
+    load=_student(STUDENT_WEIGHTS, tiled=True),
+    **_STUDENT,
+)
+OFFICIAL_TEACHER = Method(
+    name="tsdm_teacher_official",
+    title="TSDM-Fusion teacher (authors' weights)",
+    description="The teacher with the checkpoint of the authors' release.",
+    weights=(OFFICIAL_TEACHER_WEIGHTS,),
+    load=_teacher(OFFICIAL_TEACHER_WEIGHTS),
+    **_TEACHER | {"licence": "none"},
+)
+OFFICIAL_STUDENT = Method(
+    name="tsdm_student_official",
+    title="TSDM-Fusion (authors' weights)",
+    description="The student with the checkpoint of the authors' release.",
+    weights=(OFFICIAL_STUDENT_WEIGHTS,),
+    load=_student(OFFICIAL_STUDENT_WEIGHTS),
+    **_STUDENT | {"licence": "none"},
+)

@@ -1,0 +1,246 @@
+"""The student: a SwinIR body that fuses and restores degraded pairs in one pass (TSDM-Fusion, Section III-C).
+
+Every operation of a Swin block acts inside one window or on one token. The whole RSTB therefore works on *tokens in
+window order*, an (N·H·W)×48 matrix in which 64 consecutive rows are one 8×8 window: moving from plain to shifted
+windows is one row permutation, and without gradients a block runs over a few windows at a time, in place, so that its
+working set stays in the processor's cache and memory does not grow with the depth.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+DIM = 48
+HEADS = 6
+WINDOW = 8
+TOKENS = WINDOW * WINDOW
+SHIFT = WINDOW // 2
+STAGES = 4
+BLOCKS_PER_STAGE = 6
+MLP_RATIO = 2
+DROP_PATH = 0.1
+MASKED = -100.0
+"""Added to the logits between regions that only meet because the image was rolled (Swin, Section 3.2)."""
+
+WINDOWS_AT_ONCE = 256
+"""Windows per step on a CPU without gradients: their activations (about 20 MB) stay in the last-level cache, and each
+step is long enough for several threads."""
+
+
+class Layout(NamedTuple):
+    """Row permutations between the raster order of N×H×W tokens and the two window orders, for one size.
+
+    ``x.index_select(0, layout.raster_to_plain)`` is ``x`` in plain window order, and so on. Shifted windows that share
+    an attention mask are consecutive: ``shifted_groups`` holds (windows, kind) with kinds 0 interior, 1 right edge, 2
+    bottom edge, 3 corner; all plain windows are of kind 0.
+    """
+
+    raster_to_plain: Tensor
+    plain_to_shifted: Tensor
+    shifted_to_plain: Tensor
+    shifted_to_raster: Tensor
+    plain_groups: tuple[tuple[int, int], ...]
+    shifted_groups: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=4)
+def window_layout(batch: int, height: int, width: int, device: torch.device) -> Layout:
+    """The layout of a batch×height×width raster whose sides are multiples of the window."""
+    rows, columns = height // WINDOW, width // WINDOW
+    raster = torch.arange(batch * height * width, dtype=torch.int32, device=device).view(batch, height, width)
+
+    def tiles(index: Tensor) -> Tensor:
+        return index.view(batch, rows, WINDOW, columns, WINDOW).transpose(2, 3).reshape(batch, rows, columns, TOKENS)
+
+    plain = tiles(raster).flatten()
+    rolled = tiles(raster.roll((-SHIFT, -SHIFT), (1, 2)))
+    parts = [rolled[:, :-1, :-1], rolled[:, :-1, -1:], rolled[:, -1:, :-1], rolled[:, -1:, -1:]]
+    shifted = torch.cat([part.flatten() for part in parts])
+    groups = tuple((part.numel() // TOKENS, kind) for kind, part in enumerate(parts) if part.numel())
+    plain_inverse, shifted_inverse = _inverse(plain), _inverse(shifted)
+    return Layout(
+        raster_to_plain=plain,
+        plain_to_shifted=plain_inverse[shifted],
+        shifted_to_plain=shifted_inverse[plain],
+        shifted_to_raster=shifted_inverse,
+        plain_groups=((batch * rows * columns, 0),),
+        shifted_groups=groups,
+    )
+
+
+def _inverse(permutation: Tensor) -> Tensor:
+    inverse = torch.empty_like(permutation)
+    inverse[permutation.long()] = torch.arange(len(permutation), dtype=permutation.dtype, device=permutation.device)
+    return inverse
+
+
+@lru_cache(maxsize=4)
+def _relative_position_index(device: torch.device) -> Tensor:
+    """64×64 row of the bias table for (query, key): (Δy + 7)·15 + Δx + 7 (Swin, Equation 4)."""
+    axis = torch.arange(WINDOW, device=device)
+    y, x = (grid.flatten() for grid in torch.meshgrid(axis, axis, indexing="ij"))
+    difference = [side[:, None] - side[None, :] + WINDOW - 1 for side in (y, x)]
+    return difference[0] * (2 * WINDOW - 1) + difference[1]
+
+
+@lru_cache(maxsize=4)
+def _shift_masks(device: torch.device) -> Tensor:
+    """4×64×64: 0 where query and key belong to one region of the unrolled image, else -100, by kind of window."""
+    axis = torch.arange(TOKENS, device=device)
+    below, right = (axis // WINDOW) >= WINDOW - SHIFT, (axis % WINDOW) >= WINDOW - SHIFT
+    split = [torch.zeros_like(below, dtype=torch.long), right.long(), below.long(), 2 * below + right]
+    return torch.stack([(region[:, None] != region[None, :]) * MASKED for region in split])
+
+
+class WindowAttention(nn.Module):
+    """Multi-head self-attention inside windows: M×64×48 to M×64×48, with a bias 1×6×64×64 on the logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * WINDOW - 1) ** 2, HEADS))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        self.qkv = nn.Linear(DIM, 3 * DIM)
+        self.proj = nn.Linear(DIM, DIM)
+
+    def bias(self, kind: int) -> Tensor:
+        table = self.relative_position_bias_table
+        bias = table[_relative_position_index(table.device)].permute(2, 0, 1)[None]
+        return bias + _shift_masks(table.device)[kind].to(bias.dtype) if kind else bias
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        qkv = self.qkv(x)
+        if qkv.device.type == "cpu":  # where the fused kernel is faster in float32 than in bfloat16
+            qkv = qkv.float()
+        q, k, v = qkv.view(-1, TOKENS, 3, HEADS, DIM // HEADS).permute(2, 0, 3, 1, 4).unbind(0)
+        with torch.autocast(x.device.type, enabled=False):
+            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
+        return self.proj(out.transpose(1, 2).reshape(-1, TOKENS, DIM))
+
+
+class Mlp(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(DIM, MLP_RATIO * DIM)
+        self.fc2 = nn.Linear(MLP_RATIO * DIM, DIM)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(x)))
+
+
+class SwinBlock(nn.Module):
+    """x + attention(norm1(x)), then x + mlp(norm2(x)), on windows M×64×48 that share one attention bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(DIM)
+        self.attn = WindowAttention()
+        self.norm2 = nn.LayerNorm(DIM)
+        self.mlp = Mlp()
+
+    def forward(self, x: Tensor, bias: Tensor, keep: Tensor | None = None) -> Tensor:
+        """``keep`` (2×M×1×1) scales the two branches by 0 or 1/(1-p): the stochastic depth of training."""
+        attention = self.attn(self.norm1(x), bias)
+        x = x + (attention if keep is None else attention * keep[0])
+        mlp = self.mlp(self.norm2(x))
+        return x + (mlp if keep is None else mlp * keep[1])
+
+
+class ResidualGroup(nn.Module):
+    """Swin blocks on plain and shifted windows by turns; N×H×W×48 to N×H×W×48."""
+
+    def __init__(self, drop_path: list[float]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(SwinBlock() for _ in drop_path)
+        self.drop_path = drop_path
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape = x.shape
+        layout = window_layout(*shape[:3], x.device)
+        x = x.reshape(-1, DIM).index_select(0, layout.raster_to_plain)
+        for i, (block, drop) in enumerate(zip(self.blocks, self.drop_path, strict=True)):
+            if i:
+                x = x.index_select(0, layout.plain_to_shifted if i % 2 else layout.shifted_to_plain)
+            groups = layout.shifted_groups if i % 2 else layout.plain_groups
+            x = _run(block, x.view(-1, TOKENS, DIM), groups, drop, shape[0]).view(-1, DIM)
+        return x.index_select(0, layout.shifted_to_raster).view(shape)
+
+
+def _run(block: SwinBlock, x: Tensor, groups: tuple[tuple[int, int], ...], drop: float, batch: int) -> Tensor:
+    """Apply ``block`` to all windows of ``x`` (M×64×48), group by group; within a group, sample follows sample."""
+    pieces = x.split([count for count, _ in groups])
+    biases = [block.attn.bias(kind) for _, kind in groups]
+    if block.training or torch.is_grad_enabled():
+        keep = None
+        if block.training and drop:
+            keep = torch.rand(2, batch, 1, 1, device=x.device).ge(drop).to(x.dtype) / (1 - drop)
+        keeps = [keep if keep is None else keep.repeat_interleave(len(piece) // batch, dim=1) for piece in pieces]
+        return torch.cat([block(*arguments) for arguments in zip(pieces, biases, keeps, strict=True)])
+    for piece, bias in zip(pieces, biases, strict=True):
+        for part in piece.split(WINDOWS_AT_ONCE if x.device.type == "cpu" else len(piece)):
+            part.copy_(block(part, bias))
+    return x
+
+
+class Rstb(nn.Module):
+    """Residual Swin transformer block: x + conv(blocks(x)), on N×48×H×W (SwinIR, Section 3.1)."""
+
+    def __init__(self, drop_path: list[float]) -> None:
+        super().__init__()
+        self.residual_group = ResidualGroup(drop_path)
+        self.conv = nn.Conv2d(DIM, DIM, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv(self.residual_group(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+
+
+class PatchEmbed(nn.Module):
+    """The LayerNorm at the entrance of the body (SwinIR calls it so; there are no patches here)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(DIM)
+
+
+class Student(nn.Module):
+    """``student(ir, vis) -> fused``: N×1×H×W and N×3×H×W RGB in [0, 1] to N×3×H×W RGB, not clamped.
+
+    H and W are multiples of 8 (``ValueError`` otherwise; :func:`fusion.tsdm.inference.pad_to_windows` pads). 634,707
+    parameters. State-dict keys are those of the authors' release less the buffers that follow from the size alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv_first_ir = nn.Conv2d(1, DIM, 1)
+        self.conv_first_vi = nn.Conv2d(3, DIM, 1)
+        # The release never uses this layer; it is here so that its checkpoints load and ours load there.
+        self.conv_first = nn.Conv2d(DIM, DIM, 3, padding=1).requires_grad_(False)
+        self.patch_embed = PatchEmbed()
+        rates = torch.linspace(0, DROP_PATH, STAGES * BLOCKS_PER_STAGE).view(STAGES, -1).tolist()
+        self.layers = nn.ModuleList(Rstb(rate) for rate in rates)
+        self.norm = nn.LayerNorm(DIM)
+        self.conv_after_body = nn.Conv2d(DIM, DIM, 3, padding=1)
+        self.conv_last = nn.Sequential(nn.Conv2d(DIM, DIM, 3, padding=1), nn.Conv2d(DIM, 3, 3, padding=1))
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
+        if ir.shape[-2] % WINDOW or ir.shape[-1] % WINDOW:
+            raise ValueError(f"the student takes sides that are multiples of {WINDOW}, got {tuple(ir.shape[-2:])}")
+        shallow = (self.conv_first_ir(ir) + self.conv_first_vi(vis)).contiguous(memory_format=torch.channels_last)
+        x = _layer_norm(self.patch_embed.norm, shallow)
+        for layer in self.layers:
+            x = layer(x)
+        x = self.conv_after_body(_layer_norm(self.norm, x)) + shallow
+        return self.conv_last(x)
+
+
+def _layer_norm(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    """Normalise the channels of N×C×H×W, which lie together in memory (channels last)."""
+    return norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

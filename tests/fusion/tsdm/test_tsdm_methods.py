@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from reference_run import filled, pattern
+
+from fusion.method import Method, prepare, rgb_to_ycbcr, ycbcr_to_rgb
+from fusion.tsdm import methods
+from fusion.tsdm.checkpoints import export
+from fusion.tsdm.inference import fuse_whole
+from fusion.tsdm.student import Student
+from fusion.tsdm.teacher import Teacher
+from fusion.weights.card import card
+
+CARDS = [value for value in vars(methods).values() if isinstance(value, Method)]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Weights that keep the output near [0, 1], under every file name that the cards name."""
+    folder = tmp_path_factory.mktemp("weights")
+    networks = {"teacher": filled(Teacher()), "student": filled(Student())}
+    with torch.no_grad():
+        networks["student"].conv_last[1].weight.mul_(0.05)
+        networks["student"].conv_last[1].bias.fill_(0.5)
+        networks["teacher"].decoder[8].weight.mul_(0.1)
+    for name, network in networks.items():
+        export(network.state_dict(), folder / f"tsdm_{name}.safetensors")
+        torch.save({"state_dict": network.state_dict()}, folder / f"{name}.pth")
+    return networks, {
+        methods.TEACHER_WEIGHTS: folder / "tsdm_teacher.safetensors",
+        methods.STUDENT_WEIGHTS: folder / "tsdm_student.safetensors",
+        methods.OFFICIAL_TEACHER_WEIGHTS: folder / "teacher.pth",
+        methods.OFFICIAL_STUDENT_WEIGHTS: folder / "student.pth",
+    }
+
+
+def test_every_weight_file_has_a_card():
+    for method in CARDS:
+        assert [card(name).name for name in method.weights] == list(method.weights)
+
+
+@pytest.mark.parametrize("method", CARDS, ids=lambda method: method.name)
+def test_every_method_fuses_any_size_and_follows_its_network(files, method):
+    networks, paths = files
+    ir, vis = pattern(37, 50, 1, 0.8), pattern(37, 50, 3, 2.2)
+    fused = prepare(method, {name: paths[name] for name in method.weights})(ir, vis)
+    with torch.inference_mode():
+        if "student" in method.name:
+            expected = fuse_whole(networks["student"], ir, vis)
+        else:
+            y, cb, cr = rgb_to_ycbcr(vis)
+            expected = ycbcr_to_rgb(networks["teacher"](ir, y), cb, cr)
+    expected = expected.clamp(0, 1)
+    assert fused.shape == (1, 3, 37, 50)
+    assert fused.dtype == torch.float32
+    if "bf16" in method.name:
+        assert 10 * torch.log10(1 / (fused - expected).square().mean()) >= 45
+    else:
+        torch.testing.assert_close(fused, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("method", CARDS, ids=lambda method: method.name)
+def test_a_batch_gives_what_its_pairs_give_alone(files, method):
+    fuse = prepare(method, {name: files[1][name] for name in method.weights})
+    ir = torch.cat([pattern(16, 24, 1, p) for p in (0.1, 0.9)])
+    vis = torch.cat([pattern(16, 24, 3, p) for p in (0.4, 1.7)])
+    alone = torch.cat([fuse(ir[i : i + 1], vis[i : i + 1]) for i in range(2)])
+    torch.testing.assert_close(fuse(ir, vis), alone, atol=1e-2 if "bf16" in method.name else 1e-5, rtol=0)

@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import os
+import signal
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from reference_run import filled
+from torch import nn
+
+from fusion.tsdm import training
+from fusion.tsdm.checkpoints import export, load_network, read_state
+from fusion.tsdm.config import StudentConfig, TeacherConfig, config_names, load_config
+from fusion.tsdm.student import Student
+from fusion.tsdm.teacher import Teacher
+from fusion.tsdm.training import BEST, LAST, Hardware, export_checkpoint, read_checkpoint, train, update_average
+
+pytest.importorskip("lightning.fabric")
+CPU = Hardware(accelerator="cpu")
+DATA = {
+    "sources": ("test",),
+    "patch": (16, 16),
+    "crops_per_pair": 2,
+    "validation_pairs": 1,
+    "validation_side": 24,
+    "workers": 0,
+}
+
+
+def pairs(count: int, read_hook=lambda: None) -> list[SimpleNamespace]:
+    """Smooth random pairs of 32×40 pixels."""
+
+    def read(number: int):
+        read_hook()
+        noise = np.random.default_rng(number).integers(0, 256, (32, 40, 4), dtype=np.uint8)
+        image = cv2.GaussianBlur(noise, (0, 0), 3)
+        return image[..., 0], image[..., 1:]
+
+    return [SimpleNamespace(image=f"{i:05d}", read=lambda i=i: read(i)) for i in range(count)]
+
+
+def teacher_config(**changes) -> TeacherConfig:
+    return TeacherConfig(**{"data": DATA, "batch": 2, "epochs": 2} | changes)
+
+
+def student_config(**changes) -> StudentConfig:
+    fields = {"data": DATA, "batch": 2, "epochs": 2, "loss": {"adversarial_from_epoch": 100}}
+    return StudentConfig(**fields | changes)
+
+
+@pytest.fixture(scope="module")
+def teacher_weights(tmp_path_factory):
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("weights") / "teacher.safetensors"
+    export(Teacher().state_dict(), path)
+    return path
+
+
+def run(config, folder, **options):
+    return train(config, pairs(3), pairs(1), folder, hardware=CPU, progress_bar=False, **options)
+
+
+def same(a, b) -> bool:
+    """Whether two nested states hold the same numbers, bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def assert_same_run(first, second):
+    a, b = read_checkpoint(first / LAST), read_checkpoint(second / LAST)
+    for name in ("modules", "optimisers", "ema"):
+        assert same(a[name], b[name]), name
+    assert a["progress"]["history"] == b["progress"]["history"]
+    assert a["progress"]["step"] == b["progress"]["step"]
+
+
+@pytest.mark.parametrize("kind", ["teacher", "student"])
+def test_two_and_two_epochs_are_four(tmp_path, teacher_weights, kind):
+    config = {"teacher": teacher_config, "student": student_config}[kind]
+    options = {"teacher": teacher_weights if kind == "student" else None}
+    run(config(epochs=4), tmp_path / "whole", **options)
+    run(config(epochs=2), tmp_path / "parts", **options)
+    torch.manual_seed(99)
+    outcome = run(config(epochs=4), tmp_path / "parts", resume=True, **options)
+    assert outcome.finished
+    assert [epoch["epoch"] for epoch in outcome.progress.history] == [1, 2, 3, 4]
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_ctrl_c_stops_after_the_step_at_hand_and_resuming_gives_the_uninterrupted_run(tmp_path, teacher_weights):
+    config = student_config(epochs=2)
+    run(config, tmp_path / "whole", teacher=teacher_weights)
+    reads = []
+
+    def interrupt_at_the_third_read():
+        reads.append(1)
+        if len(reads) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    outcome = train(
+        config, pairs(3, interrupt_at_the_third_read), [], tmp_path / "parts",
+        teacher=teacher_weights, hardware=CPU, progress_bar=False,
+    )  # fmt: skip
+    assert not outcome.finished
+    assert outcome.progress.epoch == 1
+    assert 0 < outcome.progress.batch <= 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert run(config, tmp_path / "parts", resume=True, teacher=teacher_weights).finished
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_training_lowers_the_loss_and_notes_what_it_did(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    outcome = run(teacher_config(epochs=6, ema_decay=0.5), tmp_path, facts={"data": "test pairs"})
+    history = outcome.progress.history
+    assert history[-1]["l1"] < 0.7 * history[0]["l1"]
+    assert history[-1]["validation_loss"] < 0.7 * history[0]["validation_loss"]
+    best = read_checkpoint(tmp_path / BEST)
+    assert best["progress"]["best"] == min(epoch["validation_loss"] for epoch in history)
+    assert best["facts"]["data"] == "test pairs"
+    events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"images": 0}).Reload()
+    assert {"train/l1", "train/total", "rate/network", "validation/loss"} <= set(events.Tags()["scalars"])
+    assert [round(event.value, 5) for event in events.Scalars("train/l1")] == [round(e["l1"], 5) for e in history]
+    assert len(events.Images("validation/0")) == 6
+
+
+def test_the_late_stage_trains_student_and_discriminator(tmp_path, teacher_weights):
+    loss = {"adversarial_from_epoch": 2, "content_backbone": "vgg19_random"}
+    config = student_config(data=DATA | {"patch": (64, 64), "crops_per_pair": 1}, loss=loss)
+    torch.manual_seed(5)
+    outcome = train(config, pairs(2), [], tmp_path, teacher=teacher_weights, hardware=CPU, progress_bar=False)
+    early, late = outcome.progress.history
+    assert {"l1", "total"} <= set(early)
+    assert "adversarial" not in early
+    assert {"charbonnier", "content", "adversarial", "discriminator"} <= set(late)
+    assert late["total"] == pytest.approx(late["charbonnier"] + late["content"] + late["adversarial"], rel=1e-5)
+    state = read_checkpoint(tmp_path / LAST)
+    assert set(state["modules"]) == {"network", "discriminator"}
+    steps = {name: {int(s["step"]) for s in o["state"].values()} for name, o in state["optimisers"].items()}
+    assert steps == {"network": {2}, "discriminator": {1}}
+
+
+def test_learning_rates_follow_the_steps(tmp_path):
+    optimiser = {"learning_rate": 1e-3, "step_epochs": 2, "factor": 0.5}
+    history = run(teacher_config(epochs=5, optimiser=optimiser), tmp_path).progress.history
+    assert [epoch["rate_network"] for epoch in history] == [1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_epoch(tmp_path):
+    settings = {"optimiser": {"learning_rate": 1e15}, "data": DATA | {"crops_per_pair": 1}}
+    options = {"hardware": CPU, "progress_bar": False}
+    train(teacher_config(epochs=1, **settings), pairs(3), [], tmp_path, **options)
+    before = (tmp_path / LAST).read_bytes()
+    with pytest.raises(ValueError, match="the loss is not finite at epoch 2, step 2") as error:
+        train(teacher_config(epochs=3, **settings), pairs(3), [], tmp_path, resume=True, **options)
+    assert "holds epoch 1" in str(error.value)
+    assert "lower optimiser.learning_rate" in str(error.value)
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_weights_that_diverged_are_not_saved(tmp_path):
+    config = teacher_config(optimiser={"learning_rate": 1e15}, data=DATA | {"crops_per_pair": 1})
+    with pytest.raises(ValueError, match="validation after epoch 1 gave loss nan: the weights have diverged"):
+        run(config, tmp_path)
+    assert not (tmp_path / LAST).exists()
+
+
+def test_a_checkpoint_is_whole_even_if_writing_the_next_one_fails(tmp_path, monkeypatch):
+    run(teacher_config(epochs=1), tmp_path)
+    before = (tmp_path / LAST).read_bytes()
+
+    def half_written(content, stream):
+        stream.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(training.torch, "save", half_written)
+    with pytest.raises(OSError, match="disk full"):
+        run(teacher_config(epochs=2), tmp_path, resume=True)
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_the_running_average():
+    torch.manual_seed(0)
+    network, average = nn.Linear(3, 2), nn.Linear(3, 2)
+    start = average.weight.detach().clone()
+    update_average(average, network, 0.9, 1000)
+    torch.testing.assert_close(average.weight, 0.9 * start + 0.1 * network.weight)
+    update_average(average, network, 0.9, 0)
+    torch.testing.assert_close(average.weight, 0.1 * (0.9 * start + 0.1 * network.weight) + 0.9 * network.weight)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_exported_checkpoint_is_the_average_with_its_card(tmp_path, teacher_weights, half):
+    facts = {"data": "3 test pairs", "command": "train student"}
+    run(student_config(), tmp_path, teacher=teacher_weights, facts=facts)
+    export_checkpoint(tmp_path / BEST, tmp_path / "out" / "tsdm_student.safetensors", half)
+    network = load_network(Student(), tmp_path / "out" / "tsdm_student.safetensors")
+    expected = read_checkpoint(tmp_path / BEST)["ema"]
+    for key, value in network.state_dict().items():
+        torch.testing.assert_close(value, expected[key].half().float() if half else expected[key], atol=0, rtol=0)
+    for key, value in read_state(tmp_path / BEST).items():
+        assert torch.equal(value, expected[key])
+    card = (tmp_path / "out" / "tsdm_student.md").read_text()
+    for part in ("3 test pairs", "train student", "**seed**: 0", "| psnr |", "hardware", "learning_rate 0.0005"):
+        assert part in card
+    assert ("float16" in card) is half
+
+
+def test_runs_that_cannot_start_say_why(tmp_path, teacher_weights):
+    with pytest.raises(ValueError, match="no training pairs"):
+        train(teacher_config(), [], [], tmp_path, hardware=CPU)
+    with pytest.raises(ValueError, match=r"6 patches an epoch .* do not fill a batch of 64"):
+        run(teacher_config(batch=64), tmp_path)
+    with pytest.raises(ValueError, match="needs the weights of a teacher"):
+        run(student_config(), tmp_path)
+    with pytest.raises(FileNotFoundError, match="no checkpoint at"):
+        run(teacher_config(), tmp_path, resume=True)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / LAST).write_text("something else")
+    with pytest.raises(ValueError, match="already holds a training run; add --resume"):
+        run(teacher_config(), tmp_path)
+    with pytest.raises(ValueError, match="no training checkpoint"):
+        run(teacher_config(), tmp_path, resume=True)
+
+
+def test_a_resumed_run_refuses_other_settings_by_name(tmp_path):
+    run(teacher_config(epochs=1), tmp_path)
+    with pytest.raises(ValueError, match=r"batch was 2, now 3; loss\.ssim_sign was 'corrected', now 'official'"):
+        run(teacher_config(epochs=2, batch=3, loss={"ssim_sign": "official"}), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("kind", ["teacher", "student"])
+def test_shipped_configurations_load(kind):
+    assert config_names(kind) == [kind, f"{kind}_reduced"]
+    for name in config_names(kind):
+        assert load_config(kind, name).kind == kind
+
+
+def test_the_full_configurations_hold_the_papers_values():
+    teacher, student = load_config("teacher", "teacher"), load_config("student", "student")
+    assert (teacher.batch, teacher.epochs, teacher.data.patch, teacher.data.flips) == (16, 50, (128, 256), False)
+    assert (teacher.optimiser.learning_rate, teacher.optimiser.step_epochs, teacher.optimiser.factor) == (5e-4, 10, 0.5)
+    assert teacher.loss.ssim_weight == 0.001
+    assert (student.batch, student.epochs, student.data.patch) == (6, 150, (128, 256))
+    assert (student.optimiser.learning_rate, student.optimiser.step_epochs) == (5e-4, 30)
+    assert (student.discriminator.learning_rate, student.discriminator.step_epochs) == (1e-4, 30)
+    loss = student.loss
+    assert (loss.adversarial_from_epoch, loss.charbonnier_weight, loss.content_weight) == (80, 10, 1)
+    assert (loss.adversarial_weight, loss.generator_labels, loss.content_backbone) == (0.005, "swapped", "vgg19")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data: {sources: [a]}\nbatches: 4", "batches is no setting"),
+        ("data: {sources: [a]}\nbatch: 0", "batch = 0: input should be greater than or equal to 1"),
+        ("data: {sources: [a], patch: [100, 64]}", r"data\.patch: expected multiples of 64, got \[100, 64\]"),
+        ("batch: 4", "data = .*: field required"),
+        ("data: {sources: []}", r"data\.sources = \[\]: tuple should have at least 1 item"),
+        ("- a", "must be a mapping"),
+        ("a: [", "not valid YAML"),
+        ("data: {sources: [a]}\ndegradation: {noise_sigma: [9, 2]}", "expected lower bound"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path, text, message):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        load_config("student", str(tmp_path / "config.yaml"))
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_configuration_lists_those_there_are(tmp_path):
+    with pytest.raises(FileNotFoundError, match="give a YAML file or one of: teacher, teacher_reduced"):
+        load_config("teacher", str(tmp_path / "gone.yaml"))
+
+
+def test_settings_can_be_replaced_by_name():
+    config = load_config(
+        "student", "student", {"epochs": 3, "data.patch": [64, 64], "loss.content_backbone": "vgg19_random"}
+    )
+    assert (config.epochs, config.data.patch, config.loss.content_backbone) == (3, (64, 64), "vgg19_random")
+
+
+def test_the_student_is_validated_against_the_teacher_on_the_same_degraded_pair(tmp_path, teacher_weights):
+    history = run(student_config(epochs=1), tmp_path, teacher=teacher_weights).progress.history
+    for name in ("psnr", "ssim", "psnr_of_teacher_on_degraded", "ssim_of_teacher_on_degraded"):
+        assert np.isfinite(history[0][f"validation_{name}"])
+    assert filled(Student()).training is False
