@@ -53,21 +53,11 @@ def outcome(boxes: Sequence[Box], detections: Sequence[Detection], shown_from: f
         objects = [box for box in boxes if box.label == label]
         sides = np.array([d[2:] for d in found], dtype=float).reshape(-1, 4)
         truth = np.array([box[1:] for box in objects], dtype=float).reshape(-1, 4)
-        hit = match_boxes(sides, truth, everywhere)[0][0, 0]
-        result.hits.extend(d for d, right in zip(found, hit, strict=True) if right)
-        result.alarms.extend(d for d, right in zip(found, hit, strict=True) if not right)
-        # An object is found where it lets no detection be matched once the hits have taken theirs.
-        result.misses.extend(_not_found(truth, sides[hit], objects))
+        taken = match_boxes(sides, truth, everywhere)[0][0, 0]
+        result.hits.extend(d for d, of in zip(found, taken, strict=True) if of >= 0)
+        result.alarms.extend(d for d, of in zip(found, taken, strict=True) if of < 0)
+        result.misses.extend(box for index, box in enumerate(objects) if index not in taken)
     return result
-
-
-def _not_found(truth: np.ndarray, hits: np.ndarray, objects: Sequence[Box]) -> list[Box]:
-    """Objects left when each hit in turn takes the free object that it overlaps most."""
-    left = list(range(len(objects)))
-    for hit in hits:
-        taken = max(left, key=lambda index: (_overlap(hit, truth[index]), index))
-        left.remove(taken)
-    return [objects[index] for index in left]
 
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:

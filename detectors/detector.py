@@ -1,0 +1,194 @@
+"""One detector under one protocol: 8-bit RGB images in, boxes with dataset classes and scores out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torchvision.ops import nms
+
+from detectors.card import OWN_WEIGHTS
+from detectors.class_map import resolve_class_map
+from detectors.letterbox import Placement, letterbox, to_image
+from detectors.network import Network
+from detectors.onnx_backend import open_onnx
+from detectors.ultralytics_backend import download_named, open_ultralytics
+from fusion.weights.location import cache_dir
+
+MOST_CANDIDATES = 30_000
+"""Boxes that enter the suppression at most, best first, as in ultralytics."""
+
+
+class Detection(NamedTuple):
+    """A detected object: dataset class, score in [0, 1], left, top, width, height in pixels of the image."""
+
+    label: str
+    score: float
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass(frozen=True)
+class Detector:
+    """An opened detector with its settings; made by :func:`open_detector`."""
+
+    name: str
+    path: Path
+    sha256: str
+    class_map: dict[str, str]
+    """Label of the network → class of the dataset; detections of other labels are dropped."""
+    classes: tuple[str, ...]
+    image_size: int
+    confidence: float
+    iou: float
+    max_detections: int
+    device: str
+    network: Network = field(repr=False)
+
+    @property
+    def blind_to(self) -> tuple[str, ...]:
+        """Dataset classes that no label of the network maps to: they are never detected."""
+        return tuple(name for name in self.classes if name not in self.class_map.values())
+
+    def detect(self, images: Iterable[np.ndarray]) -> list[list[Detection]]:
+        """Detections of each image (H×W×3 uint8 RGB), best score first.
+
+        A box may carry several classes, as in the validation of the YOLO family; suppression works within a class.
+        On the CPU images go through one by one, so that the result does not depend on how they are grouped.
+        """
+        images = [_checked(image) for image in images]
+        results: list[list[Detection]] = [[] for _ in images]
+        for group in self._groups(images):
+            placed = [self._place(images[i]) for i in group]
+            batch = np.ascontiguousarray(np.stack([pixels for pixels, _ in placed]))
+            for i, raw, (_, placement) in zip(group, self.network.run(batch), placed, strict=True):
+                results[i] = self._read(raw, batch.shape[2:], placement)
+        return results
+
+    def _groups(self, images: list[np.ndarray]) -> list[list[int]]:
+        """Indices of images that may go through the network together."""
+        if not self.network.batched or self.device == "cpu":
+            return [[i] for i in range(len(images))]
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for i, image in enumerate(images):
+            by_shape.setdefault(image.shape, []).append(i)
+        return list(by_shape.values())
+
+    def _place(self, image: np.ndarray) -> tuple[np.ndarray, Placement]:
+        layout, network = self.network.layout, self.network
+        placed, placement = letterbox(image, network.size, layout.fit, network.stride)
+        channels = placed[..., ::-1] if layout.bgr else placed
+        return channels.transpose(2, 0, 1).astype(np.float32) * np.float32(layout.scale), placement
+
+    def _read(self, raw: np.ndarray, size: tuple[int, int], placement: Placement) -> list[Detection]:
+        """Decode one raw output, bring its scores to dataset classes, drop the weak and the duplicate."""
+        boxes, scores, final = self.network.layout.decode(raw, size, len(self.network.labels))
+        scores = self._by_class(scores)
+        row, column = np.nonzero(scores > self.confidence)
+        boxes, score = boxes[row], scores[row, column]
+        best = np.argsort(-score, kind="stable")[:MOST_CANDIDATES]
+        boxes, score, column = boxes[best], score[best], column[best]
+        if not final:
+            kept = _suppress(boxes, score, column, self.iou)
+            boxes, score, column = boxes[kept], score[kept], column[kept]
+        boxes = to_image(boxes[: self.max_detections].astype(np.float64), placement)
+        return [
+            Detection(self.classes[c], float(s), float(x1), float(y1), float(x2 - x1), float(y2 - y1))
+            for c, s, (x1, y1, x2, y2) in zip(column, score, boxes, strict=False)
+        ]
+
+    def _by_class(self, scores: np.ndarray) -> np.ndarray:
+        """Scores N×labels as N×dataset classes; of several labels that mean one class the best counts."""
+        by_class = np.zeros((len(scores), len(self.classes)), dtype=np.float32)
+        for index, label in self.network.labels.items():
+            if label in self.class_map:
+                column = self.classes.index(self.class_map[label])
+                np.maximum(by_class[:, column], scores[:, index], out=by_class[:, column])
+        return by_class
+
+
+def open_detector(
+    spec: str | Path,
+    *,
+    classes: tuple[str, ...],
+    weights_dir: Path | None = None,
+    device: str = "cpu",
+    image_size: int = 640,
+    confidence: float = 0.001,
+    iou: float = 0.7,
+    max_detections: int = 300,
+    class_map: Mapping[str | int, str] | None = None,
+) -> Detector:
+    """Open a detector for a dataset with ``classes``.
+
+    ``spec`` is a path, the name of a file in ``weights_dir`` or among the project's own detector weights, or the name
+    of an official ultralytics detector (``yolo11n``), which is downloaded once where there is a network. ``.onnx``
+    files run in onnxruntime, everything else in ultralytics. The defaults of ``confidence``, ``iou`` and
+    ``max_detections`` are those of the YOLO validation. ``image_size`` holds where the file does not fix its own.
+    Raises ``FileNotFoundError`` where there is no such file, ``ValueError`` where it is damaged, no detector, or knows
+    no class of the dataset.
+    """
+    path = _find(spec, weights_dir)
+    opener = open_onnx if path.suffix == ".onnx" else open_ultralytics
+    network = opener(path, device=device, image_size=image_size)
+    return Detector(
+        name=path.stem,
+        path=path,
+        sha256=_sha256(path),
+        class_map=resolve_class_map(network.labels, classes, class_map, path.name),
+        classes=tuple(classes),
+        image_size=max(network.size),
+        confidence=confidence,
+        iou=iou,
+        max_detections=max_detections,
+        device=device,
+        network=network,
+    )
+
+
+def _find(spec: str | Path, weights_dir: Path | None) -> Path:
+    """The file of ``spec``, by the places of :func:`open_detector` in their order; a name may leave out ``.pt``."""
+    names = [str(spec)] if Path(spec).suffix else [str(spec), f"{spec}.pt"]
+    folders = [Path(), *([weights_dir] if weights_dir else []), OWN_WEIGHTS, cache_dir()]
+    for place in (folder / name for folder in folders for name in names if name):
+        if place.exists():
+            return place
+    if str(spec) == Path(spec).name and (downloaded := download_named(str(spec), cache_dir())):
+        return downloaded
+    raise FileNotFoundError(
+        f"no detector {str(spec)!r}: expected a path, a file in {weights_dir or 'the weights directory'}, or the "
+        f"name of an ultralytics detector such as yolo11n; give one of these"
+    )
+
+
+def _sha256(path: Path) -> str:
+    """Hash of the file, or of all files of an exported folder in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _checked(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"expected an H×W×3 uint8 RGB image, got {image.dtype} of shape {image.shape}")
+    return image
+
+
+def _suppress(boxes: np.ndarray, score: np.ndarray, column: np.ndarray, iou: float) -> np.ndarray:
+    """Indices kept by greedy suppression within each class, best first.
+
+    Classes are kept apart by shifting each far away; the shift must exceed every coordinate.
+    """
+    if len(boxes) == 0:
+        return np.zeros(0, dtype=int)
+    shift = column[:, None] * (float(np.abs(boxes).max()) * 2 + 1)
+    return nms(torch.from_numpy((boxes + shift).astype(np.float32)), torch.from_numpy(score), iou).numpy()

@@ -1,0 +1,157 @@
+"""Which detection found which object: the matching of COCO, done once per image and kept for every later statistic.
+
+Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; the rules are those of pycocotools' ``COCOeval``,
+which the tests compare with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pycocotools import mask as coco_mask
+
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+AREAS = {"all": (0.0, 1e10), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+"""Object sizes in square pixels of the original image."""
+DETECTIONS_PER_IMAGE = 100
+"""Of each class in each image this many best detections are looked at."""
+
+TRUTH_COLUMNS = ("image", "class", "x", "y", "w", "h")
+DETECTION_COLUMNS = ("image", "class", "score", "x", "y", "w", "h")
+
+
+@dataclass(frozen=True)
+class ClassMatches:
+    """The fate of all detections D of one class, best score first, for each of A areas and T thresholds of IoU."""
+
+    image: np.ndarray
+    """D: index of the image that a detection lies in."""
+    score: np.ndarray
+    """D."""
+    hit: np.ndarray
+    """A×T×D bool: matched to an object that counts."""
+    ignored: np.ndarray
+    """A×T×D bool: neither hit nor false alarm, because it or its object is outside the area."""
+    positives: np.ndarray
+    """A×images: number of objects that count."""
+
+
+def match(
+    truth: pd.DataFrame,
+    detections: pd.DataFrame,
+    images: Sequence[str],
+    classes: Sequence[str],
+    areas: Sequence[str] = tuple(AREAS),
+) -> dict[str, ClassMatches]:
+    """Match the detections of one method under one condition to the objects of ``images``, class by class.
+
+    ``truth`` has the columns image, class, x, y, w, h, ``detections`` a score as well; rows of other images or classes
+    are left out. Raises ``ValueError`` where a column is missing or a value is not finite.
+    """
+    truth = checked(truth, TRUTH_COLUMNS, "truth")
+    detections = checked(detections, DETECTION_COLUMNS, "detections")
+    limits = np.array([AREAS[area] for area in areas])
+    objects, found = by_class_and_image(truth, images, 4), by_class_and_image(detections, images, 5)
+    return {name: _match_class(objects.get(name, {}), found.get(name, {}), len(images), limits) for name in classes}
+
+
+def _match_class(
+    objects: dict[int, np.ndarray], found: dict[int, np.ndarray], images: int, limits: np.ndarray
+) -> ClassMatches:
+    """Matches of one class from its boxes per image index: objects G×4, detections D×5 with the score first."""
+    positives = np.zeros((len(limits), images))
+    for index, boxes in objects.items():
+        positives[:, index] = (~_outside(boxes, limits)).sum(axis=1)
+    nothing = np.zeros((0, 4))
+    index, score, hit, ignored = [], [], [], []
+    for i in sorted(found):
+        rows = found[i][np.argsort(-found[i][:, 0], kind="stable")[:DETECTIONS_PER_IMAGE]]
+        taken, image_ignored = match_boxes(rows[:, 1:], objects.get(i, nothing), limits)
+        index.append(np.full(len(rows), i))
+        score.append(rows[:, 0])
+        hit.append((taken >= 0) & ~image_ignored)
+        ignored.append(image_ignored)
+    if not index:
+        empty = np.zeros((len(limits), len(IOU_THRESHOLDS), 0), dtype=bool)
+        return ClassMatches(np.zeros(0, dtype=int), np.zeros(0), empty, empty, positives)
+    score = np.concatenate(score)
+    order = np.argsort(-score, kind="stable")
+    return ClassMatches(
+        np.concatenate(index)[order],
+        score[order],
+        np.concatenate(hit, axis=2)[..., order],
+        np.concatenate(ignored, axis=2)[..., order],
+        positives,
+    )
+
+
+def match_boxes(found: np.ndarray, objects: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Greedy matching in one image of D×4 detections (best first) with G×4 objects: (object, ignored), each A×T×D.
+
+    Each detection in turn takes the free object that it overlaps most, if the IoU reaches the threshold; the later one
+    among equals. ``object`` is its index, or -1. An object outside the area range is taken only where none inside it
+    can be, and the detection is then ignored; so is a detection outside the range that takes no object.
+    """
+    shape = (len(limits), len(IOU_THRESHOLDS), len(found))
+    taken = np.full(shape, -1)
+    ignored = np.broadcast_to(_outside(found, limits)[:, None, :], shape).copy()
+    if len(objects) == 0 or len(found) == 0:
+        return taken, ignored
+    order = np.arange(len(objects))[::-1]  # argmax gives the first of equals, COCO wants the last
+    iou = box_iou(found, objects)[:, order]
+    outside = _outside(objects, limits)[:, None, order]
+    free = np.ones((len(limits), len(IOU_THRESHOLDS), len(objects)), dtype=bool)
+    for d in np.flatnonzero(iou.max(axis=1) >= IOU_THRESHOLDS[0]):
+        possible = free & (iou[d] >= IOU_THRESHOLDS[:, None])
+        inside = possible & ~outside
+        choice = np.where(inside.any(axis=2, keepdims=True), inside, possible)
+        best = np.where(choice, iou[d], -1.0).argmax(axis=2)
+        area, threshold = np.nonzero(choice.any(axis=2))
+        column = best[area, threshold]
+        free[area, threshold, column] = False
+        taken[area, threshold, d] = order[column]
+        ignored[area, threshold, d] = outside[area, 0, column]
+    return taken, ignored
+
+
+def box_iou(found: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """D×G intersection over union of boxes x, y, w, h."""
+    # pycocotools reads the buffer row by row, whatever the strides of the array are
+    found, objects = np.ascontiguousarray(found, dtype=np.float64), np.ascontiguousarray(objects, dtype=np.float64)
+    return coco_mask.iou(found, objects, np.zeros(len(objects), dtype=np.uint8))
+
+
+def _outside(boxes: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """A×N: whether the area of each box lies outside each range (both ends belong to it)."""
+    area = boxes[:, 2] * boxes[:, 3]
+    return (area < limits[:, :1]) | (area > limits[:, 1:])
+
+
+def checked(table: pd.DataFrame, columns: Sequence[str], what: str) -> pd.DataFrame:
+    """The table, if it has ``columns`` and finite numbers in all but the first two of them."""
+    if missing := [name for name in columns if name not in table]:
+        raise ValueError(f"{what}: columns {', '.join(missing)} are missing; expected {', '.join(columns)}")
+    numbers = table[list(columns[2:])].to_numpy(dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        bad = table["image"].to_numpy()[~np.isfinite(numbers).all(axis=1)][0]
+        raise ValueError(f"{what} of image {bad!r}: a box or score is not a finite number; remove or correct the row")
+    return table
+
+
+def by_class_and_image(table: pd.DataFrame, images: Sequence[str], numbers: int) -> dict[str, dict[int, np.ndarray]]:
+    """Class → image index → its rows, the last ``numbers`` columns (score if there, x, y, w, h) in their order."""
+    columns = list(DETECTION_COLUMNS[-numbers:])
+    index = pd.Index(images).get_indexer(table["image"])
+    by_class: dict[str, dict[int, np.ndarray]] = {}
+    values = table[columns].to_numpy(dtype=np.float64)
+    known = np.flatnonzero(index >= 0)
+    names, codes = np.unique(table["class"].to_numpy(dtype=str)[known], return_inverse=True)
+    order = np.lexsort((index[known], codes))  # stable: rows of one image keep their order
+    keys = np.stack([codes[order], index[known][order]])
+    starts = np.flatnonzero(np.r_[True, (np.diff(keys, axis=1) != 0).any(axis=0)]) if len(order) else []
+    for start, rows in zip(starts, np.split(values[known][order], starts[1:]) if len(order) else [], strict=True):
+        by_class.setdefault(str(names[keys[0, start]]), {})[int(keys[1, start])] = rows
+    return by_class

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.patches import Rectangle
+
+from bench.datasets.pair import Box
+from bench.report.panels import choose_zooms, draw_panel, outcome, telling_images
+from detectors.detector import Detection
+
+CAR, OTHER_CAR = Box("Car", 10, 10, 20, 10), Box("Car", 60, 40, 20, 10)
+PERSON = Box("People", 50, 10, 5, 15)
+FOUND = Detection("Car", 0.9, 11, 10, 20, 10)
+
+
+def test_outcome_sorts_hits_alarms_and_misses():
+    alarm, faint = Detection("People", 0.5, 10, 10, 20, 10), Detection("Car", 0.1, 60, 40, 20, 10)
+    of = outcome([CAR, OTHER_CAR, PERSON], [FOUND, alarm, faint])
+    assert of.hits == [FOUND]
+    assert of.alarms == [alarm]
+    assert of.misses == [OTHER_CAR, PERSON]
+
+
+def test_outcome_counts_a_second_detection_as_false_alarm():
+    again = Detection("Car", 0.8, 10, 11, 20, 10)
+    of = outcome([CAR], [again, FOUND])
+    assert (of.hits, of.alarms, of.misses) == ([FOUND], [again], [])
+
+
+def test_outcome_of_nothing():
+    assert outcome([], []) == ([], [], [])
+    assert outcome([], [FOUND]).alarms == [FOUND]
+
+
+def test_zooms_show_disputed_objects_inside_the_image():
+    agree = outcome([CAR, PERSON], [FOUND])
+    differ = outcome([CAR, PERSON], [FOUND, Detection("People", 0.7, *PERSON[1:])])
+    zooms = choose_zooms([CAR, PERSON], [agree, differ], (80, 100))
+    assert len(zooms) == 1
+    x, y, w, h = zooms[0]
+    assert x <= PERSON.x
+    assert y <= PERSON.y
+    assert x + w >= PERSON.x + PERSON.w
+    assert y + h >= PERSON.y + PERSON.h
+    assert 0 <= x <= x + w <= 100
+    assert 0 <= y <= y + h <= 80
+    assert choose_zooms([CAR, PERSON], [agree, agree], (80, 100)) == []
+
+
+def test_panel_has_a_tile_per_image_and_a_mark_per_object():
+    images = {"ir": np.zeros((80, 100), np.uint8), "vis": np.zeros((80, 100, 3), np.uint8)}
+    figure = draw_panel(
+        images, {"ir": [], "vis": [FOUND]}, [CAR, PERSON], titles={"ir": "Infrared"}, zooms=[], title="t"
+    )
+    assert len(figure.axes) == 2
+    marks = [[patch for patch in axes.patches if isinstance(patch, Rectangle)] for axes in figure.axes]
+    assert [len(of) for of in marks] == [2, 2]
+    captions = [axes.texts[-1].get_text() for axes in figure.axes]
+    assert captions == ["(a) Infrared · 0 found, 2 missed, 0 false", "(b) vis · 1 found, 1 missed, 0 false"]
+
+
+def test_panel_without_labels_calls_nothing_false(tmp_path):
+    images = {"vis": np.zeros((80, 100, 3), np.uint8)}
+    figure = draw_panel(images, {"vis": [FOUND]}, None)
+    assert figure.axes[0].texts[-1].get_text() == "(a) vis"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Car"]
+    figure.savefig(tmp_path / "panel.png")
+    assert (tmp_path / "panel.png").stat().st_size > 0
+
+
+def test_telling_images_are_those_on_which_methods_differ():
+    truth = pd.DataFrame([("a", *CAR), ("b", *CAR)], columns=["image", "class", "x", "y", "w", "h"])
+    rows = [("a", "ir", *FOUND), ("a", "vis", *FOUND), ("b", "ir", *FOUND)]
+    detections = pd.DataFrame(rows, columns=["image", "method", "class", "score", "x", "y", "w", "h"])
+    assert telling_images(truth, detections, ["ir", "vis"]) == ["b", "a"]

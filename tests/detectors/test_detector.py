@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torchvision.ops import box_iou
+
+from detectors.class_map import COCO_CLASSES
+from detectors.detector import Detection, _suppress, open_detector
+from detectors.layouts import STRIDES, YOLOX, recognise
+from detectors.ultralytics_backend import import_ultralytics
+
+M3FD = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
+SIZE = 64
+CELLS = sum((SIZE // stride) ** 2 for stride in STRIDES)
+
+
+def export(path: Path, output: np.ndarray, batch: int = 1, **metadata: str) -> Path:
+    """An ONNX detector that sees the same thing in every image: ``output``, whatever the input."""
+    pixels = helper.make_tensor_value_info("images", TensorProto.FLOAT, [batch, 3, SIZE, SIZE])
+    result = helper.make_tensor_value_info("output", TensorProto.FLOAT, list(output.shape))
+    constant = numpy_helper.from_array(output.astype(np.float32), "constant")
+    zero = numpy_helper.from_array(np.zeros(1, dtype=np.float32), "zero")
+    nodes = [
+        helper.make_node("ReduceMax", ["images"], ["highest"], keepdims=0),
+        helper.make_node("Mul", ["highest", "zero"], ["nothing"]),
+        helper.make_node("Add", ["constant", "nothing"], ["output"]),
+    ]
+    graph = helper.make_graph(nodes, "detector", [pixels], [result], [constant, zero])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+def grey(height: int = 48, width: int = 64) -> np.ndarray:
+    return np.full((height, width, 3), 90, dtype=np.uint8)
+
+
+def anchored(rows: int, row: int, values: dict[int, float], columns: int = 85) -> np.ndarray:
+    output = np.zeros((1, rows, columns), dtype=np.float32)
+    for column, value in values.items():
+        output[0, row, column] = value
+    return output
+
+
+CAR = {0: 32, 1: 30, 2: 20, 3: 10, 4: 0.5, 5 + COCO_CLASSES.index("car"): 0.8}
+"""Centre (32, 30) in a 64×64 input, so y 22 in an image of height 48; objectness 0.5, class score 0.8."""
+EXPECTED = Detection("Car", pytest.approx(0.4), *map(pytest.approx, (22, 17, 20, 10)))
+
+
+def test_yolov5_and_yolov7_exports(tmp_path):
+    path = export(tmp_path / "yolov7.onnx", anchored(3 * CELLS, 11, CAR))
+    assert open_detector(path, classes=M3FD).detect([grey()]) == [[EXPECTED]]
+
+
+def test_yolov7_end_to_end_export(tmp_path):
+    output = np.array([[0, 22, 25, 42, 35, COCO_CLASSES.index("car"), 0.4], [0, 1, 1, 9, 9, 4, 0.9]])
+    path = export(tmp_path / "yolov7-e2e.onnx", output)
+    assert open_detector(path, classes=M3FD).detect([grey()]) == [[EXPECTED]]
+
+
+def test_yolox_export_raw_and_decoded(tmp_path):
+    # Raw: cell (4, 3) of stride 8 is row 28; the image lies at the top, so y is not shifted by padding.
+    raw = {0: 0.0, 1: -0.25, 2: np.log(20 / 8), 3: np.log(10 / 8), 4: 0.5, 5 + COCO_CLASSES.index("car"): 0.8}
+    path = export(tmp_path / "yolox.onnx", anchored(CELLS, 3 * 8 + 4, raw))
+    detector = open_detector(path, classes=M3FD)
+    assert detector.network.layout.name == "yolox"
+    assert detector.detect([grey()]) == [[EXPECTED]]
+    decoded = anchored(CELLS, 3 * 8 + 4, {**CAR, 1: 22})
+    decoded[0, -1, 0] = 60  # the last cell of a decoded output stands at the right edge
+    path = export(tmp_path / "yolox-decoded.onnx", decoded)
+    detector = open_detector(path, classes=M3FD)
+    assert detector.network.layout.name == "yolox-decoded"
+    assert detector.detect([grey()]) == [[EXPECTED]]
+
+
+def test_ultralytics_export_with_and_without_suppression(tmp_path):
+    names = {"names": str(dict(enumerate(M3FD))), "task": "detect"}
+    dense = np.zeros((1, 4 + len(M3FD), CELLS), dtype=np.float32)
+    dense[0, :, 5] = [32, 30, 20, 10, 0, 0.4, 0, 0, 0, 0]
+    assert open_detector(export(tmp_path / "a.onnx", dense, **names), classes=M3FD).detect([grey()]) == [[EXPECTED]]
+    final = np.zeros((1, 300, 6), dtype=np.float32)
+    final[0, 0] = [22, 25, 42, 35, 0.4, 1]
+    assert open_detector(export(tmp_path / "b.onnx", final, **names), classes=M3FD).detect([grey()]) == [[EXPECTED]]
+
+
+def test_labels_are_mapped_by_name_whatever_their_order(tmp_path):
+    dense = np.zeros((1, 4 + 2, CELLS), dtype=np.float32)
+    dense[0, :, 5] = [32, 30, 20, 10, 0.4, 0.1]
+    path = export(tmp_path / "a.onnx", dense, names="{0: 'car', 1: 'ship'}", task="detect")
+    detector = open_detector(path, classes=M3FD)
+    assert detector.detect([grey()]) == [[EXPECTED]]
+    assert detector.blind_to == ("People", "Bus", "Motorcycle", "Lamp", "Truck")
+
+
+def test_several_labels_of_one_class_count_once(tmp_path):
+    dense = np.zeros((1, 4 + 2, CELLS), dtype=np.float32)
+    dense[0, :, 5] = [32, 30, 20, 10, 0.3, 0.4]
+    path = export(tmp_path / "a.onnx", dense, names="{0: 'van', 1: 'car'}", task="detect")
+    detector = open_detector(path, classes=M3FD, class_map={"van": "Car", "car": "Car"})
+    assert detector.detect([grey()]) == [[EXPECTED]]
+
+
+def test_unknown_output_is_refused(tmp_path):
+    path = export(tmp_path / "grid.onnx", np.zeros((1, 3, 8, 8, 85)))
+    with pytest.raises(ValueError, match=r"grid\.onnx: output of shape \(1, 3, 8, 8, 85\)"):
+        open_detector(path, classes=M3FD)
+
+
+def test_recognise_common_exports():
+    centres = np.zeros(1)
+    for shape, size, name in [
+        ((1, 25200, 85), (640, 640), "yolov5-yolov7"),
+        ((1, 84, 8400), (640, 640), "ultralytics"),
+        ((1, 8400, 85), (640, 640), "yolox"),
+        ((1, 3549, 85), (416, 416), "yolox"),
+        ((100, 7), (640, 640), "yolov7-end-to-end"),
+        ((1, 25200, 6), (640, 640), "yolov5-yolov7"),
+    ]:
+        assert recognise(shape, size, centres, from_ultralytics=False).name == name
+
+
+def test_suppression_equals_ultralytics():
+    import_ultralytics()
+    from ultralytics.utils.nms import non_max_suppression
+
+    random = np.random.default_rng(0)
+    raw = np.concatenate([random.uniform(20, 300, (2, 400)), random.uniform(10, 80, (2, 400)), random.random((3, 400))])
+    expected = non_max_suppression(torch.from_numpy(raw)[None].float(), 0.3, 0.5, multi_label=True, max_det=1000)[0]
+    corners = np.concatenate([raw[:2] - raw[2:4] / 2, raw[:2] + raw[2:4] / 2]).T.astype(np.float32)
+    row, column = np.nonzero(raw[4:].T > 0.3)
+    score = raw[4:].T[row, column].astype(np.float32)
+    kept = _suppress(corners[row], score, column, 0.5)
+    ours = np.concatenate([corners[row], score[:, None], column[:, None]], axis=1)[kept]
+    np.testing.assert_allclose(ours, expected.numpy(), atol=1e-4)
+
+
+def test_yolox_decoding_cell_by_cell():
+    raw = np.random.default_rng(1).normal(size=(CELLS, 85)).astype(np.float32)
+    boxes, scores, final = YOLOX.decode(raw, (SIZE, SIZE), 80)
+    row = 0
+    for stride in STRIDES:
+        for y in range(SIZE // stride):
+            for x in range(SIZE // stride):
+                centre = (raw[row, :2] + [x, y]) * stride
+                half = np.exp(raw[row, 2:4]) * stride / 2
+                np.testing.assert_allclose(boxes[row], [*(centre - half), *(centre + half)], rtol=1e-4, atol=1e-4)
+                row += 1
+    np.testing.assert_allclose(scores, raw[:, 5:] * raw[:, 4:5])
+    assert not final
+
+
+def test_corrupt_and_missing_files_are_named(tmp_path):
+    for name in ("broken.onnx", "broken.pt"):
+        (tmp_path / name).write_bytes(b"not a network")
+        with pytest.raises(ValueError, match=name.replace(".", r"\.")) as raised:
+            open_detector(name, classes=M3FD, weights_dir=tmp_path)
+        assert "\n" not in str(raised.value)
+    with pytest.raises(FileNotFoundError, match=r"no detector .absent\.onnx."):
+        open_detector("absent.onnx", classes=M3FD, weights_dir=tmp_path)
+
+
+def test_only_8_bit_colour_images(tmp_path):
+    detector = open_detector(export(tmp_path / "a.onnx", anchored(3 * CELLS, 11, CAR)), classes=M3FD)
+    for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32)):
+        with pytest.raises(ValueError, match="expected an H×W×3 uint8 RGB image"):
+            detector.detect([image])
+    assert detector.detect([]) == []
+
+
+def test_ultralytics_stays_quiet_and_writes_nowhere(tmp_path):
+    """A process that opens and runs a .pt model leaves stdout and its home and working folders empty."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    program = """
+import sys
+from pathlib import Path
+import numpy as np
+from detectors.ultralytics_backend import import_ultralytics
+ultralytics = import_ultralytics()
+from ultralytics.nn.tasks import DetectionModel
+import torch
+model = DetectionModel("yolov8n.yaml", nc=2, verbose=False)
+model.names = {0: "Car", 1: "ship"}
+torch.save({"model": model}, Path(sys.argv[1]) / "model.pt")
+from detectors.detector import open_detector
+detector = open_detector(Path(sys.argv[1]) / "model.pt", classes=("Car",), image_size=64, confidence=0.0)
+assert detector.detect([np.zeros((48, 64, 3), np.uint8)])[0]
+from ultralytics.utils import ONLINE, SETTINGS
+from ultralytics.utils.events import events
+assert not ONLINE and not SETTINGS["sync"] and not events.enabled
+"""
+    root = Path(__file__).parents[2]
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("YOLO_", "XDG_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=work,
+        env=keep | {"HOME": str(home), "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert done.stderr == ""
+    assert [*home.iterdir(), *work.iterdir()] == []
+
+
+def m3fd_pair(data_root: Path, image: str) -> tuple[np.ndarray, dict[str, list[list[float]]]]:
+    """Visible image (RGB) and its boxes x1, y1, x2, y2 by class."""
+    folder = data_root / "M3FD_Detection"
+    if not folder.is_dir():
+        pytest.skip("needs M3FD_Detection under TSDM_BENCH_DATA")
+    boxes: dict[str, list[list[float]]] = {}
+    for item in ElementTree.parse(folder / "Annotation" / f"{image}.xml").getroot().iter("object"):
+        corners = [float(item.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")]
+        boxes.setdefault(item.findtext("name"), []).append(corners)
+    return np.ascontiguousarray(cv2.imread(str(folder / "Vis" / f"{image}.png"))[..., ::-1]), boxes
+
+
+@pytest.mark.parametrize("name", ["yolov5n_coco.onnx", "yolox_nano.onnx"])
+def test_real_detectors_find_real_cars(name, weights_dir, data_root):
+    image, boxes = m3fd_pair(data_root, "02120")
+    detector = open_detector(name, classes=M3FD, weights_dir=weights_dir)
+    found = [d for d in detector.detect([image])[0] if d.label == "Car" and d.score > 0.3]
+    truth = torch.tensor(boxes["Car"])
+    corners = torch.tensor([[d.x, d.y, d.x + d.w, d.y + d.h] for d in found])
+    assert (box_iou(truth, corners).max(dim=1).values > 0.6).float().mean() >= 0.8
+
+
+def test_yolov5n_output_equals_the_golden_one(weights_dir, golden_dir):
+    golden = np.load(golden_dir / "networks_96x130.npz")
+    detector = open_detector("yolov5n_coco.onnx", classes=M3FD, weights_dir=weights_dir)
+    pixels = golden["viRGB_u8"][:, :128].transpose(2, 0, 1)[None].astype(np.float32) / 255
+    raw = detector.network.run(pixels)[0]
+    boxes, scores, _ = detector.network.layout.decode(raw, (96, 128), 80)
+    expected = golden["yolov5n_out_for_viRGB_cols0to127"][0]
+    np.testing.assert_allclose((boxes[:, :2] + boxes[:, 2:]) / 2, expected[:, :2], atol=2e-3)
+    np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], expected[:, 2:4], atol=2e-3)
+    np.testing.assert_allclose(scores, expected[:, 5:] * expected[:, 4:5], atol=1e-4)
+
+
+def test_same_boxes_as_the_ultralytics_predictor(weights_dir, data_root):
+    image, _ = m3fd_pair(data_root, "02120")
+    detector = open_detector("yolov5n_coco.onnx", classes=COCO_CLASSES, weights_dir=weights_dir, confidence=0.25)
+    ours = np.array([[d.score, d.x, d.y, d.x + d.w, d.y + d.h] for d in detector.detect([image])[0]])
+    model = import_ultralytics().YOLO(weights_dir / "yolov5n_coco.onnx", task="detect")
+    theirs = model.predict(image[..., ::-1], conf=0.25, iou=0.7, imgsz=640, device="cpu", verbose=False)[0].boxes
+    np.testing.assert_allclose(ours[:, 0], theirs.conf.numpy(), atol=1e-4)
+    np.testing.assert_allclose(ours[:, 1:], theirs.xyxy.numpy(), atol=0.05)
+
+
+def test_an_image_is_detected_alike_alone_and_among_others(weights_dir):
+    detector = open_detector("yolov5n_coco.onnx", classes=M3FD, weights_dir=weights_dir, image_size=128)
+    images = list(np.random.default_rng(0).integers(0, 256, (3, 96, 128, 3), dtype=np.uint8))
+    assert detector.detect(images) == [detector.detect([image])[0] for image in images]
