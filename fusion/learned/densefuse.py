@@ -1,0 +1,51 @@
+"""DenseFuse: one densely connected encoder for both images, features averaged, one decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.learned.layers import State, conv, published_state
+from fusion.method import Method
+
+WEIGHTS = "densefuse_gray.model"
+GREY_LEVELS = 255.0  # the network works on 0..255
+
+
+def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma (about 0..255) of infrared and visible luma, each N×1×H×W in 0..255; fusion by addition."""
+    x = (_encode(state, ir) + _encode(state, y)) / 2
+    for layer in ("conv2", "conv3", "conv4", "conv5"):
+        x = conv(x, state, f"{layer}.conv2d", pad="reflect").relu()
+    return x
+
+
+def _encode(state: State, x: Tensor) -> Tensor:
+    x = conv(x, state, "conv1.conv2d", pad="reflect").relu()
+    for i in range(3):
+        x = torch.cat([x, conv(x, state, f"DB1.denseblock.{i}.dense_conv.conv2d", pad="reflect").relu()], dim=1)
+    return x
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+    return lambda ir, y: network(state, ir * GREY_LEVELS, y * GREY_LEVELS) / GREY_LEVELS
+
+
+METHOD = Method(
+    name="densefuse",
+    title="DenseFuse",
+    kind="learned",
+    description="Densely connected auto-encoder, features fused by addition; luma, clamped.",
+    source="Li & Wu, DenseFuse: a fusion approach to infrared and visible images, IEEE TIP 28(5) (2019); "
+    "github.com/hli1221/densefuse-pytorch",
+    year=2019,
+    venue="IEEE TIP",
+    licence="none",
+    luma=True,
+    parameters=74_193,
+    weights=(WEIGHTS,),
+    load=_load,
+)

@@ -1,0 +1,61 @@
+"""DIDFuse: each image decomposed into a base and a detail map, the maps summed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusion.learned.layers import State, batch_norm, conv, published_state
+from fusion.method import Method
+
+ENCODER, DECODER = "DIDFuse_Encoder.pkl", "DIDFuse_Decoder.pkl"
+
+
+def network(encoder: State, decoder: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma in (0, 1) of infrared and visible luma, each N×1×H×W in [0, 1]; fusion by summation."""
+    first, second, base, detail = map(torch.add, _encode(ir, encoder), _encode(y, encoder))
+    x = _prelu(_layer(torch.cat([base, detail], dim=1), decoder, 5), decoder, 5)
+    x = _prelu(_layer(torch.cat([x, second], dim=1), decoder, 6), decoder, 6)
+    return _layer(torch.cat([x, first], dim=1), decoder, 7, padded=True).sigmoid()
+
+
+def _encode(x: Tensor, state: State) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    first = _prelu(_layer(x, state, 1, padded=True), state, 1, padded=True)
+    second = _prelu(_layer(first, state, 2), state, 2)
+    return first, second, torch.tanh(_layer(second, state, 3)), torch.tanh(_layer(second, state, 4))
+
+
+def _layer(x: Tensor, state: State, number: int, padded: bool = False) -> Tensor:
+    """Convolution and normalisation; in the ``padded`` layers a reflecting padding comes first, also in the keys."""
+    key = f"cov{number}.cov{number}"
+    x = conv(x, state, f"{key}.{int(padded)}", pad="reflect" if padded else "zeros")
+    return batch_norm(x, state, f"{key}.{int(padded) + 1}")
+
+
+def _prelu(x: Tensor, state: State, number: int, padded: bool = False) -> Tensor:
+    return F.prelu(x, state[f"cov{number}.cov{number}.{int(padded) + 2}.weight"])
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    encoder, decoder = (published_state(weights[name], device)["weight"] for name in (ENCODER, DECODER))
+    return lambda ir, y: network(encoder, decoder, ir, y)
+
+
+METHOD = Method(
+    name="didfuse",
+    title="DIDFuse",
+    kind="learned",
+    description="Auto-encoder with base and detail maps, fused by summation; luma.",
+    source="Zhao et al., DIDFuse: deep image decomposition for infrared and visible image fusion, IJCAI 2020; "
+    "github.com/Zhaozixiang1228/IVIF-DIDFuse",
+    year=2020,
+    venue="IJCAI",
+    licence="none",
+    luma=True,
+    parameters=260_935,
+    weights=(ENCODER, DECODER),
+    load=_load,
+)

@@ -1,0 +1,73 @@
+"""IFCNN: features of each image, fused by their maximum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.learned.layers import State, batch_norm, conv, published_state
+from fusion.method import Method, rgb_to_ycbcr
+
+WEIGHTS = "IFCNN-MAX.pth"
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def network(state: State, ir: Tensor, vis: Tensor) -> Tensor:
+    """Fused N×3×H×W of two (normalised) images N×3×H×W."""
+    x = torch.maximum(_features(ir, state), _features(vis, state))
+    return conv(_block(x, state, "conv3"), state, "conv4")
+
+
+def _features(x: Tensor, state: State) -> Tensor:
+    return _block(conv(x, state, "conv1", pad="replicate"), state, "conv2")
+
+
+def _block(x: Tensor, state: State, key: str) -> Tensor:
+    return batch_norm(conv(x, state, f"{key}.conv", pad="replicate"), state, f"{key}.bn").relu()
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+    mean, deviation = (torch.tensor(x, device=device).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    return lambda ir, vis: network(state, (ir - mean) / deviation, (vis - mean) / deviation) * deviation + mean
+
+
+def _load_grey(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+
+    def fuse(ir: Tensor, y: Tensor) -> Tensor:
+        rgb = network(state, ir.expand(-1, 3, -1, -1), y.expand(-1, 3, -1, -1))
+        return rgb_to_ycbcr(rgb.clamp(0, 1))[0]
+
+    return fuse
+
+
+_FACTS = {
+    "kind": "learned",
+    "source": "Zhang, Liu, Sun, Yan, Zhao & Zhang, IFCNN: a general image fusion framework based on convolutional "
+    "neural network, Information Fusion 54 (2020); github.com/uzeful/IFCNN",
+    "year": 2020,
+    "venue": "Information Fusion",
+    "licence": "none",
+    "parameters": 83_587,
+    "weights": (WEIGHTS,),
+}
+METHOD = Method(
+    name="ifcnn",
+    title="IFCNN-MAX",
+    description="Features fused by their maximum; colour image and infrared normalised as ImageNet; clamped.",
+    load=_load,
+    **_FACTS,
+)
+GREY = Method(
+    name="ifcnn_grey",
+    title="IFCNN-MAX (grey)",
+    description="As the authors' script treats infrared–visible pairs: grey images on three channels, not normalised; "
+    "here on luma.",
+    luma=True,
+    load=_load_grey,
+    **_FACTS,
+)

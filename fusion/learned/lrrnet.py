@@ -1,0 +1,108 @@
+"""LRRNet: unrolled optimisation of a low-rank and sparse representation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.learned.layers import State, conv, published_state
+from fusion.learned.planes import from_plane, gathered, neighbours, to_plane
+from fusion.learned.saving import stretched
+from fusion.method import Method
+
+WEIGHTS = "LRRNet.model"
+STEPS = 4
+STRETCH_EPSILON = 1e-5
+PIXELS_AT_ONCE = {"cpu": 2048, "cuda": 1 << 18}
+"""How many pixels of the representation (256 channels: 128 low-rank, 128 sparse) are held at a time: on a CPU, what
+fits its cache."""
+
+
+def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma (about 0.03 to 0.25) of infrared and visible luma, each N×1×H×W in [0, 1]."""
+    low_ir, high_ir = _decompose(ir, state, "get_ls1", ("decoder.conv_ReZx", "decoder.conv_ReUx"))
+    low_vis, high_vis = _decompose(y, state, "get_ls2", ("decoder.conv_ReZy", "decoder.conv_ReUy"))
+    low = conv(torch.cat([low_ir, low_vis], dim=1), state, "decoder.conv_ReL.conv2d", pad="reflect")
+    return low + conv(torch.cat([high_ir, high_vis], dim=1), state, "decoder.conv_ReH.conv2d", pad="reflect")
+
+
+def _decompose(x: Tensor, state: State, key: str, decoders: tuple[str, str]) -> tuple[Tensor, Tensor]:
+    """What the decoder makes of the low-rank and of the sparse part of an image, each N×1×H×W like the image.
+
+    The representation z of a pixel follows from the neighbours of that pixel in the planes of the steps so far (the
+    image, then the residuals), and is worked out anew in every step instead of being stored (0.8 GB at 1024×768).
+    """
+    threshold, decay = state[f"{key}.lamj"].T, state[f"{key}.lamz"].item()
+    synthesis, planes = [_with_bias(state, f"{key}.conv_W00")], [_with_ones(x)]
+    for i in range(STEPS):
+        analysis = f"{key}.lrrblock{i}.conv_Wdz.conv2d"
+        products = _project(planes, synthesis, threshold, decay, to_plane(state[f"{analysis}.weight"]))
+        residual = x - gathered(products, len(x), *x.shape[-2:]) - state[f"{analysis}.bias"]
+        planes.append(_with_ones(residual))
+        synthesis.append(_with_bias(state, f"{key}.lrrblock{i}.conv_Wdtz"))
+    low, high = (to_plane(state[f"{decoder}.conv2d.weight"]) for decoder in decoders)
+    kernels = torch.block_diag(low, high)  # one reads the first half of the channels, one the second
+    parts = _project(planes, synthesis, threshold, decay, kernels).chunk(2)
+    return tuple(
+        gathered(part, len(x), *x.shape[-2:]) + state[f"{decoder}.conv2d.bias"]
+        for part, decoder in zip(parts, decoders, strict=True)
+    )
+
+
+def _project(planes: list[Tensor], synthesis: list[Tensor], threshold: Tensor, decay: float, kernels: Tensor) -> Tensor:
+    """``kernels`` (K×256) times the representation after ``len(planes)`` steps: K×NHW."""
+    products = planes[0].new_empty(len(kernels), planes[0].shape[1])
+    step = PIXELS_AT_ONCE.get(products.device.type, PIXELS_AT_ONCE["cpu"])
+    for start in range(0, products.shape[1], step):
+        pixels = slice(start, start + step)
+        z = _shrink(synthesis[0] @ planes[0][:, pixels], threshold)
+        for matrix, plane in zip(synthesis[1:], planes[1:], strict=True):
+            z = _shrink(torch.addmm(z, matrix, plane[:, pixels], beta=decay), threshold)
+        products[:, pixels] = kernels @ z
+    return products
+
+
+def _shrink(z: Tensor, threshold: Tensor) -> Tensor:
+    """Soft thresholding. One published threshold is negative, for which the usual shrinkage operator is not defined."""
+    return z.sign() * (z.abs() - threshold).relu_()
+
+
+def _with_ones(plane: Tensor) -> Tensor:
+    """The neighbours of every pixel, and a row of ones that the bias is multiplied by: 10×NHW."""
+    rows = neighbours(plane)
+    return torch.cat([rows, torch.ones_like(rows[:1])])
+
+
+def _with_bias(state: State, key: str) -> Tensor:
+    """A convolution 1→256 as a matrix 256×10."""
+    return torch.cat([from_plane(state[f"{key}.conv2d.weight"]), state[f"{key}.conv2d.bias"][:, None]], dim=1)
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+
+    def fuse(ir: Tensor, y: Tensor) -> Tensor:
+        fused = network(state, stretched(ir, STRETCH_EPSILON), stretched(y, STRETCH_EPSILON))
+        return stretched(fused, STRETCH_EPSILON)
+
+    return fuse
+
+
+METHOD = Method(
+    name="lrrnet",
+    title="LRRNet",
+    kind="learned",
+    description="Unrolled low-rank representation learning; luma, both sources and the result stretched to their own "
+    "minimum and maximum as in the authors' script (without it the image is nearly black).",
+    source="Li, Xu, Wu, Lu & Kittler, LRRNet: a novel representation learning guided fusion network for infrared and "
+    "visible images, IEEE TPAMI (2023); github.com/hli1221/imagefusion-LRRNet",
+    year=2023,
+    venue="IEEE TPAMI",
+    licence="none",
+    luma=True,
+    parameters=49_204,
+    weights=(WEIGHTS,),
+    load=_load,
+)

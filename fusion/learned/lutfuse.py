@@ -1,0 +1,84 @@
+"""LUT-Fuse: the fused luma is looked up in a 4-D table, indexed with the help of a small context network."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusion.learned.layers import BATCH_NORM_EPSILON, State, conv, published_state
+from fusion.learned.saving import stretched
+from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
+
+TABLE, CONTEXT = "LUTFuse_fine_tuned_lut.npy", "LUTFuse_generator_context.pth"
+GRID = 16  # points per axis of the table, 16 grey levels apart
+SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
+
+
+def network(state: State, table: Tensor, ir: Tensor, vis: Tensor) -> Tensor:
+    """Fused colour image N×3×H×W (not clamped) of infrared N×1×H×W and visible RGB N×3×H×W in [0, 1]."""
+    y, cb, cr = rgb_to_ycbcr(vis)
+    fused = _look_up(table, (y, stretched(_gradient(y)), _context(state, ir, vis), ir))
+    return ycbcr_to_rgb(fused, cb, cr)
+
+
+def _context(state: State, ir: Tensor, vis: Tensor) -> Tensor:
+    first = _layer(torch.cat([vis, ir], dim=1) * 255, state, "input_layer", 0)
+    x = first
+    for index in (0, 3, 6):
+        x = _layer(x, state, "mid_layer", index)
+    return conv(x + first, state, "output_layer.1").sigmoid()
+
+
+def _layer(x: Tensor, state: State, key: str, index: int) -> Tensor:
+    x = F.leaky_relu(conv(x, state, f"{key}.{index}"), 0.2)
+    norm = f"{key}.{index + 2}"
+    return F.instance_norm(x, weight=state[f"{norm}.weight"], bias=state[f"{norm}.bias"], eps=BATCH_NORM_EPSILON)
+
+
+def _gradient(y: Tensor) -> Tensor:
+    """Sobel magnitude."""
+    kernel = y.new_tensor(SOBEL)
+    return F.conv2d(y, torch.stack([kernel, kernel.T])[:, None], padding=1).norm(dim=1, keepdim=True)
+
+
+def _look_up(table: Tensor, axes: tuple[Tensor, ...]) -> Tensor:
+    """Quadrilinear interpolation between the 16 corners of the cell that the four N×1×H×W coordinates lie in."""
+    positions = [axis.clamp(0, 1) * 255 / GRID for axis in axes]
+    lower = [position.long() for position in positions]
+    fractions = [position - low for position, low in zip(positions, lower, strict=True)]
+    result = torch.zeros_like(axes[0])
+    for corner in product((0, 1), repeat=len(axes)):
+        index, weight = torch.zeros_like(lower[0]), torch.ones_like(result)
+        for upper, low, fraction in zip(corner, lower, fractions, strict=True):
+            index = index * GRID + (low + upper).clamp(max=GRID - 1)
+            weight = weight * (fraction if upper else 1 - fraction)
+        result += weight * table[index]
+    return result
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[CONTEXT], device)
+    table = torch.from_numpy(np.load(weights[TABLE], allow_pickle=False)).to(device).flatten()
+    return lambda ir, vis: network(state, table, ir, vis)
+
+
+METHOD = Method(
+    name="lutfuse",
+    title="LUT-Fuse",
+    kind="learned",
+    description="Learned 4-D look-up table over luma, gradient, context and infrared; colour of the visible image, "
+    "clamped. Images are not resized to multiples of 16 as in the authors' script.",
+    source="Yi et al., LUT-Fuse: towards extremely fast infrared and visible image fusion via distillation to "
+    "learnable look-up tables, ICCV 2025; github.com/zyb5/LUT-Fuse",
+    year=2025,
+    venue="ICCV",
+    licence="MIT",
+    parameters=7_825 + GRID**4,
+    weights=(TABLE, CONTEXT),
+    load=_load,
+)

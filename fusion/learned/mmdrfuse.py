@@ -1,0 +1,57 @@
+"""MMDRFuse: a student network of 113 parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.learned.layers import State, conv, published_state
+from fusion.learned.saving import stretched
+from fusion.method import Method
+
+WEIGHTS = "MMDRFuse_student.model"
+
+
+def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma in (-1, 1) of infrared and visible luma, each N×1×H×W in [0, 1]."""
+    x = conv(torch.cat([ir, y], dim=1), state, "conv1.1", pad="reflect").relu()
+    return torch.tanh(conv(x, state, "conv2.1", pad="reflect"))
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+    return lambda ir, y: network(state, ir, y)
+
+
+def _load_official(weights: dict[str, Path], device: torch.device):
+    fuse = _load(weights, device)
+    return lambda ir, y: stretched(fuse(ir, y))
+
+
+_FACTS = {
+    "kind": "learned",
+    "source": "Deng et al., MMDRFuse: distilled mini-model with dynamic refresh for multi-modality image fusion, "
+    "ACM MM 2024; github.com/yanglinDeng/MMDRFuse",
+    "year": 2024,
+    "venue": "ACM MM",
+    "licence": "none",
+    "luma": True,
+    "parameters": 113,
+    "weights": (WEIGHTS,),
+}
+METHOD = Method(
+    name="mmdrfuse",
+    title="MMDRFuse",
+    description="Distilled network of two convolutions; luma, clamped.",
+    load=_load,
+    **_FACTS,
+)
+OFFICIAL = Method(
+    name="mmdrfuse_official",
+    title="MMDRFuse (official output)",
+    description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
+    load=_load_official,
+    **_FACTS,
+)

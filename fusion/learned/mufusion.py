@@ -1,0 +1,56 @@
+"""MUFusion: an auto-encoder whose training remembers its own earlier outputs (the memory unit)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusion.learned.layers import State, conv, published_state
+from fusion.method import Method
+
+WEIGHTS = "MUFusion_RoadScene.model"
+
+
+def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma in (-1, 1) of infrared and visible luma, each N×1×H×W in [0, 1], H and W even."""
+    x1 = _layer(state, 1, ir, y)
+    x2 = _layer(state, 2, x1)
+    x3 = _layer(state, 3, x1, x2, stride=2)
+    x4 = _layer(state, 4, x3)
+    x5 = _layer(state, 5, x3, x4)
+    x = _layer(state, 66, _layer(state, 6, x3, x4, x5))
+    for number, skip in ((55, x5), (44, x4), (33, x3)):
+        x = _layer(state, number, skip, x)
+    x = F.interpolate(x, scale_factor=2, mode="bicubic", align_corners=False)
+    x = _layer(state, 22, x2, x)
+    return torch.tanh(conv(torch.cat([x1, x], dim=1), state, "conv11.1", pad="reflect"))
+
+
+def _layer(state: State, number: int, *parts: Tensor, stride: int = 1) -> Tensor:
+    return conv(torch.cat(parts, dim=1), state, f"conv{number}.1", pad="reflect", stride=stride).relu()
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+    return lambda ir, y: network(state, ir, y)
+
+
+METHOD = Method(
+    name="mufusion",
+    title="MUFusion",
+    kind="learned",
+    description="Auto-encoder trained with a memory of its outputs, RoadScene weights; luma, whole images, clamped.",
+    source="Cheng, Xu & Wu, MUFusion: a general unsupervised image fusion network based on memory unit, Information "
+    "Fusion 92 (2023); github.com/AWCXV/MUFusion",
+    year=2023,
+    venue="Information Fusion",
+    licence="MIT",
+    luma=True,
+    multiple=2,
+    parameters=554_721,
+    weights=(WEIGHTS,),
+    load=_load,
+)

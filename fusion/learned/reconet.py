@@ -1,0 +1,58 @@
+"""ReCoNet: recurrent correction; here its fusing part, for pairs that are already registered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.learned.layers import State, batch_norm, conv, published_state
+from fusion.method import Method
+
+WEIGHTS = "ReCoNet_archive.pth"
+STEPS = 3
+DILATIONS = (1, 2, 3)
+
+
+def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma in (-1, 1) of infrared and visible luma, each N×1×H×W in [0, 1]."""
+    fused = torch.maximum(ir, y)
+    for _ in range(STEPS):
+        x = torch.cat(
+            [ir * _attention(ir, fused, state, "att_a_conv"), fused, y * _attention(y, fused, state, "att_b_conv")],
+            dim=1,
+        )
+        features = [
+            batch_norm(conv(x, state, f"dil_conv_{d}.0", dilation=d), state, f"dil_conv_{d}.1").relu()
+            for d in DILATIONS
+        ]
+        x = conv(torch.cat(features, dim=1), state, "fus_conv.0")
+        fused = torch.tanh(batch_norm(x, state, "fus_conv.1"))
+    return fused
+
+
+def _attention(source: Tensor, fused: Tensor, state: State, key: str) -> Tensor:
+    return conv(torch.cat([torch.maximum(source, fused), (source + fused) / 2], dim=1), state, key).sigmoid()
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+    return lambda ir, y: network(state, ir, y)
+
+
+METHOD = Method(
+    name="reconet",
+    title="ReCoNet",
+    kind="learned",
+    description="Recurrent fusion with attention and dilated convolutions, without registration; luma, clamped.",
+    source="Huang et al., ReCoNet: recurrent correction network for fast and efficient multi-modality image fusion, "
+    "ECCV 2022; github.com/dlut-dimt/ReCoNet",
+    year=2022,
+    venue="ECCV",
+    licence="MIT",
+    luma=True,
+    parameters=7_527,
+    weights=(WEIGHTS,),
+    load=_load,
+)

@@ -1,0 +1,62 @@
+"""SAGE: a small U-shaped student of a network that sees Segment Anything features in training only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusion.learned.layers import State, batch_norm, conv, published_state
+from fusion.method import Method
+
+WEIGHTS = "SAGE.pt"
+
+
+def network(state: State, vis: Tensor, ir: Tensor) -> Tensor:
+    """Fused luma in (-1, 1) of visible luma and infrared, each N×1×H×W in [0, 1]."""
+    full = _module(torch.cat([vis, ir], dim=1), state, "module1")
+    half = _module(F.max_pool2d(full, 2), state, "module2")
+    quarter = _module(F.max_pool2d(half, 2), state, "module3")
+    x = _module(_join(quarter, half, state, "adjust_channels4"), state, "module4")
+    x = _module(_join(x, full, state, "adjust_channels5"), state, "module5")
+    return torch.tanh(conv(x, state, "final_decoder.0"))
+
+
+def _module(x: Tensor, state: State, key: str) -> Tensor:
+    for i in (0, 3, 6):
+        x = _layer(x, state, key, i)
+    return x
+
+
+def _join(x: Tensor, skip: Tensor, state: State, key: str) -> Tensor:
+    """``x`` enlarged to the size of ``skip``, and the two reduced to 32 channels."""
+    x = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+    return _layer(torch.cat([x, skip], dim=1), state, key, 0)
+
+
+def _layer(x: Tensor, state: State, key: str, index: int) -> Tensor:
+    return F.leaky_relu(batch_norm(conv(x, state, f"{key}.{index}"), state, f"{key}.{index + 1}"), 0.01)
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+    return lambda ir, y: network(state, y, ir)
+
+
+METHOD = Method(
+    name="sage",
+    title="SAGE (student)",
+    kind="learned",
+    description="Student network distilled from one with Segment Anything priors; luma, clamped.",
+    source="Wu et al., Every SAM drop counts: embracing semantic priors for multi-modality image fusion and beyond, "
+    "CVPR 2025; github.com/RollingPlain/SAGE_IVIF",
+    year=2025,
+    venue="CVPR",
+    licence="MIT",
+    luma=True,
+    parameters=135_617,
+    weights=(WEIGHTS,),
+    load=_load,
+)

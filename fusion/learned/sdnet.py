@@ -1,0 +1,69 @@
+"""SDNet: squeeze and decomposition; fusing needs the squeezing half only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusion.learned.layers import State, conv, tensorflow_state
+from fusion.learned.saving import stretched
+from fusion.method import Method
+
+INDEX, DATA = "SDNet_tf.index", "SDNet_tf.data"
+LAYERS = 4
+
+
+def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma in (-1, 1) of infrared and visible luma, each N×1×H×W in [-1, 1]."""
+    pairs = zip(_features(ir, state, "ir"), _features(y, state, "vi"), strict=True)
+    return torch.tanh(conv(torch.cat([x for pair in pairs for x in pair], dim=1), state, "fusion_model/layer5_fuse"))
+
+
+def _features(x: Tensor, state: State, modality: str) -> list[Tensor]:
+    """The 16 channels of each layer; every layer after the first sees those of all layers before it."""
+    features = [F.leaky_relu(conv(x, state, f"fusion_model/layer1_{modality}"), 0.2)]
+    for i in range(2, LAYERS + 1):
+        x = torch.cat(features, dim=1)
+        features.append(F.leaky_relu(conv(x, state, f"fusion_model/layer{i}_{modality}"), 0.2))
+    return features
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = tensorflow_state(weights[INDEX], weights[DATA], device)
+    return lambda ir, y: network(state, ir * 2 - 1, y * 2 - 1) / 2 + 0.5
+
+
+def _load_official(weights: dict[str, Path], device: torch.device):
+    fuse = _load(weights, device)
+    return lambda ir, y: stretched(fuse(ir, y))
+
+
+_FACTS = {
+    "kind": "learned",
+    "source": "Zhang & Ma, SDNet: a versatile squeeze-and-decomposition network for real-time image fusion, "
+    "IJCV 129 (2021); github.com/HaoZhang1018/SDNet",
+    "year": 2021,
+    "venue": "IJCV",
+    "licence": "MIT",
+    "luma": True,
+    "parameters": 67_091,
+    "weights": (INDEX, DATA),
+}
+METHOD = Method(
+    name="sdnet",
+    title="SDNet",
+    description="Squeeze-and-decomposition network, infrared–visible model (28,705 of its parameters fuse, the others "
+    "only served training); luma, clamped.",
+    load=_load,
+    **_FACTS,
+)
+OFFICIAL = Method(
+    name="sdnet_official",
+    title="SDNet (official output)",
+    description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
+    load=_load_official,
+    **_FACTS,
+)

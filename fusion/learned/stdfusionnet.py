@@ -1,0 +1,81 @@
+"""STDFusionNet: salient target detection guides what is kept of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fusion.learned.layers import State, conv, tensorflow_state
+from fusion.learned.saving import stretched
+from fusion.method import Method
+
+INDEX, DATA = "STDFusion_tf.index", "STDFusion_tf.data"
+
+
+def _leaky_relu(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.2)
+
+
+def network(state: State, vis: Tensor, ir: Tensor) -> Tensor:
+    """Fused luma in (-1, 1) of visible luma and infrared, each N×1×H×W in [-1, 1]."""
+    x = torch.cat([_extract(vis, state, "vi"), _extract(ir, state, "ir")], dim=1)
+    for i, activation in enumerate((F.elu, F.elu, _leaky_relu, torch.tanh), start=1):
+        x = _block(x, state, f"STDFusion_model/reconstruction_network/block{i}", activation)
+    return x
+
+
+def _extract(x: Tensor, state: State, modality: str) -> Tensor:
+    key = f"STDFusion_model/{modality}_extraction_network"
+    x = _leaky_relu(conv(x, state, f"{key}/conv1"))
+    for i in (1, 2, 3):
+        x = _block(x, state, f"{key}/block{i}", _leaky_relu)
+    return x
+
+
+def _block(x: Tensor, state: State, key: str, activation: Callable[[Tensor], Tensor]) -> Tensor:
+    """Residual block 1×1, 3×3, 1×1; the skip is a 1×1 convolution where the number of channels changes."""
+    skip = conv(x, state, f"{key}/identity_conv") if f"{key}/identity_conv.weight" in state else x
+    x = _leaky_relu(conv(x, state, f"{key}/conv1"))
+    x = _leaky_relu(conv(x, state, f"{key}/conv2"))
+    return activation(conv(x, state, f"{key}/conv3") + skip)
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = tensorflow_state(weights[INDEX], weights[DATA], device)
+    return lambda ir, y: network(state, y * 2 - 1, ir * 2 - 1) / 2 + 0.5
+
+
+def _load_official(weights: dict[str, Path], device: torch.device):
+    fuse = _load(weights, device)
+    return lambda ir, y: stretched(fuse(ir, y))
+
+
+_FACTS = {
+    "kind": "learned",
+    "source": "Ma, Tang, Xu, Zhang & Xiao, STDFusionNet: an infrared and visible image fusion network based on salient "
+    "target detection, IEEE TIM 70 (2021); github.com/Linfeng-Tang/STDFusionNet",
+    "year": 2021,
+    "venue": "IEEE TIM",
+    "licence": "MIT",
+    "luma": True,
+    "parameters": 282_513,
+    "weights": (INDEX, DATA),
+}
+METHOD = Method(
+    name="stdfusionnet",
+    title="STDFusionNet",
+    description="Residual network trained with salient-target masks; luma, clamped.",
+    load=_load,
+    **_FACTS,
+)
+OFFICIAL = Method(
+    name="stdfusionnet_official",
+    title="STDFusionNet (official output)",
+    description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
+    load=_load_official,
+    **_FACTS,
+)

@@ -1,0 +1,54 @@
+"""YDTR: a Y-shaped network of dynamic (data-dependent) features and transformer blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.learned.layers import State, batch_norm, conv, published_state
+from fusion.learned.single_token_transformer import transform
+from fusion.method import Method
+
+WEIGHTS = "YDTR.pth"
+
+
+def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
+    """Fused luma in (-1, 1) of infrared and visible luma, each N×1×H×W in [0, 1]; one encoder for both."""
+    x = _dynamic(_encode(ir, state) + _encode(y, state), state)
+    return torch.tanh(conv(transform(x, state), state, "convolutional_out.conv"))
+
+
+def _encode(x: Tensor, state: State) -> Tensor:
+    x = batch_norm(conv(x, state, "convInput.conv", pad="replicate"), state, "convInput.bn").relu()
+    return transform(_dynamic(x, state), state)
+
+
+def _dynamic(x: Tensor, state: State) -> Tensor:
+    """The features weighted by a map of one value per pixel and by one value per channel, both made from them."""
+    spatial = conv(conv(x, state, "DDF.spatial_branch.body.0"), state, "DDF.spatial_branch.body.1")
+    channel = conv(x.mean((2, 3), keepdim=True), state, "DDF.channel_branch.fc.0").relu()
+    return x * (spatial + conv(channel, state, "DDF.channel_branch.fc.2"))
+
+
+def _load(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+    return lambda ir, y: network(state, ir, y)
+
+
+METHOD = Method(
+    name="ydtr",
+    title="YDTR",
+    kind="learned",
+    description="Y-shaped dynamic transformer; luma, clamped.",
+    source="Tang, He & Liu, YDTR: infrared and visible image fusion via Y-shape dynamic transformer, IEEE TMM (2023); "
+    "github.com/tthinking/YDTR",
+    year=2023,
+    venue="IEEE TMM",
+    licence="none",
+    luma=True,
+    parameters=217_770,
+    weights=(WEIGHTS,),
+    load=_load,
+)

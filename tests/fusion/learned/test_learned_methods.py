@@ -1,0 +1,79 @@
+"""What holds for every learned baseline."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fusion.learned import single_token_transformer
+from fusion.learned.saving import stretched, truncated
+from fusion.weights.card import card
+from fusion.weights.state import load_state
+from fusion.weights.tensor_bundle import read_tensor_bundle
+
+
+def random_pair(count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return tuple(torch.rand(count, channels, height, width, generator=generator) for channels in (1, 3))
+
+
+def trained_values(state: dict) -> int:
+    """Number of values of a state dict that training moves by gradients (no running statistics, no counters)."""
+    return sum(
+        trained_values(value)
+        if isinstance(value, dict)
+        else value.numel() * (isinstance(value, Tensor) and value.is_floating_point() and "running_" not in key)
+        for key, value in state.items()
+        if isinstance(value, (dict, Tensor))
+    )
+
+
+def test_parameters_of_the_card_are_those_of_the_files(method, paths):
+    counted, located = 0, paths(method)
+    for file, path in located.items():
+        if file.endswith(".index"):
+            counted += sum(x.size for x in read_tensor_bundle(path, located[file.replace(".index", ".data")]).values())
+        elif file.endswith(".npy"):
+            counted += 16**4
+        elif not file.endswith(".data"):
+            counted += trained_values(load_state(path))
+    assert counted == method.parameters
+
+
+def test_card_is_complete(method):
+    assert method.kind == "learned"
+    assert method.year
+    assert method.venue
+    assert "github.com/" in method.source
+    assert all(method.name.startswith(card(file).method) for file in method.weights)
+
+
+def test_any_size_and_batch_equals_loop(method, prepared):
+    ir, vis = random_pair(2, 61, 75)
+    fuse = prepared(method)
+    batch = fuse(ir, vis)
+    loop = torch.cat([fuse(ir[i : i + 1], vis[i : i + 1]) for i in range(2)])
+    assert batch.shape == vis.shape
+    assert batch.isfinite().all()
+    assert batch.std() > 0.01
+    torch.testing.assert_close(batch, loop, rtol=0, atol=1e-4)
+
+
+def test_tokens_do_not_see_each_other(paths, methods, monkeypatch):
+    method = methods["datfuse"]
+    state = load_state(paths(method)["DATFuse.pth"])
+    x = torch.rand(1, 16, 20, 30)
+    whole = single_token_transformer.transform(x, state)
+    monkeypatch.setattr(single_token_transformer, "TOKENS_AT_ONCE", 7)
+    torch.testing.assert_close(single_token_transformer.transform(x, state), whole)
+
+
+def test_stretched_uses_the_range_of_each_image():
+    x = torch.tensor([[0.2, 0.4], [0.0, 0.8]]).view(2, 1, 1, 2)
+    torch.testing.assert_close(stretched(x).flatten(), torch.tensor([0.0, 1.0, 0.0, 1.0]))
+    assert stretched(torch.full((1, 1, 2, 2), 0.3)).eq(0).all()
+
+
+def test_truncated_keeps_what_a_cast_to_uint8_keeps():
+    x = torch.rand(1000)
+    torch.testing.assert_close((truncated(x) * 255).round().to(torch.uint8), (x * 255).to(torch.uint8))
