@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
-from bench.store import RunFolder, write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bench.store import RunFolder
 
 HELP = "put runs side by side"
 
@@ -23,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import pandas as pd
+
     from bench.report.tables import Column, Table, markdown
+    from bench.store import RunFolder, write_atomically
 
     if len(args.runs) < 2:
         raise UsageError("compare needs at least two run folders, got one")
@@ -97,6 +103,8 @@ def _names(folders: list[RunFolder]) -> list[str]:
 
 def _means(folder: RunFolder, info: dict) -> pd.DataFrame:
     """quantity, direction, method, condition (clean or degraded), mean."""
+    import pandas as pd
+
     from bench.metrics import METRICS
     from bench.report.summary import DETECTION_QUANTITIES, detection_samples, fusion_scores, selected
     from bench.statistics.detection import ALL, detection_table

@@ -6,14 +6,13 @@ import argparse
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from bench.cli.run import add_data_root
-from bench.datasets import DATASETS
-from bench.datasets.files import ImageProblem
-from bench.datasets.pair import Pair
 from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.datasets.pair import Pair
 
 HELP = "verify a dataset on disk"
 
@@ -25,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from bench.datasets import DATASETS
+
     dataset = DATASETS[args.name]
     if args.data_root is None and not dataset.synthetic:
         raise UsageError(f"name the folder of {dataset.name} by --data-root (expected there: {dataset.layout})")
@@ -49,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _problem(pair: Pair) -> str:
+    from bench.datasets.files import ImageProblem
+
     try:
         pair.read()
     except ImageProblem as error:

@@ -6,18 +6,8 @@ import argparse
 import logging
 from pathlib import Path
 
-import cv2
-import torch
-from tqdm import tqdm
-
-from bench.benchmark import pick_device
-from bench.cell import quantise
 from bench.cli.run import add_weights_dir
-from bench.datasets.files import ImageProblem, images_by_stem, pair_up
 from bench.errors import UsageError
-from bench.methods import find_method, find_weights, obtain
-from bench.store import write_atomically
-from fusion.method import prepare
 
 HELP = "fuse two folders of images with one method"
 log = logging.getLogger(__name__)
@@ -34,6 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import cv2
+    import torch
+    from tqdm import tqdm
+
+    from bench.benchmark import pick_device
+    from bench.cell import quantise
+    from bench.datasets.files import ImageProblem, images_by_stem, pair_up
+    from bench.methods import find_method, find_weights, obtain
+    from bench.store import write_atomically
+    from fusion.method import prepare
+
     for folder in (args.ir, args.vis):
         if not images_by_stem(folder):
             raise UsageError(f"no images in {folder}; give a folder of PNG, JPEG, BMP or TIFF files")

@@ -13,11 +13,13 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.cli.run import add_data_root, add_weights_dir
-from bench.datasets.pair import Pair
 from bench.errors import UsageError
-from bench.store import write_atomically
+
+if TYPE_CHECKING:
+    from bench.datasets.pair import Pair
 
 HELP = "show suites, datasets, methods, factors, metrics or detectors"
 SHOWN = {
@@ -165,6 +167,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from bench.registry import FACTORS
+    from bench.store import write_atomically
     from degradation.calibration import calibrate
 
     pairs = _pairs_under(args)

@@ -116,3 +116,51 @@ def test_a_half_pair_is_named_before_training_starts(tmp_path, data_root, capsys
     assert run("train", "teacher", *settings) == 2
     assert "00001_IR.png has no visible partner" in one_line(capsys)
     assert not (tmp_path / "run").exists()
+
+
+DETECTOR = """
+dataset: synthetic
+split: SPLIT
+methods: [average, ir]
+limit: 2
+recipe: {architecture: yolov5n.yaml, epochs: 1, image_size: 64, batch: 2, mosaic: 0}
+"""
+
+
+def test_one_detector_per_method_is_trained_and_found_again(tmp_path, capsys):
+    pytest.importorskip("ultralytics")
+    (tmp_path / "detector.yaml").write_text(DETECTOR.replace("SPLIT", "''"))
+    command = (
+        "train",
+        "detector",
+        "--config",
+        tmp_path / "detector.yaml",
+        "--out",
+        tmp_path / "out",
+        "--device",
+        "cpu",
+    )
+    assert run(*command) == 0
+    files = sorted(path.name for path in (tmp_path / "out").glob("*.pt"))
+    assert len(files) == 2
+    capsys.readouterr()
+    assert run(*command) == 0
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.endswith(".pt")]
+    assert [line.split(":")[0] for line in printed] == ["average", "ir"]
+    assert sorted(line.rpartition("/")[2] for line in printed) == files
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (DETECTOR.replace("SPLIT", "gone"), "synthetic has no labelled pairs of the split 'gone'"),
+        (DETECTOR.replace("limit: 2", "limit: 0"), "limit = 0: input should be greater than or equal to 1"),
+        (DETECTOR.replace("epochs", "epoch"), "recipe.epoch = 1: unexpected keyword argument"),
+        (DETECTOR.replace("SPLIT", "''") + "initial: gone.pt", "no initial weights gone.pt"),
+        (DETECTOR.replace("synthetic", "m3fd"), "training on m3fd needs --data-root"),
+    ],
+)
+def test_a_bad_detector_configuration_is_named(tmp_path, capsys, text, message):
+    (tmp_path / "detector.yaml").write_text(text)
+    assert run("train", "detector", "--config", tmp_path / "detector.yaml", "--out", tmp_path / "out") == 2
+    assert message in one_line(capsys)

@@ -111,6 +111,14 @@ def test_a_bad_pair_is_named_and_the_others_are_written(write, small_pairs: Path
     assert {entry["image"] for entry in entries(tmp_path / "out")} == {"0"}
 
 
+def test_a_foreign_output_is_not_touched(write, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "manifest.jsonl").write_text('{"name": "something else"}\n')
+    assert write(tmp_path) == 2
+    assert "is not a manifest of `degrade`" in capsys.readouterr().err
+    assert write(tmp_path / "manifest.jsonl") == 2
+    assert "is a file; give a folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
