@@ -1,0 +1,49 @@
+"""Fusion metrics: one id, one exact definition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bench.errors import UsageError
+from bench.metrics.metric import Metric, Plane
+from bench.metrics.presets import PRESETS
+from bench.registry import Registry
+
+METRICS: Registry[Metric] = Registry("metric", Metric, ("bench.metrics",), "tsdm_bench.metrics")
+
+
+def resolve(spec: str | Sequence[str]) -> tuple[str, ...]:
+    """The metric ids that a preset name or a comma list of ids and presets stands for, each once, in order.
+
+    Raises UsageError for an unknown name, with the closest known one.
+    """
+    words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
+    ids: dict[str, None] = {}
+    for word in filter(None, words):
+        ids.update(dict.fromkeys(PRESETS[word] if word in PRESETS else (METRICS[word].name,)))
+    if not ids:
+        raise UsageError("no metric given; name a preset or ids, `run_bench.py list metrics` shows all")
+    return tuple(ids)
+
+
+def to_grey(image: Tensor) -> Tensor:
+    """Grey N×1×H×W float32 holding integers 0…255: BT.601 luma of the 8-bit image, rounded half up.
+
+    ``image`` is N×3×H×W (RGB) or N×1×H×W, uint8, or floating point in [0, 1], which is first quantised to 8 bits as it
+    would be when saved.
+    """
+    if image.ndim != 4 or image.shape[1] not in (1, 3):
+        raise ValueError(f"expected an image N×3×H×W or N×1×H×W, got shape {tuple(image.shape)}")
+    levels = image if image.dtype == torch.uint8 else (image.clamp(0, 1) * 255).round()
+    if levels.shape[1] == 1:
+        return levels.to(torch.float32)
+    red, green, blue = levels.to(torch.int32).split(1, dim=1)
+    return ((299 * red + 587 * green + 114 * blue + 500) // 1000).to(torch.float32)
+
+
+def evaluate(ids: Sequence[str], ir: Plane, vis: Plane, fused: Plane) -> dict[str, Tensor]:
+    """Each metric id with its value per image, float64 (N,)."""
+    return {name: METRICS[name].compute(ir, vis, fused) for name in ids}

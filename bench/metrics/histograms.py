@@ -1,0 +1,64 @@
+"""Counts of grey values and of pairs of grey values, and what information theory makes of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bench.metrics.metric import Plane
+
+LEVELS = 256
+
+
+def histogram(plane: Plane) -> Tensor:
+    """Probabilities N×256 of the grey values."""
+
+    def count() -> Tensor:
+        return _count(plane.x.flatten(1).long(), LEVELS)
+
+    return plane.once("histogram", count)
+
+
+def joint_histogram(plane: Plane, other: Plane) -> Tensor:
+    """Probabilities N×256×256 of the pairs of grey values (rows: ``other``, columns: ``plane``), kept by ``plane``."""
+
+    def count() -> Tensor:
+        pairs = other.x.flatten(1).long() * LEVELS + plane.x.flatten(1).long()
+        return _count(pairs, LEVELS * LEVELS).view(-1, LEVELS, LEVELS)
+
+    return plane.once(("joint histogram", other), count)
+
+
+def _count(values: Tensor, levels: int) -> Tensor:
+    images, pixels = values.shape
+    offsets = torch.arange(images, device=values.device)[:, None] * levels
+    counts = torch.bincount((values + offsets).flatten(), minlength=images * levels)
+    return counts.view(images, levels).to(torch.float64) / pixels
+
+
+def entropy(probabilities: Tensor) -> Tensor:
+    """Shannon entropy in nats over all but the first dimension; empty bins count nothing."""
+    return -torch.special.xlogy(probabilities, probabilities).flatten(1).sum(1)
+
+
+def mutual_information(plane: Plane, other: Plane) -> Tensor:
+    """I(plane; other) in nats per image."""
+
+    def compute() -> Tensor:
+        joint = joint_histogram(plane, other)
+        single = plane.once("histogram", lambda: joint.sum(1)), other.once("histogram", lambda: joint.sum(2))
+        return entropy(single[0]) + entropy(single[1]) - entropy(joint)
+
+    return plane.once(("mutual information", other), compute)
+
+
+def stretched(plane: Plane) -> Plane:
+    """Each image stretched to 0…255 and rounded half up; a flat image becomes 0."""
+
+    def compute() -> Plane:
+        x = plane.x.to(torch.float64)
+        low, high = x.amin((1, 2, 3), keepdim=True), x.amax((1, 2, 3), keepdim=True)
+        share = (x - low) / torch.where(high > low, high - low, 1.0)
+        return Plane((share * (LEVELS - 1) + 0.5).floor().to(torch.float32))
+
+    return plane.once("stretched", compute)

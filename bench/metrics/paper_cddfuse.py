@@ -1,0 +1,95 @@
+"""What the public evaluator of CDDFuse (Zhao et al., CVPR 2023), widely copied, computes differently."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from torch import Tensor
+
+from bench.metrics import quality, structure
+from bench.metrics.filters import correlate, inside
+from bench.metrics.local import double
+from bench.metrics.metric import Plane
+
+SIZE = 7
+SAMPLES = SIZE * SIZE
+FLOAT_RANGE = 2.0  # scikit-image before 0.20, floating-point images without data_range
+
+
+def peak_signal_to_noise_ratio(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
+    """10 log10(max(F)²/MSE)."""
+    peak = fused.x.amax((1, 2, 3)).double()
+    error = quality.mean_squared_error(ir, vis, fused)
+    return quality.decibel((peak.square() / error).clamp(min=1e-10).masked_fill(error == 0, math.inf))
+
+
+def box_moments(plane: Plane) -> tuple[Tensor, Tensor]:
+    """Mean and sample variance under the 7×7 box inside the image; sums of integers, so exact."""
+
+    def compute() -> tuple[Tensor, Tensor]:
+        x = double(plane)
+        total, squares = box_sums([x, x * x])
+        return total / SAMPLES, (squares - total * total / SAMPLES) / (SAMPLES - 1)
+
+    return plane.once("box moments", compute)
+
+
+def box_sums(maps: list[Tensor]) -> list[Tensor]:
+    """Sums over 7×7 windows inside the image."""
+    ones = (1.0,) * SIZE
+    return [inside(each, SIZE) for each in correlate(maps, ones, ones)]
+
+
+def box_ssim(dynamic_range: float) -> Callable[[Plane, Plane, Plane], Tensor]:
+    """SSIM(A, F) + SSIM(B, F) of scikit-image's defaults with the given ``data_range``."""
+    c1, c2 = (structure.K1 * dynamic_range) ** 2, (structure.K2 * dynamic_range) ** 2
+
+    def compute(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
+        mean, variance = box_moments(fused)
+        products = box_sums([double(fused) * double(ir), double(fused) * double(vis)])
+        result = 0.0
+        for source, product in zip((ir, vis), products, strict=True):
+            source_mean, source_variance = box_moments(source)
+            covariance = (product - mean * source_mean * SAMPLES) / (SAMPLES - 1)
+            numerator = (2 * mean * source_mean + c1) * (2 * covariance + c2)
+            denominator = (mean.square() + source_mean.square() + c1) * (variance + source_variance + c2)
+            result = result + (numerator / denominator).flatten(1).mean(1)
+        return result
+
+    return compute
+
+
+PSNR = replace(
+    quality.PSNR,
+    name="psnr_cddfuse",
+    title="Peak signal-to-noise ratio (CDDFuse)",
+    range=(-100, quality.IDENTICAL),
+    definition="$10\\log_{10}(\\max(F)^2/MSE)$: the peak is the largest grey value of F.",
+    source="CDDFuse `Evaluator.py`, Zhao et al., *CVPR* 2023",
+    tables="CDDFuse and papers that copy its evaluator",
+    compute=peak_signal_to_noise_ratio,
+    flat=f"{quality.IDENTICAL:g} dB when F equals both sources, −100 dB when F is black and a source is not",
+)
+
+SSIM = replace(
+    structure.SSIM_SUM,
+    name="ssim_cddfuse",
+    title="Structural similarity (CDDFuse)",
+    definition="$SSIM(A,F)+SSIM(B,F)$ with scikit-image's defaults before 0.20: 7×7 box, sample covariance, windows inside "
+    "the image, L = 2 although the data are 0…255.",
+    source="CDDFuse `Evaluator.py`, Zhao et al., *CVPR* 2023, with scikit-image < 0.20",
+    tables="CDDFuse and papers that copy its evaluator",
+    compute=box_ssim(FLOAT_RANGE),
+)
+
+SSIM_255 = replace(
+    SSIM,
+    name="ssim_cddfuse_255",
+    title="Structural similarity (CDDFuse, data_range=255)",
+    definition="As `ssim_cddfuse`, L = 255.",
+    source="CDDFuse `Evaluator.py` with `data_range=255` added for scikit-image ≥ 0.20",
+    tables="papers that copy CDDFuse's evaluator and repair it for recent scikit-image",
+    compute=box_ssim(structure.PEAK),
+)
