@@ -27,6 +27,7 @@ from bench.executors.local import available_cores
 from bench.methods import find_method, find_weights, obtain
 from bench.metrics import METRICS, resolve
 from bench.plan import conditions, plan, select_pairs
+from bench.report.pictures import write_panels
 from bench.store import RunFolder
 from bench.suite import Suite
 
@@ -47,6 +48,8 @@ class Options:
     device: str = "auto"
     workers: int | None = None
     executor: str = "local"
+    panels: int = 0
+    """How many pairs are drawn as detection panels."""
     named_methods: bool = False
     """Whether the user named the methods: then one that is unavailable is an error, not left out."""
 
@@ -73,6 +76,8 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
     _refuse_other_weights(folder.read_info(), info)
     with _log_to(folder.path / "log.txt"):
         _compute(setup, pairs, info, options, folder)
+        if options.panels:
+            write_panels(folder, setup, pairs, options.panels)
     _point_latest(folder)
     return folder
 

@@ -16,7 +16,7 @@ from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights
 from bench.metrics import METRICS, evaluate, to_grey
 from bench.metrics.metric import Plane
-from bench.plan import CLEAN, Cell
+from bench.plan import CLEAN, Cell, Condition
 from bench.registry import FACTORS
 from bench.suite import Suite
 from degradation.condition import degrade
@@ -139,7 +139,7 @@ def run_cell(cell: Cell, bench: Bench) -> CellResult:
     result = CellResult()
     try:
         clean = bench.clean_sources(cell.pair)
-        seen = _degraded(clean, cell, bench)
+        seen = seen_sources(cell.pair, cell.condition, bench)
     except Exception as error:
         result.failures.append(Failure(cell.pair.image, *cell.condition, "", _line(error)))
         return result
@@ -154,10 +154,12 @@ def run_cell(cell: Cell, bench: Bench) -> CellResult:
     return result
 
 
-def _degraded(clean: Sources, cell: Cell, bench: Bench) -> Sources:
-    if cell.condition == CLEAN:
+def seen_sources(pair: Pair, condition: Condition, bench: Bench) -> Sources:
+    """The pair as the methods see it under a condition; the clean sources themselves where it is clean."""
+    clean = bench.clean_sources(pair)
+    if condition == CLEAN:
         return clean
-    factor, severity, modality = cell.condition
+    factor, severity, modality = condition
     setup = bench.setup
     ir, vis, _ = degrade(
         clean.ir_u8,
@@ -167,7 +169,7 @@ def _degraded(clean: Sources, cell: Cell, bench: Bench) -> Sources:
         modality,
         seed=setup.suite.seed,
         dataset=setup.dataset,
-        image=cell.pair.image,
+        image=pair.image,
     )
     return Sources(ir, vis, setup.device)
 
@@ -176,12 +178,7 @@ def _run_method(
     name: str, cell: Cell, clean: Sources, seen: Sources, bench: Bench
 ) -> tuple[list[Row], list[DetectionRow]]:
     suite, condition, image = bench.setup.suite, cell.condition, cell.pair.image
-    fuse = bench.fuse_of(name)
-    key = {"dataset": bench.setup.dataset, "image": image, **condition._asdict()}
-    started = time.perf_counter()
-    fused = quantise(fuse(seen.ir, seen.vis, key))
-    seconds = time.perf_counter() - started
-
+    fused, seconds = fuse_seen(name, cell.pair, condition, seen, bench)
     values = _score(bench.setup.metrics, suite, fused, clean, seen)
     head = (bench.setup.dataset, image, cell.pair.scene, *condition, suite.seed, name)
     rows = [Row(*head, metric, reference, value, seconds) for metric, reference, value in values]
@@ -190,6 +187,15 @@ def _run_method(
     detector = bench.detector()
     head = (bench.setup.dataset, image, *condition, name, detector.name)
     return rows, [DetectionRow(*head, *found) for found in detector.detect([fused])[0]]
+
+
+def fuse_seen(name: str, pair: Pair, condition: Condition, seen: Sources, bench: Bench) -> tuple[np.ndarray, float]:
+    """The 8-bit result of a method (H×W×3 uint8 RGB) and the seconds it took."""
+    fuse = bench.fuse_of(name)
+    key = {"dataset": bench.setup.dataset, "image": pair.image, **condition._asdict()}
+    started = time.perf_counter()
+    fused = quantise(fuse(seen.ir, seen.vis, key))
+    return fused, time.perf_counter() - started
 
 
 def as_batch(image: np.ndarray, device: str = "cpu") -> torch.Tensor:

@@ -65,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="processes on the CPU (default: one per core)")
     parser.add_argument("--executor", choices=EXECUTORS, default="local", help="who computes the cells")
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where run folders go")
+    parser.add_argument(
+        "--panels", type=int, default=3, metavar="N", help="pairs drawn as detection panels (default: 3)"
+    )
     parser.add_argument("--no-report", action="store_true", help="compute only; `report RUN` makes the tables later")
 
 
@@ -98,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
             args.device,
             args.workers,
             args.executor,
+            panels=0 if args.no_report else args.panels,
             named_methods=args.methods is not None,
         ),
     )

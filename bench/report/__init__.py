@@ -73,7 +73,8 @@ def write_report(folder: RunFolder) -> list[Section]:
     sections += [_fusion(scores, run), _robustness(scores, samples, run), _ranking(scores, run)]
     for section in sections:
         _write_tables(folder.path / "tables", section)
-    page = write_page(info, sections, folder.failures())
+    panels = sorted((folder.path / "panels").glob("*.png"))
+    page = write_page(info, sections, folder.failures(), panels)
     write_atomically(folder.path / "index.html", lambda path: path.write_text(page))
     return sections
 

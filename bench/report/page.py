@@ -29,8 +29,10 @@ class Section:
     figures: list[Path] = field(default_factory=list)
 
 
-def write_page(info: dict, sections: Sequence[Section], failures: Sequence[Failure]) -> str:
-    """The report as one self-contained HTML page: tables, curves as embedded PNG, and what the run was."""
+def write_page(
+    info: dict, sections: Sequence[Section], failures: Sequence[Failure], panels: Sequence[Path] = ()
+) -> str:
+    """The report as one self-contained HTML page: tables, curves and panels as embedded PNG, and what the run was."""
     suite = info["suite"]
     template = jinja2.Environment(autoescape=True).from_string(files("bench.report").joinpath("page.html").read_text())
     return template.render(
@@ -41,17 +43,19 @@ def write_page(info: dict, sections: Sequence[Section], failures: Sequence[Failu
         failures=[f"{failure.image} {failure.method}: {failure.error}" for failure in failures],
         left_out=info["left_out"],
         sections=[_view(section) for section in sections],
+        panels=[_picture(path) for path in panels],
         facts=_facts(info),
     )
 
 
 def _view(section: Section) -> dict:
-    figures = [
-        {"alt": path.stem, "data": base64.b64encode(path.read_bytes()).decode(), "open": path.stem in OPEN_CURVES}
-        for path in section.figures
-    ]
+    figures = [_picture(path) | {"open": path.stem in OPEN_CURVES} for path in section.figures]
     tables = [{"title": table.title, "note": table.note, "body": as_html(table)} for table in section.tables]
     return {"name": section.name, "heading": section.heading, "tables": tables, "figures": figures}
+
+
+def _picture(path: Path) -> dict:
+    return {"alt": path.stem, "data": base64.b64encode(path.read_bytes()).decode()}
 
 
 def _facts(info: dict) -> dict[str, str]:

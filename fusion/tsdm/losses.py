@@ -32,6 +32,7 @@ def gradient_loss(fused: Tensor, source: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _gaussian(device: torch.device, dtype: torch.dtype) -> Tensor:
     offset = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
     weights = torch.exp(-(offset**2) / (2 * SSIM_SIGMA**2))

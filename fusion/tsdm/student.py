@@ -49,6 +49,7 @@ class Layout(NamedTuple):
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)
 def window_layout(batch: int, height: int, width: int, device: torch.device) -> Layout:
     """The layout of a batch×height×width raster whose sides are multiples of the window."""
     rows, columns = height // WINDOW, width // WINDOW
@@ -80,6 +81,7 @@ def _inverse(permutation: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)
 def _relative_position_index(device: torch.device) -> Tensor:
     """64×64 row of the bias table for (query, key): (Δy + 7)·15 + Δx + 7 (Swin, Equation 4)."""
     axis = torch.arange(WINDOW, device=device)
@@ -89,6 +91,7 @@ def _relative_position_index(device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)
 def _shift_masks(device: torch.device) -> Tensor:
     """4×64×64: 0 where query and key belong to one region of the unrolled image, else -100, by kind of window."""
     axis = torch.arange(TOKENS, device=device)

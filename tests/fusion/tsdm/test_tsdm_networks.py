@@ -5,6 +5,7 @@ import torch
 from plain_student import plain_student
 from reference_run import filled, pattern
 
+from fusion.tsdm import student as student_module
 from fusion.tsdm.checkpoints import DERIVED_BUFFERS
 from fusion.tsdm.discriminator import Discriminator
 from fusion.tsdm.student import Student
@@ -64,6 +65,20 @@ def test_student_with_gradients_equals_the_in_place_form():
     with torch.no_grad():
         in_place = student(ir, vis)
     torch.testing.assert_close(student(ir, vis), in_place, atol=TOLERANCE, rtol=0)
+
+
+def test_what_inference_remembers_can_be_trained_with():
+    for remembered in (
+        student_module.window_layout,
+        student_module._relative_position_index,
+        student_module._shift_masks,
+    ):
+        remembered.cache_clear()
+    student = filled(Student())
+    with torch.inference_mode():
+        student(pattern(16, 24, 1, 0.8), pattern(16, 24, 3, 2.2))
+    student(pattern(16, 24, 1, 0.8), pattern(16, 24, 3, 2.2)).mean().backward()
+    assert student.conv_first_ir.weight.grad.abs().sum() > 0
 
 
 def test_student_gradients_are_those_of_the_plain_form():
