@@ -28,7 +28,7 @@ LADDERS: Mapping[str, Mapping[Modality, tuple[Parameters, ...]]] = {
     },
     "contrast": {  # P: 0.6 to 0.8 infrared, 0.7 to 0.9 visible
         "ir": rungs(factor=(0.80, 0.74, 0.60, 0.40, 0.16)),
-        "vis": rungs(factor=(0.79, 0.745, 0.70, 0.32, 0.15)),
+        "vis": rungs(factor=(0.79, 0.725, 0.70, 0.32, 0.12)),
     },
     "gaussian_blur": {  # P: up to 1.2 px
         "ir": rungs(sigma=(0.6, 0.9, 1.2, 3.0, 8.0)),
@@ -39,12 +39,12 @@ LADDERS: Mapping[str, Mapping[Modality, tuple[Parameters, ...]]] = {
         "vis": rungs(sigma_major=(0.8, 1.2, 1.7, 4.5, 12.0), sigma_minor=(0.4, 0.6, 0.85, 1.5, 4.0)),
     },
     "motion_blur": {
-        "ir": rungs(length=(9.0, 16.0, 28.0, 45.0, 70.0)),
-        "vis": rungs(length=(9.0, 16.0, 28.0, 45.0, 70.0)),
+        "ir": rungs(length=(10.0, 18.0, 30.0, 46.0, 70.0)),
+        "vis": rungs(length=(10.0, 18.0, 30.0, 46.0, 70.0)),
     },
     "low_resolution": {
-        "ir": rungs(scale=(4.0, 7.0, 11.0, 16.0, 24.0)),
-        "vis": rungs(scale=(4.0, 7.0, 11.0, 16.0, 24.0)),
+        "ir": rungs(scale=(5.0, 8.0, 12.0, 16.0, 24.0)),
+        "vis": rungs(scale=(5.0, 8.0, 12.0, 16.0, 24.0)),
     },
     "noise_color": {  # P: 2 to 20
         "ir": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),

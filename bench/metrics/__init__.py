@@ -12,6 +12,7 @@ from bench.metrics.metric import Metric, Plane
 from bench.metrics.presets import PRESETS
 from bench.registry import Registry
 
+NAMES = "infrared", "visible", "fused"
 METRICS: Registry[Metric] = Registry("metric", Metric, ("bench.metrics",), "tsdm_bench.metrics")
 
 
@@ -44,6 +45,25 @@ def to_grey(image: Tensor) -> Tensor:
     return ((299 * red + 587 * green + 114 * blue + 500) // 1000).to(torch.float32)
 
 
+def plane_of(image: Tensor) -> Plane:
+    """The plane of an image as :func:`to_grey` takes it, with its colour for the definitions that look at channels."""
+    grey = to_grey(image)
+    if image.shape[1] == 1:
+        return Plane(grey)
+    return Plane(grey, image if image.dtype == torch.uint8 else (image.clamp(0, 1) * 255).round().to(torch.uint8))
+
+
 def evaluate(ids: Sequence[str], ir: Plane, vis: Plane, fused: Plane) -> dict[str, Tensor]:
-    """Each metric id with its value per image, float64 (N,)."""
-    return {name: METRICS[name].compute(ir, vis, fused) for name in ids}
+    """Each metric id with its value per image, float64 (N,).
+
+    Raises UsageError for an unknown id and ValueError where the planes differ in size or a metric cannot be computed on
+    images so small.
+    """
+    shapes = [tuple(plane.x.shape) for plane in (ir, vis, fused)]
+    if len(set(shapes)) > 1:
+        sizes = ", ".join(f"{name} {shape[-1]}×{shape[-2]}" for name, shape in zip(NAMES, shapes, strict=True))
+        raise ValueError(f"the images differ in size or number ({sizes}); they must be aligned and of one size")
+    # Dearest first: its temporaries are the largest, and the planes remember little yet.
+    order = sorted(ids, key=lambda name: METRICS[name].cost, reverse=True)
+    values = {name: METRICS[name].compute(ir, vis, fused) for name in order}
+    return {name: values[name] for name in ids}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.metrics.filters import blur
-from bench.metrics.local import Window, covariances, double, moments
+from bench.metrics.local import ROUNDING, Window, covariances, double, moments
 from bench.metrics.metric import Metric, Plane
 from bench.metrics.strips import pixel_sums
 
@@ -57,7 +57,7 @@ def vifp(fused: Plane, *sources: Plane) -> list[Tensor]:
     """
 
     def unexplained(variance: Tensor, reference_variance: Tensor, covariance: Tensor) -> tuple[Tensor]:
-        explained = covariance.clamp(min=0).square_().div_(reference_variance + TINY)
+        explained = covariance.clamp(min=0).square_().div_(reference_variance.clamp(min=ROUNDING))
         return (logs((variance - explained).div_(NOISE).add_(1)),)
 
     passed, total = [0.0] * len(sources), [0.0] * len(sources)
@@ -94,7 +94,8 @@ def weaker_source(
 ) -> tuple[Tensor, Tensor]:
     """Information that passes and information there is, for the source with the smaller gain (ties: the second)."""
     gains = [
-        shared.clamp(min=0).div_(source + TINY) for shared, source in ((first_shared, first), (second_shared, second))
+        shared.clamp(min=0).div_(source.clamp(min=ROUNDING)).mul_((source > 0) & (variance > 0))
+        for shared, source in ((first_shared, first), (second_shared, second))
     ]
     from_first = gains[0] < gains[1]
     gain = torch.minimum(*gains)

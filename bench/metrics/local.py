@@ -12,7 +12,7 @@ from bench.metrics.filters import blur
 from bench.metrics.metric import Plane
 from bench.metrics.strips import pixel_maps
 
-NOISE = 1e-9  # well above the rounding error of E[x²] − E[x]² on 0…255, well below any variance of integers
+ROUNDING = 1e-9  # well above the rounding error of E[x²] − E[x]² on 0…255, well below any variance of integers
 
 
 class Window(NamedTuple):
@@ -51,4 +51,4 @@ def covariances(window: Window, fused: Plane, *sources: Plane) -> list[Tensor]:
 
 def clean(x: Tensor) -> Tensor:
     """``x`` with rounding noise set to 0, in place."""
-    return x.copy_(functional.hardshrink(x, NOISE))
+    return x.copy_(functional.hardshrink(x, ROUNDING))

@@ -12,6 +12,7 @@ from fusion.learned.layers import State, conv, published_state
 from fusion.method import Method
 
 WEIGHTS = "MUFusion_RoadScene.model"
+PATCH, STRIDE = 128, 124  # of the authors' test script
 
 
 def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
@@ -38,19 +39,51 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+def _load_official(weights: dict[str, Path], device: torch.device):
+    state = published_state(weights[WEIGHTS], device)
+
+    def fuse(ir: Tensor, y: Tensor) -> Tensor:
+        total, count = torch.zeros_like(y), torch.zeros_like(y)
+        for top in _starts(y.shape[-2]):
+            for left in _starts(y.shape[-1]):
+                patch = (..., slice(top, top + PATCH), slice(left, left + PATCH))
+                total[patch] += network(state, ir[patch], y[patch])
+                count[patch] += 1
+        return total / count
+
+    return fuse
+
+
+def _starts(length: int) -> list[int]:
+    """Where patches start along one side: every :data:`STRIDE` pixels, the last one aligned with the end."""
+    last = max(length - PATCH, 0)
+    return [*range(0, last, STRIDE), last]
+
+
+_FACTS = {
+    "kind": "learned",
+    "source": "Cheng, Xu & Wu, MUFusion: a general unsupervised image fusion network based on memory unit, Information "
+    "Fusion 92 (2023); github.com/AWCXV/MUFusion",
+    "year": 2023,
+    "venue": "Information Fusion",
+    "licence": "MIT",
+    "luma": True,
+    "multiple": 2,
+    "parameters": 554_721,
+    "weights": (WEIGHTS,),
+}
 METHOD = Method(
     name="mufusion",
     title="MUFusion",
-    kind="learned",
     description="Auto-encoder trained with a memory of its outputs, RoadScene weights; luma, whole images, clamped.",
-    source="Cheng, Xu & Wu, MUFusion: a general unsupervised image fusion network based on memory unit, Information "
-    "Fusion 92 (2023); github.com/AWCXV/MUFusion",
-    year=2023,
-    venue="Information Fusion",
-    licence="MIT",
-    luma=True,
-    multiple=2,
-    parameters=554_721,
-    weights=(WEIGHTS,),
     load=_load,
+    **_FACTS,
+)
+OFFICIAL = Method(
+    name="mufusion_official",
+    title="MUFusion (official patches)",
+    description="As the authors' test script fuses colour images: overlapping patches of 128×128, averaged; luma, "
+    "clamped.",
+    load=_load_official,
+    **_FACTS,
 )

@@ -46,7 +46,7 @@ METHOD = Method(
     "infrared and visible for object detection, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
     year=2022,
     venue="CVPR",
-    licence="none at the commit of the weights; GPL-3.0 since 2023-02",
+    licence="none (GPL-3.0 since 2023-02)",
     luma=True,
     parameters=296_577,
     weights=(WEIGHTS,),

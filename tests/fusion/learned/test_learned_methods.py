@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fusion.learned import single_token_transformer
+from fusion.learned import mufusion, single_token_transformer
 from fusion.learned.saving import stretched, truncated
 from fusion.weights.card import card
 from fusion.weights.state import load_state
@@ -77,3 +77,19 @@ def test_stretched_uses_the_range_of_each_image():
 def test_truncated_keeps_what_a_cast_to_uint8_keeps():
     x = torch.rand(1000)
     torch.testing.assert_close((truncated(x) * 255).round().to(torch.uint8), (x * 255).to(torch.uint8))
+
+
+def test_official_patches_of_mufusion_cover_the_image():
+    assert mufusion._starts(128) == [0]
+    assert mufusion._starts(60) == [0]
+    assert mufusion._starts(130) == [0, 2]
+    assert mufusion._starts(252) == [0, 124]
+    assert mufusion._starts(768) == [0, 124, 248, 372, 496, 620, 640]
+
+
+def test_official_patches_of_mufusion_are_the_network_where_one_patch_covers_the_image(paths, methods):
+    ir, vis = random_pair(1, 100, 128)
+    whole, patches = (
+        methods[name].load(paths(methods[name]), torch.device("cpu")) for name in ("mufusion", "mufusion_official")
+    )
+    torch.testing.assert_close(patches(ir, vis[:, :1]), whole(ir, vis[:, :1]))
