@@ -27,7 +27,7 @@ from bench.executors.local import available_cores
 from bench.methods import find_method, find_weights, obtain
 from bench.metrics import METRICS, resolve
 from bench.plan import conditions, plan, select_pairs
-from bench.report.pictures import write_panels
+from bench.report.pictures import write_contact_sheet, write_panels
 from bench.store import RunFolder
 from bench.suite import Suite
 
@@ -49,7 +49,7 @@ class Options:
     workers: int | None = None
     executor: str = "local"
     panels: int = 0
-    """How many pairs are drawn as detection panels."""
+    """How many pairs are drawn as panels; 0 draws no picture at all."""
     named_methods: bool = False
     """Whether the user named the methods: then one that is unavailable is an error, not left out."""
 
@@ -78,6 +78,7 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
         _compute(setup, pairs, info, options, folder)
         if options.panels:
             write_panels(folder, setup, pairs, options.panels)
+            write_contact_sheet(folder, setup, pairs[0])
     _point_latest(folder)
     return folder
 

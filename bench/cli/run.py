@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--executor", choices=EXECUTORS, default="local", help="who computes the cells")
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where run folders go")
     parser.add_argument(
-        "--panels", type=int, default=3, metavar="N", help="pairs drawn as detection panels (default: 3)"
+        "--panels", type=int, default=3, metavar="N", help="pairs drawn as panels (default: 3; 0: no pictures)"
     )
     parser.add_argument("--no-report", action="store_true", help="compute only; `report RUN` makes the tables later")
 

@@ -73,8 +73,8 @@ def write_report(folder: RunFolder) -> list[Section]:
     sections += [_fusion(scores, run), _robustness(scores, samples, run), _ranking(scores, run)]
     for section in sections:
         _write_tables(folder.path / "tables", section)
-    panels = sorted((folder.path / "panels").glob("*.png"))
-    page = write_page(info, sections, folder.failures(), panels)
+    pictures = [*sorted((folder.path / "panels").glob("*.png")), *folder.path.glob("degradations.png")]
+    page = write_page(info, sections, folder.failures(), pictures)
     write_atomically(folder.path / "index.html", lambda path: path.write_text(page))
     return sections
 

@@ -30,9 +30,9 @@ class Section:
 
 
 def write_page(
-    info: dict, sections: Sequence[Section], failures: Sequence[Failure], panels: Sequence[Path] = ()
+    info: dict, sections: Sequence[Section], failures: Sequence[Failure], pictures: Sequence[Path] = ()
 ) -> str:
-    """The report as one self-contained HTML page: tables, curves and panels as embedded PNG, and what the run was."""
+    """The report as one self-contained HTML page: tables, curves and pictures as embedded PNG, and what the run was."""
     suite = info["suite"]
     template = jinja2.Environment(autoescape=True).from_string(files("bench.report").joinpath("page.html").read_text())
     return template.render(
@@ -43,7 +43,7 @@ def write_page(
         failures=[f"{failure.image} {failure.method}: {failure.error}" for failure in failures],
         left_out=info["left_out"],
         sections=[_view(section) for section in sections],
-        panels=[_picture(path) for path in panels],
+        pictures=[_picture(path) for path in pictures],
         facts=_facts(info),
     )
 

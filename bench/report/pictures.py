@@ -1,4 +1,4 @@
-"""Which pairs a run shows as detection panels, and drawing them: fused again, with the boxes that were stored."""
+"""What a run shows of its pairs: detection panels, fused again with the boxes that were stored, and the degradations."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bench.cell import Bench, Setup, fuse_seen, seen_sources
 from bench.datasets.pair import Pair
 from bench.plan import CLEAN, Condition, conditions
 from bench.registry import FACTORS
+from bench.report.contact_sheet import draw_contact_sheet
 from bench.report.panels import draw_panel, telling_images
 from bench.store import RunFolder, write_atomically
 from detectors.detector import Detection
@@ -37,6 +38,17 @@ def write_panels(folder: RunFolder, setup: Setup, pairs: Sequence[Pair], most: i
                 write_atomically(path, lambda to, figure=figure: figure.savefig(to, format="png"))
             paths.append(path)
     return paths
+
+
+def write_contact_sheet(folder: RunFolder, setup: Setup, pair: Pair) -> Path | None:
+    """Write ``degradations.png``: the factors of the run at every severity, on one of its pairs; None without factors."""
+    suite, path = setup.suite, folder.path / "degradations.png"
+    if not suite.factors:
+        return None
+    factors = [FACTORS[name] for name in suite.factors]
+    figure = draw_contact_sheet(*pair.read(), factors, dataset=setup.dataset, image=pair.image, seed=suite.seed)
+    write_atomically(path, lambda to: figure.savefig(to, format="png", dpi=110))
+    return path
 
 
 def _shown(setup: Setup) -> list[Condition]:
