@@ -156,6 +156,7 @@ MI = Metric(
 MI_NATS = replace(
     MI,
     name="mi_nats",
+    symbol="MI (nat)",
     title="Mutual information in nats",
     range=(0, 16 * BIT),
     unit="nat",
@@ -195,6 +196,7 @@ QTE = replace(
 QTE_LIU = replace(
     QTE,
     name="qte_liu",
+    symbol="QTE (Liu)",
     title="Tsallis entropy quality (Nava), marginals swapped",
     definition="As `qte`, but each marginal is taken along the axis of the other image; pairs whose swapped marginals are "
     "empty are left out.",
@@ -206,6 +208,7 @@ QTE_LIU = replace(
 QTE_CVEJIC = replace(
     QTE,
     name="qte_cvejic",
+    symbol="QTE-C",
     title="Tsallis entropy quality (Cvejic)",
     definition=STRETCH + f"$T(A,F)+T(B,F)$ with q = {CVEJIC_ORDER}.",
     source="Cvejic, Canagarajah & Bull, *Electron. Lett.* 42, 2006",
@@ -216,6 +219,7 @@ QTE_CVEJIC = replace(
 QTE_CVEJIC_LIU = replace(
     QTE_LIU,
     name="qte_cvejic_liu",
+    symbol="QTE-C (Liu)",
     title="Tsallis entropy quality (Cvejic), marginals swapped",
     definition="As `qte_cvejic`, with the swapped marginals of `qte_liu`.",
     tables="MEFB, cslib and other toolboxes built on Liu 2012",

@@ -64,6 +64,7 @@ def box_ssim(dynamic_range: float) -> Callable[[Plane, Plane, Plane], Tensor]:
 PSNR = replace(
     quality.PSNR,
     name="psnr_cddfuse",
+    symbol="PSNR (CDDFuse)",
     title="Peak signal-to-noise ratio (CDDFuse)",
     range=(-100, quality.IDENTICAL),
     definition="$10\\log_{10}(\\max(F)^2/MSE)$: the peak is the largest grey value of F.",
@@ -76,6 +77,7 @@ PSNR = replace(
 SSIM = replace(
     structure.SSIM_SUM,
     name="ssim_cddfuse",
+    symbol="SSIM (CDDFuse)",
     title="Structural similarity (CDDFuse)",
     definition="$SSIM(A,F)+SSIM(B,F)$ with scikit-image's defaults before 0.20: 7×7 box, sample covariance, windows inside "
     "the image, L = 2 although the data are 0…255.",
@@ -87,6 +89,7 @@ SSIM = replace(
 SSIM_255 = replace(
     SSIM,
     name="ssim_cddfuse_255",
+    symbol="SSIM (CDDFuse, 255)",
     title="Structural similarity (CDDFuse, data_range=255)",
     definition="As `ssim_cddfuse`, L = 255.",
     source="CDDFuse `Evaluator.py` with `data_range=255` added for scikit-image ≥ 0.20",

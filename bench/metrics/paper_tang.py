@@ -160,6 +160,7 @@ TABLES_2022 = "papers that use the 2022 code of Tang et al. (minmaxHong/IVIF_met
 AG = replace(
     quality.AG,
     name="ag_tang",
+    symbol="AG (Tang)",
     title="Average gradient (Tang)",
     definition="As `ag`, but the sum over all pixels is divided by (H − 1)(W − 1).",
     source=CODE,
@@ -170,6 +171,7 @@ AG = replace(
 MSE = replace(
     quality.MSE,
     name="mse_tang",
+    symbol="MSE (Tang)",
     title="Mean squared error on [0, 1] (Tang)",
     range=(0, 1),
     unit="",
@@ -182,6 +184,7 @@ MSE = replace(
 PSNR = replace(
     quality.PSNR,
     name="psnr_tang",
+    symbol="PSNR (Tang)",
     title="Peak signal-to-noise ratio (Tang)",
     range=(quality.decibel(torch.tensor(PEAK**2)).item(), IDENTICAL),
     definition="$10\\log_{10}(255^2/MSE)$ with MSE on [0, 1]: 48.13 dB more than `psnr`.",
@@ -194,6 +197,7 @@ PSNR = replace(
 NABF = replace(
     edge.NABF,
     name="nabf_tang",
+    symbol="Nabf (Tang)",
     title="Edge artefacts added, arguments permuted (Tang)",
     definition="`nabf` with the arguments in the order of the caller, (A, B, F) for (F, A, B): the artefacts of A as a "
     "fusion of B and F. The ranking of methods inverts.",
@@ -206,6 +210,7 @@ NABF = replace(
 SSIM = replace(
     structure.SSIM_MEAN,
     name="ssim_tang",
+    symbol="SSIM (Tang)",
     title="Structural similarity with L = 1 (Tang)",
     definition="As `ssim_mean`, but L = 1 on data of 0…255, border replicated, mean over all pixels (MATLAB `ssim` on "
     "doubles).",
@@ -217,6 +222,7 @@ SSIM = replace(
 SD_2022 = replace(
     quality.SD,
     name="sd_tang2022",
+    symbol="SD (Tang 2022)",
     title="Standard deviation in 8-bit integers (Tang 2022)",
     range=(0, math.sqrt(PEAK)),
     definition="$\\sqrt{\\tfrac1N\\sum\\min(255,\\max(0,round(F-\\bar F))^2)}$: values below the mean count 0.",
@@ -228,6 +234,7 @@ SD_2022 = replace(
 SF_2022 = replace(
     quality.SF,
     name="sf_tang2022",
+    symbol="SF (Tang 2022)",
     title="Spatial frequency on [0, 1] (Tang 2022)",
     range=(0, math.sqrt(2)),
     unit="",
@@ -240,6 +247,7 @@ SF_2022 = replace(
 MI_2022 = replace(
     information.MI,
     name="mi_tang2022",
+    symbol="MI (Tang 2022)",
     title="Mutual information, 254 and 255 merged (Tang 2022)",
     definition="As `mi`, but grey values 254 and 255 share a bin in the joint histogram (not in the marginals).",
     source=CODE_2022,
@@ -250,6 +258,7 @@ MI_2022 = replace(
 VIF_2022 = replace(
     fidelity.VIF,
     name="vif_tang2022",
+    symbol="VIF (Tang 2022)",
     title="Visual information fidelity in 8-bit integers (Tang 2022)",
     definition="As `vif`, but the products x², y², xy clip at 255 at the first scale.",
     source=CODE_2022,
@@ -260,6 +269,7 @@ VIF_2022 = replace(
 QABF_2022 = replace(
     edge.QABF,
     name="qabf_tang2022",
+    symbol="Qabf (Tang 2022)",
     title="Edge preservation on [0, 1] (Tang 2022)",
     definition="As `qabf` on images divided by 255: where magnitudes are equal, G is 255 times smaller, and rounding decides "
     "which are equal; the sums run in the order of MATLAB's `conv2`.",

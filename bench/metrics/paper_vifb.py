@@ -77,6 +77,7 @@ def variant(card: Metric, compute: Compute | None = None, **changes: Any) -> Met
     """The card of VIFB's form of a metric, averaged over the channels."""
     defaults = {
         "name": f"{card.name}_vifb",
+        "symbol": f"{card.symbol} (VIFB)",
         "title": f"{card.title} (VIFB)",
         "source": f"{card.source}; VIFB toolbox, Zhang, Ye & Xiao, *CVPRW* 2020",
         "tables": "VIFB and papers that use its toolbox",
@@ -110,7 +111,7 @@ CARDS = (
     ),
     variant(quality.EI),
     variant(edge.QABF),
-    variant(quality.SD, symbol="Variance", definition="As `sd`; VIFB calls it *Variance*."),
+    variant(quality.SD, definition="As `sd`; VIFB calls it *Variance*."),
     replace(
         variant(quality.SF),
         compute=spatial_frequency,
@@ -124,7 +125,7 @@ CARDS = (
         definition="$\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$, N = HW: not a root mean square, shrinks with "
         "the image size.",
     ),
-    variant(structure.SSIM_SUM, name="ssim_vifb"),
+    variant(structure.SSIM_SUM, name="ssim_vifb", symbol="SSIM (VIFB)"),
     variant(perception.QCB),
     variant(perception.QCV),
 )

@@ -120,6 +120,7 @@ SSIM_MEAN = Metric(
 SSIM_SUM = replace(
     SSIM_MEAN,
     name="ssim_sum",
+    symbol="SSIM-sum",
     title="Structural similarity, sum of both sources",
     range=(-2, 2),
     definition="$SSIM(A,F)+SSIM(B,F)$, otherwise as `ssim_mean`.",

@@ -15,18 +15,19 @@ from bench.registry import FACTORS
 from bench.report.curves import draw_curves, save
 from bench.report.page import Section, write_page
 from bench.report.summary import (
+    CONDITION,
     DETECTION_QUANTITIES,
     curve_points,
     detection_samples,
     fusion_scores,
     in_order,
-    ranks,
     robustness_scores,
     selected,
     with_bounds,
 )
 from bench.report.tables import Column, Table, latex, markdown
 from bench.statistics.detection import ALL, DetectionSamples, detection_table
+from bench.statistics.ranks import rank_table
 from bench.statistics.robustness import crossover_table, fusion_gain, robustness_table
 from bench.store import RunFolder, write_atomically
 from bench.suite import Suite
@@ -70,7 +71,7 @@ def write_report(folder: RunFolder) -> list[Section]:
     scores = fusion_scores(rows)
     samples = detection_samples(folder, run.suite, info["classes"], rows)
     sections = [_detection(samples, run)] if samples else []
-    sections += [_fusion(scores, run), _robustness(scores, samples, run), _ranking(scores, run)]
+    sections += [_fusion(scores, run), _robustness(scores, samples, run), _ranking(rows, run)]
     for section in sections:
         _write_tables(folder.path / "tables", section)
     pictures = [*sorted((folder.path / "panels").glob("*.png")), *folder.path.glob("degradations.png")]
@@ -259,22 +260,26 @@ def _factor_title(key: tuple[str, str], run: Run) -> str:
     return run.titles[factor] + (f" ({modality})" if len(run.suite.modalities) > 1 else "")
 
 
-def _ranking(scores: pd.DataFrame, run: Run) -> Section:
-    sources = run.sources
-    tidy = ranks(scores, sources)
+def _ranking(rows: pd.DataFrame, run: Run) -> Section:
+    """Mean ranks with tests of significance (CSV), and their mean over the metrics (tables)."""
+    directions = {name: METRICS[name].direction for name in rows["metric"].unique()}
+    fused = rows[~rows["method"].isin(run.sources)]
+    tidy = rank_table(fused, directions, (*CONDITION, "metric", "reference"))
     section = Section("ranking", "Ranking", tidy)
     if tidy.empty:
         return section
-    tidy = tidy[tidy["reference"].isin(["none", "clean"] if "clean" in run.suite.references else ["none", "seen"])]
-    parts = {
-        "clean": tidy[tidy["factor"] == CLEAN.factor].groupby("method")["rank"].mean(),
-        "degraded": tidy[tidy["severity"] > 0].groupby("method")["rank"].mean(),
-    }
-    parts |= {name: tidy[tidy["factor"] == name].groupby("method")["rank"].mean() for name in run.suite.factors}
-    wide = pd.DataFrame({name: part for name, part in parts.items() if not part.empty})
+    tidy = tidy[tidy["reference"].isin(["none", run.suite.references[0]])]
+    clean = tidy["factor"] == CLEAN.factor
+    parts = {"clean": tidy[clean], "degraded": tidy[~clean]}
+    parts |= {name: tidy[tidy["factor"] == name] for name in run.suite.factors}
+    wide = pd.DataFrame({name: of.groupby("method")["mean_rank"].mean() for name, of in parts.items() if len(of)})
     columns = [Column(name, run.titles.get(name, name), "lower", 2) for name in wide]
-    metrics = ", ".join(METRICS[name].symbol for name in scores["metric"].unique())
-    note = f"Mean rank (1 = best of {len(wide)}) over {metrics}; source images alone take no part."
+    metrics = ", ".join(METRICS[name].symbol for name in directions)
+    note = (
+        f"Rank on each scene (1 = best of {len(wide)}), mean over {int(tidy['clusters'].max())} scenes and over "
+        f"{metrics} (reference: {run.suite.references[0]}); source images alone take no part. Friedman's and "
+        f"Wilcoxon's tests per metric are in ranking.csv."
+    )
     section.tables.append(_table("Mean rank over the fusion metrics", note, wide, columns, run))
     return section
 

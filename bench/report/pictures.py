@@ -1,4 +1,4 @@
-"""What a run shows of its pairs: detection panels, fused again with the boxes that were stored, and the degradations."""
+"""What a run shows of its pairs: detection panels, with the boxes that were stored, and its degradations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_panels(folder: RunFolder, setup: Setup, pairs: Sequence[Pair], most: i
 
 
 def write_contact_sheet(folder: RunFolder, setup: Setup, pair: Pair) -> Path | None:
-    """Write ``degradations.png``: the factors of the run at every severity, on one of its pairs; None without factors."""
+    """Write ``degradations.png``: the factors of the run at every severity on one pair; None without factors."""
     suite, path = setup.suite, folder.path / "degradations.png"
     if not suite.factors:
         return None

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.executors.local import available_cores
-from bench.metrics import METRICS, resolve
+from bench.metrics import resolve
 from bench.plan import CLEAN, Condition, conditions
 from bench.statistics.detection import ALL, DetectionSamples, sample_detection
 from bench.statistics.intervals import mean_with_interval
@@ -93,17 +93,3 @@ def robustness_scores(scores: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat([overall, per_factor], ignore_index=True).merge(clean, on=by, how="left")
     table["rPC"] = table["mPC"] / table["P"]
     return table[[*by, "factor", "modality", "P", "mPC", "rPC"]]
-
-
-def ranks(scores: pd.DataFrame, unranked: Iterable[str]) -> pd.DataFrame:
-    """Rank of each method (1 = best, ties share the mean rank) per condition, metric and reference.
-
-    Metrics whose best value is 0 are ranked by magnitude. Methods in ``unranked`` take no part.
-    """
-    table = scores[~scores["method"].isin(set(unranked))].copy()
-    directions = {name: METRICS[name].direction for name in table["metric"].unique()}
-    signs = table["metric"].map({name: -1.0 if way == "higher" else 1.0 for name, way in directions.items()})
-    magnitudes = table["metric"].map({name: way == "zero" for name, way in directions.items()})
-    badness = (table["mean"] * signs).where(~magnitudes, table["mean"].abs())
-    table["rank"] = badness.groupby([table[c] for c in (*CONDITION, "metric", "reference")]).rank(method="average")
-    return table[[*CONDITION, "metric", "reference", "method", "rank"]]
