@@ -106,7 +106,8 @@ def demo_detector(work: Path) -> None:
     started = time.process_time()
     checkpoint = train_detector(training_set, DEMO_RECIPE, work / "trained")
     print(f"{checkpoint} after {time.process_time() - started:.0f} s of processor time")
-    path = export_onnx(checkpoint, work / "demo.onnx")
+    description = "narrow YOLOv5 (anchor-free), trained by TSDM-Bench on its synthetic street scenes"
+    path = export_onnx(checkpoint, work / "yolov5p_synthetic.onnx", description)
     print(f"{path}: {path.stat().st_size} bytes")
     detector = open_detector(path, classes=M3FD_CLASSES, image_size=DEMO_RECIPE.image_size)
     held_out = scenes(DEMO_TEST_SCENES, seed=DEMO_TEST_SEED)

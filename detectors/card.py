@@ -48,6 +48,16 @@ def _official(stem: str, title: str) -> DetectorCard:
 
 CARDS = (
     DetectorCard(
+        name="yolov5p_synthetic.onnx",
+        title="Narrow YOLOv5, trained on synthetic scenes",
+        labels="the six classes of M3FD",
+        image_size=416,
+        source="trained by this project on its synthetic scenes (detectors/weights/yolov5p_synthetic.md)",
+        licence="AGPL-3.0-or-later",
+        backend="onnxruntime",
+        sha256="aeafe1c0bac1debd6c2cbe62869f6b9084c9b1e01b7439c98dfd5d3666ad61b2",
+    ),
+    DetectorCard(
         name="yolov5n_coco.onnx",
         title="YOLOv5n v6.0",
         labels=COCO_LABELS,

@@ -8,11 +8,13 @@ import numpy as np
 
 from detectors.ultralytics_backend import import_ultralytics
 
+KEPT = ("task", "names", "stride", "imgsz", "batch", "channels", "end2end")
+"""Metadata that loading needs; the exporter also names itself as author."""
 SMALLEST = 64
 """Tensors with fewer numbers than this stay in single precision."""
 
 
-def export_onnx(checkpoint: Path, target: Path) -> Path:
+def export_onnx(checkpoint: Path, target: Path, description: str = "") -> Path:
     """Write the detector of an ultralytics ``.pt`` file to ``target`` for inputs of any size, and return ``target``.
 
     Weights are stored as float16 and cast back when the file is loaded, which halves it; onnxruntime folds the casts,
@@ -25,6 +27,9 @@ def export_onnx(checkpoint: Path, target: Path) -> Path:
     )
     model = onnx.load(exported)
     exported.unlink()
+    kept = {item.key: item.value for item in model.metadata_props if item.key in KEPT}
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, kept | {"description": description, "license": "AGPL-3.0-or-later"})
     _store_as_half(model.graph)
     target.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, target)
