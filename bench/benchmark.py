@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -88,22 +88,25 @@ def _compute(setup: Setup, pairs: list[Pair], info: dict, options: Options, fold
     cells = plan(setup.suite, pairs, folder.done())
     workers = 1 if setup.device != "cpu" else min(options.workers or available_cores(), max(1, len(cells)))
     setup = replace(setup, threads=max(1, available_cores() // workers))
-    started, seconds_before = time.monotonic(), folder.read_info().get("seconds", 0.0)
-    folder.write_info(info | {"seconds": seconds_before})
+    started = time.monotonic() - folder.read_info().get("seconds", 0.0)
+
+    def save(results: list[CellResult]) -> None:
+        folder.append(results)
+        folder.write_info(info | {"seconds": time.monotonic() - started})
+
+    save([])
     folder.write_pairs(pairs)
     folder.forget_failures()
     log.info(
         "%s: %d of %d cells to compute, %d worker(s), %s", setup.suite.name, len(cells), total, workers, setup.device
     )
     try:
-        _store(executor(options.executor)(cells, setup, workers), folder, total, len(cells))
+        _collect(executor(options.executor)(cells, setup, workers), save, total, len(cells))
     except BrokenProcessPool:
         raise UsageError(
             f"a worker was killed, most likely for lack of memory; what was computed is kept in {folder.path}: repeat "
             f"the command with fewer --workers (now {workers})"
         ) from None
-    finally:
-        folder.write_info(info | {"seconds": seconds_before + time.monotonic() - started})
 
 
 @contextlib.contextmanager
@@ -119,8 +122,8 @@ def _log_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def _store(results: Iterable[CellResult], folder: RunFolder, total: int, missing: int) -> None:
-    """Write results as they come, at the latest every ``FLUSH_SECONDS`` and whatever ends the loop."""
+def _collect(results: Iterable[CellResult], save: Callable[[list[CellResult]], None], total: int, missing: int) -> None:
+    """Save results as they come, at the latest after ``FLUSH_SECONDS`` and whatever ends the loop; show progress."""
     waiting: list[CellResult] = []
     failed, flushed = 0, time.monotonic()
     bar = tqdm(total=total, initial=total - missing, unit="cell", dynamic_ncols=True, smoothing=0.05)
@@ -130,14 +133,15 @@ def _store(results: Iterable[CellResult], folder: RunFolder, total: int, missing
             failed += bool(result.failures)
             for failure in result.failures:
                 log.debug("failed: %s", failure)
-            bar.set_postfix(failed=failed, refresh=False) if failed else None
+            if failed:
+                bar.set_postfix(failed=failed, refresh=False)
             bar.update()
             if time.monotonic() - flushed > FLUSH_SECONDS:
-                folder.append(waiting)
+                save(waiting)
                 waiting, flushed = [], time.monotonic()
     finally:
         bar.close()
-        folder.append(waiting)
+        save(waiting)
 
 
 def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], dict[str, str]]:
@@ -207,7 +211,7 @@ def _describe(setup: Setup, dataset: Dataset, pairs: list[Pair], left_out: dict[
         "versions": {package: _version(package) for package in PACKAGES},
         "commit": _commit(),
         "command": sys.argv,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     if setup.suite.detector:
         detector = setup.open_detector()

@@ -38,7 +38,7 @@ def write_page(
     return template.render(
         title=suite["title"] or suite["name"],
         subtitle=f"{info['dataset']['title']} · {info['pairs']['count']} pairs · {len(suite['methods'])} methods · "
-        f"{len(suite['factors'])} factors · seed {suite['seed']} · {info['finished']}",
+        f"{len(suite['factors'])} factors · seed {suite['seed']} · {info['date']}",
         synthetic=info["dataset"]["synthetic"],
         failures=[f"{failure.image} {failure.method}: {failure.error}" for failure in failures],
         left_out=info["left_out"],
