@@ -111,9 +111,7 @@ def _method_folders(folders: Iterable[Path]) -> dict[str, Path]:
         found += nested
     found = list(dict.fromkeys(path.resolve() for path in found))
     names = [path.name for path in found]
-    return {
-        path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}": path for path in found
-    }
+    return {path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}": path for path in found}
 
 
 def _plan(

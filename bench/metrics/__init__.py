@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +13,7 @@ from bench.metrics.metric import Metric, Plane
 from bench.metrics.presets import PRESETS
 from bench.registry import Registry
 
+NAMED = ", ".join(PRESETS)
 NAMES = "infrared", "visible", "fused"
 METRICS: Registry[Metric] = Registry("metric", Metric, ("bench.metrics",), "tsdm_bench.metrics")
 
@@ -24,7 +26,11 @@ def resolve(spec: str | Sequence[str]) -> tuple[str, ...]:
     words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
     ids: dict[str, None] = {}
     for word in filter(None, words):
-        ids.update(dict.fromkeys(PRESETS[word] if word in PRESETS else (METRICS[word].name,)))
+        if word not in PRESETS and word not in METRICS:
+            close = difflib.get_close_matches(word, [*PRESETS, *METRICS], n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise UsageError(f"unknown metric {word!r}; {hint}`run_bench.py list metrics` shows all; presets: {NAMED}")
+        ids.update(dict.fromkeys(PRESETS.get(word, (word,))))
     if not ids:
         raise UsageError("no metric given; name a preset or ids, `run_bench.py list metrics` shows all")
     return tuple(ids)

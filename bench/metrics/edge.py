@@ -52,8 +52,8 @@ def preservation(source: Edges, fused: Edges, ratio: Ratio) -> Tensor:
 def strength_ratio(first: Tensor, second: Tensor) -> Tensor:
     """The smaller magnitude over the larger one; where they are equal, the magnitude itself.
 
-    Magnitudes are 0 or at least 1, and unequal ones differ by more than rounding, so that the ratio is 1 only where they
-    are equal.
+    Magnitudes are 0 or at least 1, and unequal ones differ by more than rounding, so that the ratio is 1 only where
+    they are equal.
     """
     ratio = torch.minimum(first, second).div_(torch.maximum(first, second).clamp_(min=1))
     equal = ratio.floor()
@@ -120,7 +120,7 @@ def mirrored_edges(plane: Plane) -> list[Tensor]:
 
 
 def petrovic_balance(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tensor, Tensor]:
-    """Share of the weighted edge information that is kept (Q), lost (L) and added (N); Q + L + N = 1."""
+    """Shares of the weighted edge information that are kept (Q), lost (L) and added (N); Q + L + N = 1."""
 
     def quality(source: Edges, fused: Edges) -> Tensor:
         ratio = torch.minimum(source[0], fused[0]).div_(torch.maximum(source[0], fused[0]).clamp_(min=TINY))
@@ -140,28 +140,30 @@ def petrovic_balance(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tenso
         artefact = f[0] > torch.maximum(a[0], b[0])
         return kept, missed, missed * artefact
 
-    def compute() -> tuple[Tensor, Tensor, Tensor]:
-        sources = [each.once("mirrored edges", lambda each=each: mirrored_edges(each)) for each in (ir, vis)]
-        kept, missed, added = pixel_sums(terms, *sources[0], *sources[1], *mirrored_edges(fused))
-        total = kept + missed
-        return kept / total, (missed - added) / total, added / total
+    sources = [each.once("mirrored edges", lambda each=each: mirrored_edges(each)) for each in (ir, vis)]
+    kept, missed, added = pixel_sums(terms, *sources[0], *sources[1], *mirrored_edges(fused))
+    total = kept + missed
+    return kept / total, (missed - added) / total, added / total
 
-    return fused.once(("petrovic balance", ir, vis), compute)
+
+def balance(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tensor, Tensor]:
+    """``petrovic_balance``, kept by ``fused``."""
+    return fused.once(("petrovic balance", ir, vis), lambda: petrovic_balance(ir, vis, fused))
 
 
 def edge_information_kept(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Qabf of Petrović's balance."""
-    return petrovic_balance(ir, vis, fused)[0]
+    return balance(ir, vis, fused)[0]
 
 
 def edge_information_lost(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Labf."""
-    return petrovic_balance(ir, vis, fused)[1]
+    return balance(ir, vis, fused)[1]
 
 
 def edge_information_added(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Nabf, modified by Shreyamsha Kumar 2013."""
-    return petrovic_balance(ir, vis, fused)[2]
+    return balance(ir, vis, fused)[2]
 
 
 def directions(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -203,7 +205,8 @@ QABF = Metric(
     range=(0, 1),
     unit="",
     definition="$\\frac{\\sum Q_{AF}g_A+Q_{BF}g_B}{\\sum g_A+g_B}$, "
-    "$Q=\\frac{0.9994}{1+e^{-15(G-0.5)}}\\cdot\\frac{0.9879}{1+e^{-22(\\Delta-0.8)}}$; Sobel 1-2-1 not normalised, zero "
+    "$Q=\\frac{0.9994}{1+e^{-15(G-0.5)}}\\cdot\\frac{0.9879}{1+e^{-22(\\Delta-0.8)}}$; Sobel 1-2-1 not normalised, "
+    "zero "
     "border, G = smaller over larger magnitude ($g_F$ itself where they are equal), Δ = 1 − |α_X − α_F|/(π/2) without "
     "wrap-around, α = arctan(gy/gx), π/2 where gx = 0.",
     source="Xydeas & Petrović, *Electron. Lett.* 36, 2000, with the quirks shared by VIFB, Tang, CDDFuse and IVIF_ZOO",
@@ -211,7 +214,7 @@ QABF = Metric(
     cost="c1",
     reference=True,
     compute=edge_preservation,
-    flat="0 when both sources are flat; equal magnitudes g score as G = g",
+    flat="0 on black sources; other flat images have an edge against the zero border",
 )
 
 QG = replace(
@@ -256,9 +259,12 @@ NABF = replace(
     symbol="Nabf",
     title="Edge artefacts added (Petrović, modified)",
     direction="lower",
-    definition="$\\sum_{g_F>g_A,\\,g_F>g_B}\\left[(1-Q_A)w_A+(1-Q_B)w_B\\right]/W$, $W=\\sum w_A+w_B$, $w=g^{1.5}$ where "
-    "g ≥ 2, else 0.001; $Q=\\sqrt{\\frac{0.9999}{1+e^{-19(G-0.5)}}\\cdot\\frac{0.9995}{1+e^{-22(\\Delta-0.5)}}}$; Sobel/8, "
-    "border mirrored; G = 0 where a magnitude is 0, α = π/2 where gx = 0; Δ = ||α_X − α_F| − π/2|·2/π. Qabf′ + Labf + Nabf = 1.",
+    definition="$\\sum_{g_F>g_A,\\,g_F>g_B}\\left[(1-Q_A)w_A+(1-Q_B)w_B\\right]/W$, $W=\\sum w_A+w_B$, $w=g^{1.5}$ "
+    "where "
+    "g ≥ 2, else 0.001; $Q=\\sqrt{\\frac{0.9999}{1+e^{-19(G-0.5)}}\\cdot\\frac{0.9995}{1+e^{-22(\\Delta-0.5)}}}$; "
+    "Sobel/8, "
+    "border mirrored; G = 0 where a magnitude is 0, α = π/2 where gx = 0; Δ = ||α_X − α_F| − π/2|·2/π. Qabf′ + "
+    "Labf + Nabf = 1.",
     tables="Tang 2022 and every caller that passes F first; not the Tang 2023 revision (`nabf_tang`)",
     compute=edge_information_added,
     flat="0 when F is flat",

@@ -71,7 +71,7 @@ def shared_information(source: Windows, fused: Windows) -> Tensor:
     covariance = bound - source.cumulative.sum(0) * fused.cumulative.sum(0)
     mass.sub_(torch.maximum(q_below[:, None], p_below)).clamp_(min=0)
     share = correlation * source.deviation * fused.deviation / covariance
-    share = share.masked_fill_((correlation == 0) | (source.deviation == 0) | (fused.deviation == 0), 0.0)
+    share = share.masked_fill_((correlation == 0) | (covariance == 0), 0.0)
     joint = mass.mul_(share).add_((fused.p[:, None] * p).mul_(1 - share))
     joint_entropy = -joint.abs().clamp_(min=TINY).log_().mul_(joint).sum((0, 1))
     total = source.entropy + fused.entropy
@@ -164,7 +164,8 @@ FMI_PIXEL = Metric(
     unit="",
     definition="For every 3×3 window the nine samples, in column-major order, rescaled to [0, 1] and to sum 1, are two "
     "distributions p, q. Joint distribution $t\\,dM+(1-t)\\,q p^T$, dM the upper (r ≥ 0) or lower Fréchet bound, "
-    "$t=r\\,\\sigma_p\\sigma_q/\\sum(M-QP^T)$, r = Pearson's correlation of p and q, σ = deviation of the position 1…9. "
+    "$t=r\\,\\sigma_p\\sigma_q/\\sum(M-QP^T)$, r = Pearson's correlation of p and q, σ = deviation of the position "
+    "1…9. "
     "Score $2I/(H(p)+H(q))$, $I=H(p)+H(q)+\\sum j\\log|j|$; mean over windows and sources.",
     source="Haghighat & Razian, *AICT* 2014 (fast FMI)",
     tables="papers that pass `'none'`; columns headed *FMI_pixel* by Tang's code are `fmi_edge`",
@@ -189,7 +190,8 @@ FMI_EDGE = replace(
     name="fmi_edge",
     symbol="FMI-edge",
     title="Feature mutual information on edges",
-    definition="As `fmi_pixel`, on the binary Sobel edge map of MATLAB's `edge` (threshold on the squared Sobel/8 gradient: "
+    definition="As `fmi_pixel`, on the binary Sobel edge map of MATLAB's `edge` (threshold on the squared Sobel/8 "
+    "gradient: "
     "4 × its mean; border replicated; thinned to local maxima), built from its documentation.",
     tables="*FMI_pixel* of Tang 2022 and 2023 (the default argument is `'edge'`)",
     compute=on(edge_map),
@@ -210,7 +212,8 @@ FMI_WAVELET = replace(
     name="fmi_wavelet",
     symbol="FMI-wavelet",
     title="Feature mutual information on wavelet coefficients",
-    definition="As `fmi_pixel`, on one level of the discrete Meyer transform, PyWavelets' 62 taps, half-point symmetric "
+    definition="As `fmi_pixel`, on one level of the discrete Meyer transform, PyWavelets' 62 taps, half-point "
+    "symmetric "
     "border, four bands tiled and rescaled to [0, 1].",
     tables="none exactly: MATLAB's `dmey` has 102 taps",
     compute=on(wavelet_bands),

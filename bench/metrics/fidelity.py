@@ -25,7 +25,7 @@ def scales(*planes: Plane) -> list[list[Plane]]:
     """Each plane at the four scales: filtered by the window of the new scale (valid), every second pixel kept."""
     missing = [plane for plane in planes if "vif scales" not in plane.memo]
     if missing:
-        pyramid = [[plane for plane in missing]]
+        pyramid = [missing]
         for window in SCALES[1:]:
             smaller = blur([double(plane) for plane in pyramid[-1]], *window)
             pyramid.append([Plane(each[..., ::2, ::2].contiguous()) for each in smaller])
@@ -130,8 +130,10 @@ VIFF = replace(
     symbol="VIFF",
     title="Visual information fidelity for fusion (Han)",
     range=(0, math.inf),
-    definition="The maps of `vif` with noise variance 0.005·255² = 325.125; at each pixel the source with the smaller gain "
-    "*g* (ties: B) enters numerator and denominator; 10⁻⁷ added, ratio of sums per scale, weights (1, 0, 0.15, 1)/2.15.",
+    definition="The maps of `vif` with noise variance 0.005·255² = 325.125; at each pixel the source with the "
+    "smaller gain "
+    "*g* (ties: B) enters numerator and denominator; 10⁻⁷ added, ratio of sums per scale, weights (1, 0, 0.15, "
+    "1)/2.15.",
     source="Han, Cai, Cao & Xu, *Inf. Fusion* 14, 2013",
     tables="MEFB, cslib and others that call Han's code; not CDDFuse's *VIFF*, which is `vif`",
     compute=fusion_fidelity,

@@ -38,7 +38,7 @@ def _count(values: Tensor, levels: int) -> Tensor:
 
 def entropy(probabilities: Tensor) -> Tensor:
     """Shannon entropy in nats over all but the first dimension; empty bins count nothing."""
-    return -torch.special.xlogy(probabilities, probabilities).flatten(1).sum(1)
+    return torch.special.entr(probabilities).flatten(1).sum(1)
 
 
 def mutual_information(plane: Plane, other: Plane) -> Tensor:
@@ -47,7 +47,7 @@ def mutual_information(plane: Plane, other: Plane) -> Tensor:
     def compute() -> Tensor:
         joint = joint_histogram(plane, other)
         single = plane.once("histogram", lambda: joint.sum(1)), other.once("histogram", lambda: joint.sum(2))
-        return entropy(single[0]) + entropy(single[1]) - entropy(joint)
+        return (entropy(single[0]) + entropy(single[1]) - entropy(joint)).clamp(min=0)
 
     return plane.once(("mutual information", other), compute)
 

@@ -52,7 +52,10 @@ def normalised_mutual_information(ir: Plane, vis: Plane, fused: Plane) -> Tensor
 
 
 def tsallis_information(plane: Plane, other: Plane, order: float, swapped: bool) -> Tensor:
-    """(1 − Σ p_xy^q/(p_x p_y)^(q−1))/(1 − q) over the pairs that occur; ``swapped`` takes each marginal for the other's."""
+    """(1 − Σ p_xy^q/(p_x p_y)^(q−1))/(1 − q) over the pairs that occur; ``swapped`` takes each marginal for the other.
+
+    Both images have their 256 levels, so that swapped marginals fit; pairs for which one of them is 0 are left out.
+    """
     joint = joint_histogram(plane, other)
     rows, columns = histogram(other), histogram(plane)
     if swapped:
@@ -198,7 +201,8 @@ QTE_LIU = replace(
     name="qte_liu",
     symbol="QTE (Liu)",
     title="Tsallis entropy quality (Nava), marginals swapped",
-    definition="As `qte`, but each marginal is taken along the axis of the other image; pairs whose swapped marginals are "
+    definition="As `qte`, but each marginal is taken along the axis of the other image; pairs whose swapped "
+    "marginals are "
     "empty are left out.",
     source="Liu et al., *TPAMI* 34, 2012: `tsallis.m`",
     tables="toolboxes built on Liu 2012 run with q = 0.43137",
@@ -248,7 +252,8 @@ CE = replace(
     title="Cross entropy",
     direction="lower",
     range=(-math.inf, math.inf),
-    definition="$\\tfrac12[D(p_A\\|p_F)+D(p_B\\|p_F)]$ of the grey-value histograms; bins empty in either image are left "
+    definition="$\\tfrac12[D(p_A\\|p_F)+D(p_B\\|p_F)]$ of the grey-value histograms; bins empty in either image "
+    "are left "
     "out, so that it can be negative.",
     source="Bulanon, Burks & Alchanatis, *Biosyst. Eng.* 103, 2009, as in VIFB",
     tables="VIFB, when evaluated on grey images; not IVIF_ZOO's *CE*",

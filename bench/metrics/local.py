@@ -10,13 +10,12 @@ from torch.nn import functional
 
 from bench.metrics.filters import blur
 from bench.metrics.metric import Plane
-from bench.metrics.strips import pixel_maps
 
 ROUNDING = 1e-9  # well above the rounding error of E[x²] − E[x]² on 0…255, well below any variance of integers
 
 
 class Window(NamedTuple):
-    """A ``size``×``size`` Gaussian window of standard deviation ``sigma``, sum 1, used where it lies inside the image."""
+    """A ``size``×``size`` Gaussian of standard deviation ``sigma``, sum 1, used where it lies inside the image."""
 
     size: int
     sigma: float

@@ -23,8 +23,8 @@ def brisque(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
         scores = [piq.brisque(image[None], data_range=255.0, reduction="none") for image in fused.x]
     except URLError as error:
         raise ValueError(
-            f"brisque needs piq's support vectors, which could not be downloaded ({error.reason}); run once with a network "
-            f"connection or place brisque_svm_weights.pt in {torch.hub.get_dir()}/checkpoints"
+            f"brisque needs piq's support vectors, which could not be downloaded ({error.reason}); run once with a "
+            f"network connection or place brisque_svm_weights.pt in {torch.hub.get_dir()}/checkpoints"
         ) from None
     return torch.stack([score.reshape(()) for score in scores]).to(torch.float64).nan_to_num(WORST, WORST, WORST)
 
@@ -38,7 +38,8 @@ BRISQUE = Metric(
     range=(-float("inf"), float("inf")),
     unit="",
     definition="36 statistics of locally normalised luminance at two scales, scored by a support vector regression "
-    "trained on LIVE photographs; usually 0…100, can leave that range. piq's implementation and model. Secondary on images "
+    "trained on LIVE photographs; usually 0…100, can leave that range. piq's implementation and model. Secondary "
+    "on images "
     "that look thermal.",
     source="Mittal, Moorthy & Bovik, *TIP* 21, 2012; piq",
     tables="papers that use piq or the authors' release, roughly; not MATLAB's `brisque`, which has another model",

@@ -79,7 +79,8 @@ SSIM = replace(
     name="ssim_cddfuse",
     symbol="SSIM (CDDFuse)",
     title="Structural similarity (CDDFuse)",
-    definition="$SSIM(A,F)+SSIM(B,F)$ with scikit-image's defaults before 0.20: 7×7 box, sample covariance, windows inside "
+    definition="$SSIM(A,F)+SSIM(B,F)$ with scikit-image's defaults before 0.20: 7×7 box, sample covariance, "
+    "windows inside "
     "the image, L = 2 although the data are 0…255.",
     source="CDDFuse `Evaluator.py`, Zhao et al., *CVPR* 2023, with scikit-image < 0.20",
     tables="CDDFuse and papers that copy its evaluator",

@@ -39,7 +39,7 @@ IDENTICAL = quality.IDENTICAL + 20 * math.log10(PEAK)
 
 def artefacts_as_called(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """The function takes (F, A, B) and is given (A, B, F)."""
-    return edge.edge_information_added(vis, fused, ir)
+    return edge.petrovic_balance(vis, fused, ir)[2]  # not kept: planes must not know each other in a circle
 
 
 def replicated_ssim(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
@@ -79,7 +79,7 @@ def saturated_information(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
         joint[:, :, 254] += joint[:, :, 255]
         joint[:, 254] += joint[:, 255]
         joint[:, 255] = joint[:, :, 255] = 0
-        return entropy(histogram(source)) + entropy(histogram(fused)) - entropy(joint)
+        return (entropy(histogram(source)) + entropy(histogram(fused)) - entropy(joint)).clamp(min=0)
 
     return (part(ir) + part(vis)) / information.BIT
 
@@ -115,8 +115,8 @@ TAPS = ((0, 1.0), (1, 2.0), (2, 1.0))
 def unit_edges(plane: Plane) -> tuple[Tensor, Tensor]:
     """Sobel magnitude and angle on [0, 1], zero border.
 
-    Which equal magnitudes and which horizontal edges are found is up to rounding there, so that the nine taps are summed
-    in the order of MATLAB's ``conv2``: last column first, last row first.
+    Which equal magnitudes and which horizontal edges are found is up to rounding there, so that the nine taps are
+    summed in the order of MATLAB's ``conv2``: last column first, last row first.
     """
 
     def compute() -> tuple[Tensor, Tensor]:
@@ -271,7 +271,8 @@ QABF_2022 = replace(
     name="qabf_tang2022",
     symbol="Qabf (Tang 2022)",
     title="Edge preservation on [0, 1] (Tang 2022)",
-    definition="As `qabf` on images divided by 255: where magnitudes are equal, G is 255 times smaller, and rounding decides "
+    definition="As `qabf` on images divided by 255: where magnitudes are equal, G is 255 times smaller, and "
+    "rounding decides "
     "which are equal; the sums run in the order of MATLAB's `conv2`.",
     source=CODE_2022,
     tables=TABLES_2022,

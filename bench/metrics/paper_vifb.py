@@ -103,7 +103,8 @@ CARDS = (
         quality.PSNR,
         peak_signal_to_noise_ratio,
         range=(0, math.inf),
-        definition="$10\\log_{10}(255^2/E)$ with $E=\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$ in place of the "
+        definition="$10\\log_{10}(255^2/E)$ with $E=\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$ in "
+        "place of the "
         "mean squared error: grows with the image size.",
     ),
     variant(
@@ -115,14 +116,16 @@ CARDS = (
     replace(
         variant(quality.SF),
         compute=spatial_frequency,
-        definition="As `sf`, but both sums are divided by HW. A colour result is taken whole: red, green and blue side by "
+        definition="As `sf`, but both sums are divided by HW. A colour result is taken whole: red, green and blue "
+        "side by "
         "side as one image H×3W, so that the two seams between them count as edges.",
     ),
     variant(
         quality.RMSE,
         root_sum_error,
         range=(0, math.inf),
-        definition="$\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$, N = HW: not a root mean square, shrinks with "
+        definition="$\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$, N = HW: not a root mean square, "
+        "shrinks with "
         "the image size.",
     ),
     variant(structure.SSIM_SUM, name="ssim_vifb", symbol="SSIM (VIFB)"),

@@ -132,7 +132,8 @@ QCB = Metric(
     direction="higher",
     range=(0, 1),
     unit="",
-    definition="Stretched images, filtered by $e^{-(r/15.387)^2}-0.7622e^{-(r/1.3456)^2}$, r = |(uW/30, vH/30)|, u, v in "
+    definition="Stretched images, filtered by $e^{-(r/15.387)^2}-0.7622e^{-(r/1.3456)^2}$, r = |(uW/30, vH/30)|, "
+    "u, v in "
     "[−1, 1). Contrast $C=|Y*g_2/(Y*g_4)-1|$ with 31×31 Gaussians of peak 1/(2πσ²), zero border; "
     "$C'=C^3/(C^2+10^{-4})$; mean of $\\lambda Q_A+(1-\\lambda)Q_B$, Q = smaller over larger C′, "
     "$\\lambda=C_A'^2/(C_A'^2+C_B'^2)$.",
@@ -152,7 +153,8 @@ QCV = replace(
     direction="lower",
     range=(0, math.inf),
     unit="squared grey levels",
-    definition="Stretched images, 16×16 blocks, zero-padded. $\\sum(s_AD_A+s_BD_B)/\\sum(s_A+s_B)$ with s = block sum of the "
+    definition="Stretched images, 16×16 blocks, zero-padded. $\\sum(s_AD_A+s_BD_B)/\\sum(s_A+s_B)$ with s = block "
+    "sum of the "
     "fifth power of the Sobel magnitude (zero border) and D = mean square in the block of X − F filtered by "
     "$2.6(0.0192+0.144r)e^{-(0.144r)^{1.1}}$, r = |(uW/8, vH/8)|.",
     source="Chen & Varshney, *Inf. Fusion* 8, 2007; Liu et al., *TPAMI* 34, 2012",

@@ -92,7 +92,8 @@ SD = Metric(
     unit="grey levels",
     definition="$\\sqrt{\\tfrac1N\\sum (F-\\bar F)^2}$ on 0…255, divided by N (population).",
     source="Rao, *In-fibre Bragg grating sensors*, 1997, as used by VIFB, Tang and CDDFuse",
-    tables="VIFB (there called *Variance*), Tang 2023, CDDFuse and their descendants; not the Tang 2022 tables (SD 8-10)",
+    tables="VIFB (there called *Variance*), Tang 2023, CDDFuse and their descendants; not the Tang 2022 tables (SD "
+    "8-10)",
     cost="c0",
     reference=False,
     compute=standard_deviation,
@@ -107,7 +108,8 @@ SF = Metric(
     direction="higher",
     range=(0, 255 * math.sqrt(2)),
     unit="grey levels",
-    definition="$\\sqrt{RF^2+CF^2}$; RF², CF² = mean square of the first differences along the rows and down the columns, "
+    definition="$\\sqrt{RF^2+CF^2}$; RF², CF² = mean square of the first differences along the rows and down the "
+    "columns, "
     "each over the number of its differences.",
     source="Eskicioglu & Fisher, *IEEE Trans. Commun.* 43, 1995",
     tables="Tang 2023, CDDFuse; 255 × the Tang 2022 tables; VIFB within about 0.1 %",

@@ -109,7 +109,8 @@ QS = Metric(
     direction="higher",
     range=(-1, 1),
     unit="",
-    definition="Mean of $\\lambda S(A,F)+(1-\\lambda)S(B,F)$, $\\lambda=\\sigma_A^2/(\\sigma_A^2+\\sigma_B^2)$ and SSIM *S* "
+    definition="Mean of $\\lambda S(A,F)+(1-\\lambda)S(B,F)$, $\\lambda=\\sigma_A^2/(\\sigma_A^2+\\sigma_B^2)$ and "
+    "SSIM *S* "
     "under the window of `ssim_mean`, L = 255.",
     source="Piella & Heijmans, *ICIP* 2003; Liu et al., *TPAMI* 34, 2012 (SSIM instead of the paper's UIQI)",
     tables="toolboxes built on Liu 2012 (`sw = 1`)",
@@ -147,7 +148,8 @@ QC = replace(
     symbol="Qc",
     title="Fusion quality (Cvejic)",
     definition="Mean of $w S(A,F)+(1-w)S(B,F)$, $w=\\sigma_{AF}/(\\sigma_{AF}+\\sigma_{BF})$; the pixel "
-    "counts 0 where w < 0 and 1 where w > 1; Gaussian window 7×7, σ = 1.5, inside the image, $C_1=C_2=2\\cdot10^{-16}$.",
+    "counts 0 where w < 0 and 1 where w > 1; Gaussian window 7×7, σ = 1.5, inside the image, "
+    "$C_1=C_2=2\\cdot10^{-16}$.",
     source="Cvejic et al., *Int. J. Signal Process.* 2, 2005; Liu et al., *TPAMI* 34, 2012",
     tables="toolboxes built on Liu 2012",
     compute=cvejic_quality,
@@ -159,7 +161,8 @@ QY = replace(
     name="qy",
     symbol="Qy",
     title="Fusion quality (Yang)",
-    definition="Window and constants of `qc`. Where $S(A,B)\\ge0.75$: $\\lambda S(A,F)+(1-\\lambda)S(B,F)$ with λ of `qs`; "
+    definition="Window and constants of `qc`. Where $S(A,B)\\ge0.75$: $\\lambda S(A,F)+(1-\\lambda)S(B,F)$ with λ "
+    "of `qs`; "
     "elsewhere $\\max[S(A,F),S(B,F)]$; mean.",
     source="Yang, Zhang, Wang & Liu, *Inf. Fusion* 9, 2008; Liu et al., *TPAMI* 34, 2012",
     tables="toolboxes built on Liu 2012; not IVIF_ZOO",

@@ -107,7 +107,8 @@ SSIM_MEAN = Metric(
     range=(-1, 1),
     unit="",
     definition="$\\tfrac12[SSIM(A,F)+SSIM(B,F)]$; "
-    "$SSIM=\\frac{(2\\mu_x\\mu_y+C_1)(2\\sigma_{xy}+C_2)}{(\\mu_x^2+\\mu_y^2+C_1)(\\sigma_x^2+\\sigma_y^2+C_2)}$, Gaussian "
+    "$SSIM=\\frac{(2\\mu_x\\mu_y+C_1)(2\\sigma_{xy}+C_2)}{(\\mu_x^2+\\mu_y^2+C_1)(\\sigma_x^2+\\sigma_y^2+C_2)}$, "
+    "Gaussian "
     "window 11×11, σ = 1.5, only windows inside the image, $C_1=(0.01L)^2$, $C_2=(0.03L)^2$, L = 255.",
     source="Wang, Bovik, Sheikh & Simoncelli, *TIP* 13, 2004",
     tables="half of VIFB's *SSIM* on grey images; not Tang (`ssim_tang`), not CDDFuse (`ssim_cddfuse`)",
@@ -135,7 +136,8 @@ MS_SSIM = replace(
     symbol="MS-SSIM",
     title="Multi-scale structural similarity",
     range=(0, 1),
-    definition="Mean over the sources of five-scale MS-SSIM, weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333, 2×2 average "
+    definition="Mean over the sources of five-scale MS-SSIM, weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333, 2×2 "
+    "average "
     "pooling, negative terms 0, window and constants of `ssim_mean`. Needs more than 160 pixels on each side.",
     source="Wang, Simoncelli & Bovik, *Asilomar* 2003; equal to pytorch-msssim",
     tables="IVIF_ZOO (some versions sum); not Tang's *MS-SSIM*, which is `mef_ssim`",

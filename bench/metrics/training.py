@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 
-
 class Accumulator:
     """What ``FusionMetric`` needs of torchmetrics where that is not installed: states with defaults."""
 
@@ -52,9 +51,13 @@ def _make() -> type:
 
             super().__init__(**kwargs)
             self.card = METRICS[name]
-            self.higher_is_better = {"higher": True, "lower": False}.get(self.card.direction)
             self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
             self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+        @property
+        def higher_is_better(self) -> bool | None:
+            """None where the best value is 0."""
+            return {"higher": True, "lower": False}.get(self.card.direction)
 
         def update(self, ir: Tensor, vis: Tensor, fused: Tensor) -> None:
             """Add a batch: N×1×H×W or N×3×H×W each, uint8 or floating point in [0, 1]."""

@@ -1,0 +1,58 @@
+"""Against published tables on real images; a part of each, ``python -m benchmarks.published`` does all of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from bench.cli.score import Task, score
+from bench.datasets.files import images_by_stem
+from bench.metrics import PRESETS
+
+TANG = ("EN", "SD", "SF", "AG", "MI", "MSE", "PSNR", "VIF", "CC", "SCD", "Qabf")
+VIFB = (
+    *("Cross_entropy", "Entropy", "Mutinf", "Psnr", "Avg_gradient", "Edge_intensity", "Qabf", "Variance"),
+    *("Spatial_frequency", "Rmse", "Ssim", "Qcb", "Qcv"),
+)
+
+
+def errors(root, folder, sources, preset, columns, images, methods):
+    """Relative errors of our values by (image, method, published name)."""
+    table = pd.read_csv(root / folder / "metrics.csv", dtype={"image": str})
+    published = table.set_index(["image", "method", "metric"])["value"]
+    ir, vis = (images_by_stem(root / sources / kind) for kind in ("ir", "vi"))
+    heads = dict(zip(PRESETS[preset], columns, strict=True))
+    found = {}
+    for image in images:
+        fused = {method: images_by_stem(root / folder / method)[image] for method in methods}
+        scores = score(Task(image, ir[image], vis[image], fused, PRESETS[preset]))
+        assert not scores.failures
+        for method, _, name, value in scores.rows:
+            expected = published[image, method, heads[name]]
+            found[image, method, heads[name]] = abs(value - expected) / abs(expected)
+    return found
+
+
+def test_reproduces_the_table_of_tang_2022_to_ten_digits(data_root):
+    methods = ("DenseFuse", "FusionGAN", "IFCNN", "PIAFusion", "PMGI", "RFN-Nest", "SDNet", "SeAFusion", "U2Fusion")
+    found = errors(data_root, "TNO_published", "TNO", "paper-tang2022", TANG, ("05", "11"), methods)
+    assert len(found) == 2 * 9 * 11
+    assert max(found.values()) < 1e-10
+
+
+def test_reproduces_the_table_of_vifb_to_its_printed_digits(data_root):
+    methods = ("ADF", "GTF", "IFEVIP", "SeAFusion")
+    found = errors(data_root, "VIFB_published", "VIFB_published", "paper-vifb", VIFB, ("fight",), methods)
+    assert len(found) == 4 * 13
+    assert max(found.values()) < 6e-5
+
+
+def test_definitions_of_other_papers_do_not_reproduce_the_table(data_root):
+    found = errors(data_root, "TNO_published", "TNO", "paper-tang2022", TANG, ("05",), ("SDNet",))
+    with pytest.MonkeyPatch.context() as patch:
+        clean = ("en", "sd", "sf", "ag", "mi", "mse", "psnr", "vif", "cc", "scd", "qabf")
+        patch.setitem(PRESETS, "paper-tang2022", clean)
+        other = errors(data_root, "TNO_published", "TNO", "paper-tang2022", TANG, ("05",), ("SDNet",))
+    differing = {name for (_, _, name), error in other.items() if error > 1e-4}
+    assert max(found.values()) < 1e-10
+    assert differing == {"SD", "SF", "AG", "MI", "MSE", "PSNR", "VIF", "Qabf"}

@@ -1,0 +1,189 @@
+"""The cards, the presets, the page made from them, grey conversion and the colour protocol of VIFB."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import re
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+import torch
+from synthetic_triple import natural
+
+from bench.errors import UsageError
+from bench.metrics import METRICS, PRESETS, document, evaluate, plane_of, resolve, to_grey
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_card_says_what_a_reader_needs():
+    for name, card in METRICS.items():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        assert all((card.symbol, card.title, card.definition, card.source, card.tables)), name
+        assert card.range[0] < card.range[1], name
+        assert card.flat, name
+
+
+def test_no_two_ids_share_a_table_head():
+    heads = [card.symbol for card in METRICS.values()]
+    assert sorted(heads) == sorted(set(heads))
+
+
+def test_the_ids_asked_for_are_there():
+    asked = (
+        "en sd sf ag ei mi qmi qte qncie ce rce fmi_pixel fmi_gradient fmi_edge fmi_dct fmi_wavelet ssim_mean ms_ssim "
+    )
+    asked += "mef_ssim cc scd mse rmse psnr vif viff qs qw qe qc qy qabf qg labf nabf qsf qp qcb qcv brisque"
+    assert set(asked.split()) <= set(METRICS)
+    assert len(PRESETS["core"]) == 12
+
+
+def test_presets_hold_known_ids_once():
+    for ids in PRESETS.values():
+        assert len(ids) == len(set(ids))
+        assert set(ids) <= set(METRICS)
+
+
+def test_all_is_every_definition_that_belongs_to_no_single_paper():
+    of_papers = {name for name in METRICS if re.search(r"_(vifb|tang|tang2022|cddfuse|cddfuse_255|liu|nats)$", name)}
+    assert set(PRESETS["all"]) == set(METRICS) - of_papers - {"brisque"}
+
+
+def test_resolve_takes_presets_and_ids_in_order_and_once():
+    assert resolve("core") == PRESETS["core"]
+    assert resolve("qabf, en") == ("qabf", "en")
+    assert resolve(["psnr", "core"])[:3] == ("psnr", "en", "sd")
+    assert len(resolve("core,core,en")) == 12
+
+
+@pytest.mark.parametrize(
+    ("spec", "hint"), [("qabff", "qabf"), ("en,ssim_maen", "ssim_mean"), ("paper-vif", "paper-vifb")]
+)
+def test_an_unknown_metric_is_refused_with_the_closest_name(spec, hint):
+    with pytest.raises(UsageError, match=f"did you mean '{hint}'"):
+        resolve(spec)
+
+
+def test_nothing_to_compute_is_refused():
+    with pytest.raises(UsageError, match="no metric given"):
+        resolve(" , ")
+
+
+def test_the_page_is_made_from_the_cards():
+    committed = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert committed == document.page(), "python -m bench.metrics.document > docs/metrics.md"
+    assert all(f"### `{name}` " in committed for name in METRICS)
+
+
+def test_grey_is_the_rounded_luma():
+    cv2 = pytest.importorskip("cv2")
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    found = to_grey(torch.from_numpy(image).permute(2, 0, 1)[None])
+    red, green, blue = image.astype(int).transpose(2, 0, 1)
+    exact = (299 * red + 587 * green + 114 * blue + 500) // 1000
+    assert found.dtype == torch.float32
+    np.testing.assert_array_equal(found[0, 0].numpy(), exact)
+    assert np.abs(found[0, 0].numpy() - cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)).max() <= 1
+
+
+def test_floating_point_is_quantised_as_it_would_be_saved():
+    saved = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    np.testing.assert_array_equal(to_grey(saved.float() / 255).numpy(), saved.numpy())
+    np.testing.assert_array_equal(to_grey((saved.float() / 255).repeat(1, 3, 1, 1)).numpy(), saved.numpy())
+    assert to_grey(torch.tensor([-0.2, 1.3]).view(1, 1, 1, 2)).flatten().tolist() == [0, 255]
+
+
+def test_a_shape_that_is_no_image_batch_is_refused():
+    with pytest.raises(ValueError, match=r"got shape \(3, 4, 5\)"):
+        to_grey(torch.zeros(3, 4, 5))
+
+
+def colour_triple():
+    images = [natural(60, 70, seed)[2] for seed in range(6)]
+    ir, vis, fused = (
+        torch.from_numpy(images[0])[None, None],
+        *(torch.from_numpy(np.stack(x))[None] for x in (images[:3], images[3:])),
+    )
+    return ir, vis, fused
+
+
+def test_vifb_averages_over_the_channels_of_a_colour_result():
+    ir, vis, fused = colour_triple()
+    whole = evaluate(("qabf_vifb", "mi_vifb", "sf_vifb"), *map(plane_of, (ir, vis, fused)))
+    channels = [
+        evaluate(("qabf", "mi_vifb"), plane_of(ir), plane_of(vis[:, k : k + 1]), plane_of(fused[:, k : k + 1]))
+        for k in range(3)
+    ]
+    for name, single in (("qabf_vifb", "qabf"), ("mi_vifb", "mi_vifb")):
+        assert whole[name].item() == pytest.approx(np.mean([each[single].item() for each in channels]), rel=1e-12)
+    side_by_side = plane_of(torch.cat(fused.split(1, 1), -1))
+    alone = evaluate(("sf_vifb",), side_by_side, side_by_side, side_by_side)["sf_vifb"]
+    assert whole["sf_vifb"].item() == pytest.approx(alone.item(), rel=1e-12)
+
+
+def test_vifb_equals_the_grey_definition_on_a_grey_result():
+    ir, vis, fused = (plane_of(torch.from_numpy(image)[None, None]) for image in natural(60, 70, seed=1))
+    found = evaluate(("qabf_vifb", "qabf", "en_vifb", "en"), ir, vis, fused)
+    assert found["qabf_vifb"] == found["qabf"]
+    assert found["en_vifb"] == found["en"]
+
+
+def test_brisque_says_what_to_do_without_its_model(monkeypatch):
+    import piq
+
+    def unreachable(*args, **kwargs):
+        raise URLError("no network")
+
+    monkeypatch.setattr(piq, "brisque", unreachable)
+    image = plane_of(torch.zeros(1, 1, 64, 64, dtype=torch.uint8))
+    with pytest.raises(ValueError, match=r"could not be downloaded \(no network\); run once with a network connection"):
+        METRICS["brisque"].compute(image, image, image)
+
+
+def test_brisque_has_a_value_where_its_statistics_are_undefined(monkeypatch):
+    import piq
+
+    monkeypatch.setattr(piq, "brisque", lambda image, **_: torch.tensor(float("nan") if image.max() == 0 else 21.5))
+    images = plane_of(torch.stack([torch.zeros(1, 64, 64), torch.ones(1, 64, 64)]))
+    assert METRICS["brisque"].compute(images, images, images).tolist() == [100, 21.5]
+
+
+@pytest.fixture(params=["with torchmetrics", "without torchmetrics"])
+def fusion_metric(request, monkeypatch):
+    training = importlib.import_module("bench.metrics.training")
+    if request.param == "with torchmetrics":
+        pytest.importorskip("torchmetrics")
+    else:
+        importing = builtins.__import__
+
+        def refuse(name, *args, **kwargs):
+            if name.startswith("torchmetrics"):
+                raise ImportError(name)
+            return importing(name, *args, **kwargs)
+
+        monkeypatch.setattr(builtins, "__import__", refuse)
+    return training._make()
+
+
+def test_a_training_loop_gets_the_mean_over_its_images(fusion_metric):
+    batches = [[torch.from_numpy(image)[None, None] for image in natural(64, 72, seed)] for seed in (1, 2, 3)]
+    metric = fusion_metric("qabf")
+    for batch in batches:
+        metric.update(*batch)
+    expected = np.mean([evaluate(("qabf",), *map(plane_of, batch))["qabf"].item() for batch in batches])
+    assert metric.compute().item() == pytest.approx(expected, rel=1e-12)
+    assert metric.higher_is_better is True
+    metric.reset()
+    metric.update(*(image.float() / 255 for image in batches[0]))
+    assert metric.compute().item() == pytest.approx(evaluate(("qabf",), *map(plane_of, batches[0]))["qabf"].item())
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_a_training_metric_without_images_says_so(fusion_metric):
+    with pytest.raises(ValueError, match="qabf has seen no image yet"):
+        fusion_metric("qabf").compute()
+    with pytest.raises(UsageError, match="did you mean 'qabf'"):
+        fusion_metric("qabff")
