@@ -15,7 +15,7 @@ from fusion.method import Method
 WEIGHTS = "LRRNet.model"
 STEPS = 4
 STRETCH_EPSILON = 1e-5
-PIXELS_AT_ONCE = {"cpu": 2048, "cuda": 1 << 18}
+PIXELS_AT_ONCE = {"cpu": 8192, "cuda": 1 << 18}
 """How many pixels of the representation (256 channels: 128 low-rank, 128 sparse) are held at a time: on a CPU, what
 fits its cache."""
 
@@ -54,19 +54,27 @@ def _decompose(x: Tensor, state: State, key: str, decoders: tuple[str, str]) -> 
 def _project(planes: list[Tensor], synthesis: list[Tensor], threshold: Tensor, decay: float, kernels: Tensor) -> Tensor:
     """``kernels`` (K×256) times the representation after ``len(planes)`` steps: K×NHW."""
     products = planes[0].new_empty(len(kernels), planes[0].shape[1])
-    step = PIXELS_AT_ONCE.get(products.device.type, PIXELS_AT_ONCE["cpu"])
-    for start in range(0, products.shape[1], step):
-        pixels = slice(start, start + step)
-        z = _shrink(synthesis[0] @ planes[0][:, pixels], threshold)
-        for matrix, plane in zip(synthesis[1:], planes[1:], strict=True):
-            z = _shrink(torch.addmm(z, matrix, plane[:, pixels], beta=decay), threshold)
-        products[:, pixels] = kernels @ z
+    pixels_at_once = PIXELS_AT_ONCE.get(products.device.type, PIXELS_AT_ONCE["cpu"])
+    buffers = products.new_empty(2, len(threshold), min(pixels_at_once, products.shape[1]))
+    for start in range(0, products.shape[1], pixels_at_once):
+        pixels = slice(start, start + pixels_at_once)
+        part = products[:, pixels]
+        z, magnitude = buffers[..., : part.shape[1]]
+        z.zero_()
+        for matrix, plane in zip(synthesis, planes, strict=True):
+            torch.addmm(z, matrix, plane[:, pixels], beta=decay, out=z)
+            _shrink(z, threshold, magnitude)
+        part.copy_(kernels @ z)
     return products
 
 
-def _shrink(z: Tensor, threshold: Tensor) -> Tensor:
-    """Soft thresholding. One published threshold is negative, for which the usual shrinkage operator is not defined."""
-    return z.sign() * (z.abs() - threshold).relu_()
+def _shrink(z: Tensor, threshold: Tensor, magnitude: Tensor) -> None:
+    """Soft thresholding of z in place; ``magnitude`` is room to work in, since new memory costs more than the sums.
+
+    One published threshold is negative: it moves values away from 0, as the formula has it.
+    """
+    torch.abs(z, out=magnitude)
+    torch.copysign(magnitude.sub_(threshold).clamp_min_(0), z, out=z)
 
 
 def _with_ones(plane: Tensor) -> Tensor:
