@@ -1,4 +1,4 @@
-"""The weight files of TSDM-Fusion: our own, from training, and the authors', from their drive (no fixed hash is known)."""
+"""The weight files of TSDM-Fusion: our own, from training, and those on the drive of its authors (no hash is known)."""
 
 from __future__ import annotations
 
