@@ -16,7 +16,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 
 benchmark: $(VENV)/.installed-test
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python -m "$$(basename $$script .py | sed s/^/benchmarks./)" || exit 1; done
+	$(BIN)/python -m benchmarks.degradation
+	$(BIN)/python -m benchmarks.metrics
+	$(BIN)/python -m benchmarks.classical
+	$(BIN)/python -m benchmarks.detection bootstrap
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
