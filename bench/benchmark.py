@@ -66,7 +66,9 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
     suite, specs, left_out = _available(suite, options)
     classes = dataset.classes or tuple(sorted({box.label for pair in pairs for box in pair.boxes or ()}))
     device = pick_device(options.device)
-    setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, available_cores())
+    # One thread per worker: sums over several threads would round otherwise for another number of workers.
+    threads = 1 if device == "cpu" else available_cores()
+    setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, threads)
     if suite.detector:
         setup = _with_one_detector(setup, pairs)
     run_id = f"seed{suite.seed}-{setup.suite.identity(options.data_root)}"
@@ -78,7 +80,7 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
         _compute(setup, pairs, info, options, folder)
         if options.panels:
             write_panels(folder, setup, pairs, options.panels)
-            write_contact_sheet(folder, setup, pairs[0])
+            write_contact_sheet(folder, setup, pairs)
     _point_latest(folder)
     return folder
 
@@ -87,7 +89,6 @@ def _compute(setup: Setup, pairs: list[Pair], info: dict, options: Options, fold
     total = len(plan(setup.suite, pairs))
     cells = plan(setup.suite, pairs, folder.done())
     workers = 1 if setup.device != "cpu" else min(options.workers or available_cores(), max(1, len(cells)))
-    setup = replace(setup, threads=max(1, available_cores() // workers))
     started = time.monotonic() - folder.read_info().get("seconds", 0.0)
 
     def save(results: list[CellResult]) -> None:

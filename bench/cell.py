@@ -14,8 +14,7 @@ import torch
 
 from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights
-from bench.metrics import METRICS, evaluate, to_grey
-from bench.metrics.metric import Plane
+from bench.metrics import METRICS, evaluate, plane_of
 from bench.plan import CLEAN, Cell, Condition
 from bench.registry import FACTORS
 from bench.suite import Suite
@@ -128,7 +127,7 @@ class Sources:
         self.ir_u8, self.vis_u8 = ir, vis
         levels = [as_batch(image, device) for image in (ir, vis)]
         self.ir, self.vis = (image.float() / 255 for image in levels)
-        self.planes = tuple(Plane(to_grey(image)) for image in levels)
+        self.planes = tuple(plane_of(image) for image in levels)
 
 
 def run_cell(cell: Cell, bench: Bench) -> CellResult:
@@ -213,7 +212,7 @@ def quantise(fused: torch.Tensor) -> np.ndarray:
 def _score(
     metrics: tuple[str, ...], suite: Suite, fused: np.ndarray, clean: Sources, seen: Sources
 ) -> list[tuple[str, str, float]]:
-    plane = Plane(to_grey(as_batch(fused)))
+    plane = plane_of(as_batch(fused))
     alone = [name for name in metrics if not METRICS[name].reference]
     against = [name for name in metrics if METRICS[name].reference]
     values = [(name, "none", value.item()) for name, value in evaluate(alone, *clean.planes, plane).items()]

@@ -1,7 +1,7 @@
 """Put runs side by side: clean and degraded means per method, for every metric that the runs share.
 
-Numbers of different definitions never meet: where two runs show one symbol (PSNR, say) under different metric ids or
-versions, the command refuses and names them.
+Numbers of different definitions never meet: where runs differ in their metric ids or versions, the command refuses and
+names them; --shared compares the ids that all runs have.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ HELP = "put runs side by side"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders such as results/m3fd/latest")
+    parser.add_argument("--shared", action="store_true", help="compare only the metric ids that all runs have")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the merged table")
 
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     folders = [RunFolder.existing(path) for path in args.runs]
     names = _names(folders)
     infos = [folder.read_info() for folder in folders]
-    refuse_mixed_definitions(dict(zip(names, (info["metrics"] for info in infos), strict=True)))
+    refuse_mixed_definitions(dict(zip(names, (info["metrics"] for info in infos), strict=True)), args.shared)
     refuse_mixed_protocols(dict(zip(names, infos, strict=True)))
     frame = pd.concat(
         [_means(folder, info).assign(run=name) for folder, info, name in zip(folders, infos, names, strict=True)],
@@ -56,25 +57,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def refuse_mixed_definitions(metrics_of: dict[str, dict[str, str]]) -> None:
-    """Raise ``UsageError`` where runs (name → metric id → version) show one symbol under different ids or versions."""
-    from bench.metrics import METRICS
+def refuse_mixed_definitions(metrics_of: dict[str, dict[str, str]], shared: bool = False) -> None:
+    """Raise ``UsageError`` where runs (name → metric id → version) measure by different ids or versions.
 
-    by_symbol: dict[str, dict[str, frozenset[str]]] = {}
-    for run_name, metrics in metrics_of.items():
-        for metric, version in metrics.items():
-            symbol = METRICS[metric].symbol if metric in METRICS else metric
-            found = by_symbol.setdefault(symbol, {})
-            found[run_name] = found.get(run_name, frozenset()) | {f"{metric} (version {version})"}
-    clashes = [
-        f"{symbol}: " + ", ".join(f"{' and '.join(sorted(ids))} in {run_name}" for run_name, ids in found.items())
-        for symbol, found in by_symbol.items()
-        if len(set(found.values())) > 1
+    With ``shared`` an id that not every run has is no obstacle: it is left out.
+    """
+    every_id = sorted({name for metrics in metrics_of.values() for name in metrics})
+    versions = {
+        name: {run: metrics[name] for run, metrics in metrics_of.items() if name in metrics} for name in every_id
+    }
+    only = [f"{name} only in {', '.join(of)}" for name, of in versions.items() if len(of) < len(metrics_of)]
+    changed = [
+        f"{name} in " + ", ".join(f"version {version} ({run})" for run, version in of.items())
+        for name, of in versions.items()
+        if len(set(of.values())) > 1
     ]
-    if clashes:
+    if problems := changed + ([] if shared else only):
         raise UsageError(
-            f"these runs measure under different definitions and are not merged: {'; '.join(clashes)}. Run them with "
-            f"the same --metrics"
+            f"these runs measure by different definitions and are not merged: {'; '.join(problems)}. Run them with the "
+            f"same --metrics, or compare what they share by --shared"
         )
 
 

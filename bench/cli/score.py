@@ -144,6 +144,7 @@ def _results(tasks: list[Task], workers: int | None) -> Iterator[Scores]:
     if workers is None:
         workers = max(1, min(os.cpu_count() or 1, len(tasks) // PAIRS_PER_WORKER))
     if workers == 1:
+        _one_thread()
         yield from map(score, tasks)
         return
     context = multiprocessing.get_context("spawn")
@@ -152,6 +153,7 @@ def _results(tasks: list[Task], workers: int | None) -> Iterator[Scores]:
 
 
 def _one_thread() -> None:
+    """Sums over several threads would round otherwise for another number of workers."""
     import torch
 
     torch.set_num_threads(1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.Image import open as open_image  # bound here: ultralytics replaces Image.open by one that asks for plug-ins
 
 from bench.datasets.pair import Box, Pair
 from bench.errors import UsageError
@@ -34,7 +35,7 @@ def read_rgb(path: Path) -> np.ndarray:
     """
     # PIL, not OpenCV: OpenCV fills the lost part of a truncated file with grey and only warns.
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             if image.mode.startswith(("I", "F")):
                 raise ImageProblem(
                     f"{short(path)} has more than 8 bits per channel (mode {image.mode}); convert it to 8 bits first"
@@ -152,7 +153,7 @@ def read_yolo(path: Path, names: tuple[str, ...], size: tuple[int, int]) -> tupl
 def image_size(path: Path) -> tuple[int, int]:
     """(H, W) of an image from its header, (0, 0) where it has none."""
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             return image.height, image.width
     except OSError:
         return 0, 0

@@ -81,15 +81,19 @@ def wrapped_alignment(first: Tensor, second: Tensor) -> Tensor:
     return (first - second).abs_().sub_(RIGHT_ANGLE).abs_().div_(RIGHT_ANGLE)
 
 
-def nudged_edges(plane: Plane) -> list[Tensor]:
-    """Magnitude and angle of the Sobel gradient, zero border, with 10⁻⁵ in place of gx = 0 as in Liu et al. 2012."""
+def nudged_edges(plane: Plane) -> Edges:
+    """Magnitude and angle of the Sobel gradient, zero border, with 10⁻⁵ in place of gx = 0 as in Liu et al. 2012.
 
-    def polar(along: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+    The magnitude notices that only where it would be 0; the angle is kept by ``plane``.
+    """
+
+    def angle(along: Tensor, down: Tensor) -> tuple[Tensor]:
         along = along.to(torch.float64)
         along.add_(1 - along.abs().clamp_(max=1), alpha=NUDGE)
-        return (along.square() + down.square()).sqrt_(), (down / along).atan_()
+        return ((down / along).atan_(),)
 
-    return pixel_maps(polar, *sobel(plane.x))
+    nudged = plane.once("nudged angle", lambda: pixel_maps(angle, *sobel(plane.x))[0])
+    return edges(plane)[0].clamp(min=NUDGE), nudged
 
 
 def liu_edge_preservation(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
@@ -105,8 +109,7 @@ def liu_edge_preservation(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
         a, b, f = maps[0:2], maps[2:4], maps[4:6]
         return (preserved(a, f).add_(preserved(b, f)).div_(a[0] + b[0]),)
 
-    sources = [each.once("nudged edges", lambda each=each: nudged_edges(each)) for each in (ir, vis)]
-    return pixel_sums(terms, *sources[0], *sources[1], *nudged_edges(fused))[0] / fused.x[0].numel()
+    return pixel_sums(terms, *(x for each in (ir, vis, fused) for x in nudged_edges(each)))[0] / fused.x[0].numel()
 
 
 def mirrored_edges(plane: Plane) -> list[Tensor]:

@@ -27,24 +27,20 @@ def box_sums(maps: list[Tensor]) -> list[Tensor]:
 
 
 def reference_patch(ir: Plane, vis: Plane) -> list[Tensor]:
-    """The reference patch r = α(A − mean) + β(B − mean) of every window: α, β and the variance of r; kept by ``vis``.
+    """The reference patch r = α(A − mean) + β(B − mean) of every window: α and β; kept by ``vis``.
 
     Ma, Zeng & Wang 2015, eq. 3-8: direction from contrasts to the power p, length of the stronger source.
     """
 
     def compute() -> list[Tensor]:
         a, b = double(ir), double(vis)
-        sums = box_sums([a, b, a * a, b * b, a * b])
-        (_, variance_a), (_, variance_b) = moments(GAUSSIAN, ir, vis)
-        return pixel_maps(patch_from_sums, *sums, variance_a, variance_b, *covariances(GAUSSIAN, vis, ir))
+        return pixel_maps(patch_from_sums, *box_sums([a, b, a * a, b * b, a * b]))
 
     return vis.once(("reference patch", ir), compute)
 
 
-def patch_from_sums(
-    a: Tensor, b: Tensor, aa: Tensor, bb: Tensor, ab: Tensor, variance_a: Tensor, variance_b: Tensor, covariance: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """α, β and the variance of r from box sums of A, B, A², B², AB and Gaussian moments."""
+def patch_from_sums(a: Tensor, b: Tensor, aa: Tensor, bb: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
+    """α and β from box sums of A, B, A², B², AB."""
     energy_a, energy_b = (aa - a * a / SIZE**2).clamp_(min=0), (bb - b * b / SIZE**2).clamp_(min=0)
     shared = ab - a * b / SIZE**2
     norm_a, norm_b = energy_a.sqrt(), energy_b.sqrt()
@@ -57,29 +53,25 @@ def patch_from_sums(
     beta = (contrast_b / strongest).log_().mul_(power).exp_().div_(contrast_b)
     length = quadratic(alpha, beta, energy_a, energy_b, shared).clamp_(min=0).sqrt_()
     scale = strongest.div_(length.clamp_(min=TINY))  # where both sources are flat, their centred patches are 0 too
-    alpha.mul_(scale)
-    beta.mul_(scale)
-    return alpha, beta, quadratic(alpha, beta, variance_a, variance_b, covariance)
+    return alpha.mul_(scale), beta.mul_(scale)
 
 
 def quadratic(alpha: Tensor, beta: Tensor, aa: Tensor, bb: Tensor, ab: Tensor) -> Tensor:
-    """α² aa + β² bb + 2 αβ ab."""
+    """α² aa + β² bb + 2 αβ ab: the variance of r from those of A and B and their covariance."""
     return alpha.square().mul_(aa).addcmul_(beta.square(), bb).addcmul_(alpha * beta, ab, value=2)
 
 
 def similarity(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Mean over the windows of (2 cov(r, F) + C)/(var r + var F + C)."""
 
-    def score(
-        alpha: Tensor, beta: Tensor, variance: Tensor, fused_variance: Tensor, af: Tensor, bf: Tensor
-    ) -> tuple[Tensor]:
+    def score(alpha: Tensor, beta: Tensor, *statistics: Tensor) -> tuple[Tensor]:
+        aa, bb, ff, ab, af, bf = statistics
         numerator = (alpha * af).addcmul_(beta, bf).mul_(2).add_(C2)
-        return (numerator.div_((variance + fused_variance).add_(C2)),)
+        return (numerator.div_(quadratic(alpha, beta, aa, bb, ab).add_(ff).add_(C2)),)
 
-    patch = reference_patch(ir, vis)
-    ((_, fused_variance),) = moments(GAUSSIAN, fused)
-    shared = covariances(GAUSSIAN, fused, ir, vis)
-    return pixel_sums(score, *patch, fused_variance, *shared)[0] / fused_variance[0].numel()
+    variances = [variance for _, variance in moments(GAUSSIAN, ir, vis, fused)]
+    shared = [*covariances(GAUSSIAN, vis, ir), *covariances(GAUSSIAN, fused, ir, vis)]
+    return pixel_sums(score, *reference_patch(ir, vis), *variances, *shared)[0] / variances[0][0].numel()
 
 
 def mef_ms_ssim(ir: Plane, vis: Plane, fused: Plane) -> Tensor:

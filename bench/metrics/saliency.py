@@ -87,7 +87,7 @@ def narrow_means(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tensor]:
         shared = [*covariances(NARROW, fused, ir, vis), *covariances(NARROW, vis, ir)]
         cvejic, yang = pixel_sums(terms, *f, *a, *b, *shared)
         for key in (("moments", NARROW), ("covariance", NARROW, ir), ("covariance", NARROW, vis)):
-            del fused.memo[key]  # of use to no other metric
+            fused.memo.pop(key, None)  # of use to no other metric
         return cvejic / shared[0][0].numel(), yang / shared[0][0].numel()
 
     return fused.once(("narrow", ir, vis), compute)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from bench.store import RunFolder, write_atomically
 from detectors.detector import Detection
 
 MIDDLE_SEVERITY = 3
+log = logging.getLogger(__name__)
 
 
 def write_panels(folder: RunFolder, setup: Setup, pairs: Sequence[Pair], most: int) -> list[Path]:
@@ -34,16 +36,25 @@ def write_panels(folder: RunFolder, setup: Setup, pairs: Sequence[Pair], most: i
             path = folder.path / "panels" / f"{condition.factor}-{condition.severity}-{pair.image}.png"
             if not path.exists():
                 of_pair = detections[here & (detections["image"] == pair.image)]
-                figure = _panel(pair, condition, of_pair, bench, titles)
+                try:
+                    figure = _panel(pair, condition, of_pair, bench, titles)
+                except Exception as error:  # a pair or method that failed in the run fails here too
+                    log.warning("no panel of %s: %s", pair.image, error)
+                    continue
                 write_atomically(path, lambda to, figure=figure: figure.savefig(to, format="png"))
             paths.append(path)
     return paths
 
 
-def write_contact_sheet(folder: RunFolder, setup: Setup, pair: Pair) -> Path | None:
-    """Write ``degradations.png``: the factors of the run at every severity on one pair; None without factors."""
+def write_contact_sheet(folder: RunFolder, setup: Setup, pairs: Sequence[Pair]) -> Path | None:
+    """Write ``degradations.png``: the factors of the run at every severity on one of its pairs.
+
+    None where the run has no factors or no pair that can be read.
+    """
     suite, path = setup.suite, folder.path / "degradations.png"
-    if not suite.factors:
+    unreadable = {failure.image for failure in folder.failures() if not failure.method}
+    pair = next((pair for pair in pairs if pair.image not in unreadable), None)
+    if not suite.factors or pair is None:
         return None
     factors = [FACTORS[name] for name in suite.factors]
     figure = draw_contact_sheet(*pair.read(), factors, dataset=setup.dataset, image=pair.image, seed=suite.seed)

@@ -64,7 +64,7 @@ def test_on_clean_pairs_both_references_agree_and_on_degraded_ones_they_do_not(f
 
 
 def test_worker_count_does_not_change_a_row(finished: RunFolder, small_pairs: Path, tmp_path: Path) -> None:
-    pd.testing.assert_frame_equal(values(run(small_pairs, tmp_path, workers=2)), values(finished))
+    pd.testing.assert_frame_equal(values(run(small_pairs, tmp_path, workers=2)), values(finished), check_exact=True)
 
 
 def test_the_executor_does_not_change_a_row(finished: RunFolder, small_pairs: Path, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_run_that_was_cut_is_completed_and_equals_an_undisturbed_one(
     monkeypatch.setattr("bench.executors.local.run_cell", count)
     again = run(small_pairs, tmp_path)
     assert len(computed) == len(set(computed)) == 9
-    pd.testing.assert_frame_equal(values(again), values(finished))
+    pd.testing.assert_frame_equal(values(again), values(finished), check_exact=True)
 
 
 def test_a_run_is_extended_by_methods_without_computing_the_old_ones_again(

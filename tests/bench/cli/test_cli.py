@@ -194,8 +194,12 @@ def test_compare_puts_runs_side_by_side_and_refuses_other_definitions(
     assert merged["run"].nunique() == 2
     assert run("compare", folders[0], folders[2]) == 2
     message = one_line(capsys)
-    assert "psnr (version" in message
-    assert "psnr_vifb (version" in message
+    assert f"psnr only in {folders[0].name}" in message
+    assert f"psnr_vifb only in {folders[2].name}" in message
+    assert run("compare", folders[0], folders[2], "--shared") == 0
+    shared = capsys.readouterr().out
+    assert "### en" in shared
+    assert "not in every run, left out: psnr" in shared
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture) -> None:
