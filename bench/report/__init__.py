@@ -127,7 +127,12 @@ def _table(
     unranked: Iterable[str] = (),
 ) -> Table:
     wide = wide.reindex([name for name in run.suite.methods if name in wide.index]).rename(index=run.titles)
-    return Table(title, note, wide, columns, frozenset(run.titles[name] for name in unranked))
+    return Table(_labelled(title, run), note, wide, columns, frozenset(run.titles[name] for name in unranked))
+
+
+def _labelled(title: str, run: Run) -> str:
+    """Rendered scenes are called so wherever their numbers stand: a table or curve may leave its page."""
+    return f"{title} (synthetic scenes)" if run.info["dataset"]["synthetic"] else title
 
 
 def _curve(
@@ -146,7 +151,7 @@ def _curve(
     for modality, group in points.groupby("modality", sort=False) if several else [("", points)]:
         to = path.with_name(f"{path.name}-{modality}") if several else path
         shown = f"{title} ({modality} degraded)" if several else title
-        save(draw_curves(group, title=shown, label=label, direction=direction, titles=run.titles), to)
+        save(draw_curves(group, title=_labelled(shown, run), label=label, direction=direction, titles=run.titles), to)
         section.figures.append(to.with_suffix(".png"))
 
 

@@ -147,6 +147,15 @@ def test_methods_without_weights_are_left_out_of_a_suite_but_refused_when_named(
         run_benchmark(suite(methods=(missing,)), Options(**vars(options) | {"named_methods": True}))
 
 
+def test_synthetic_scenes_are_called_so_wherever_their_numbers_stand(tmp_path: Path) -> None:
+    fields = {"dataset": "synthetic", "methods": ("ir", "average"), "severities": (0,), "metrics": ("en", "sd")}
+    folder = run(tmp_path, tmp_path, limit=1, **fields)
+    write_report(folder)
+    for path in (folder.path / "tables").glob("fusion.[mt]*"):
+        assert "(synthetic scenes)" in path.read_text()
+    assert "rendered, not photographed" in (folder.path / "index.html").read_text()
+
+
 class _Oracle:
     """Finds the bright square where the fused image still shows it."""
 
