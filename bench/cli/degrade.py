@@ -6,8 +6,9 @@ The images are byte for byte what the methods of a run see. Under the output fol
   {factor}/{severity}/{modality}/vis/{image}.png    visible, 8-bit RGB
   manifest.jsonl                                    per pair: condition, parameters drawn, seed
 
-with the clean pairs in clean/0/both. Write the fused images to RESULTS/{factor}/{severity}/{image}.png, or any other
-path made of these words, and give that pattern back as the method `folder:RESULTS/{factor}/{severity}/{image}.png`.
+with the clean pairs in clean/0/both. Write the fused images to a path made of the same words, such as
+RESULTS/{factor}/{severity}/{modality}/{image}.png, and give that pattern back as the method
+`folder:RESULTS/{factor}/{severity}/{modality}/{image}.png`.
 
 The command is resumable: what the manifest lists and the folder holds is not written again.
 """
