@@ -11,54 +11,114 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.store import write_atomically
 from fusion.method import Fuse, Method, prepare
 
-HEIGHT, WIDTH = 768, 1024
+SIZE = (480, 640)
+"""Height and width of the pair that is fused, unless another size is asked for."""
+WARM_UP_SIZE = (96, 128)
+CAP_SECONDS = 2.0
+"""Runs are repeated until they have taken this long together: a slow method runs once."""
+REPEATS = 5
 MEGA, GIGA = 1e6, 1e9
-COLUMNS = ("method", "parameters", "gflops_per_megapixel", "seconds_per_megapixel", "device", "threads")
+KEY = ["method", "version", "height", "width", "device"]
+MEASURED = ["gflops_per_megapixel", "seconds_per_megapixel", "threads"]
+COLUMNS = [*KEY, "parameters", *MEASURED, "problem"]
 
 
 def efficiency_table(
     methods: Iterable[Method],
     weights_of: Callable[[Method], dict[str, Path]],
     device: torch.device | str = "cpu",
-    repeats: int = 3,
+    size: tuple[int, int] = SIZE,
+    cache: Path | None = None,
 ) -> pd.DataFrame:
-    """One row per method with :data:`COLUMNS`, measured one after the other on one 1024×768 pair.
+    """One row per method with :data:`COLUMNS`, measured one after the other on one pair of ``size`` (height, width).
 
-    Keyed methods (results that were computed elsewhere) are left out: there is nothing to measure.
+    ``cache`` is a CSV file: rows that it holds for the same :data:`KEY` are taken from it, new ones are added to it. A
+    method that cannot be measured (it fails, or its results were computed elsewhere) has a row that names the problem
+    and is tried again the next time.
     """
-    rows = [
-        {"method": method.name, "parameters": method.parameters}
-        | measure(prepare(method, weights_of(method), device), device, repeats)
-        for method in methods
-        if not method.keyed
-    ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    device = torch.device(device)
+    known = _read(cache)
+    rows = []
+    for method in methods:
+        key = dict(zip(KEY, (method.name, method.version, *size, device_name(device)), strict=True))
+        row = known.get(tuple(key.values()))
+        if row is None:
+            row = key | {"parameters": _parameters(method)} | _measured(method, weights_of, device, size)
+            if cache is not None and not row["problem"]:
+                known[tuple(key.values())] = row
+                write_atomically(cache, lambda path: _frame(known.values()).to_csv(path, index=False))
+        rows.append(row)
+    return _frame(rows)
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _read(cache: Path | None) -> dict[tuple, dict]:
+    """The rows of a table on disk by their key; none where there is no table or one of other columns."""
+    if cache is None or not cache.is_file():
+        return {}
+    table = pd.read_csv(cache, dtype={"version": str, "problem": str}, keep_default_na=True)
+    if list(table.columns) != COLUMNS:
+        return {}
+    return {tuple(row[name] for name in KEY): row for row in table.fillna({"problem": ""}).to_dict("records")}
+
+
+def _frame(rows: Iterable[dict]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"parameters": "Int64", "threads": "Int64"})
+
+
+def _parameters(method: Method) -> int | None:
+    """None where nobody counted them: a user's own method."""
+    return None if method.kind == "external" and not method.parameters else method.parameters
+
+
+def _measured(
+    method: Method, weights_of: Callable[[Method], dict[str, Path]], device: torch.device, size: tuple[int, int]
+) -> dict:
+    """What :func:`measure` finds, or empty fields and the problem."""
+    if method.keyed:
+        return {"problem": "computed elsewhere"}
+    try:
+        return measure(prepare(method, weights_of(method), device), device, size) | {"problem": ""}
+    except Exception as error:  # a method may fail in any way
+        return {"problem": f"{type(error).__name__}: {error}"}
 
 
 def measure(
-    fuse: Fuse, device: torch.device | str = "cpu", repeats: int = 3, height: int = HEIGHT, width: int = WIDTH
-) -> dict[str, float | str | int]:
+    fuse: Fuse, device: torch.device | str = "cpu", size: tuple[int, int] = SIZE, cap: float = CAP_SECONDS
+) -> dict[str, float | int]:
     """Operations and seconds per megapixel of one prepared method on ``device``, colour conversion included.
 
-    The first run counts the operations and warms up; the seconds are the median of ``repeats`` further ones, the
-    device synchronised. A multiplication and an addition are two operations; only convolutions and matrix products
-    are counted, as carried out, and NaN stands for a method that has none (numpy, OpenCV or another process).
+    A small pair warms up, then a run on a pair of ``size`` counts the operations. It is also the time of a method that
+    takes longer than ``cap`` seconds; of others the median of further runs is, the device synchronised. A
+    multiplication and an addition are two operations; only convolutions and matrix products of torch are counted, as
+    carried out, and NaN stands for a method that has none (numpy, OpenCV or another process).
     """
     device = torch.device(device)
-    generator = torch.Generator().manual_seed(0)
-    ir, vis = (torch.rand(1, channels, height, width, generator=generator).to(device) for channels in (1, 3))
-    megapixels = height * width / MEGA
+    fuse(*_pair(WARM_UP_SIZE, device))
+    ir, vis = _pair(size, device)
     with FlopCounterMode(display=False) as counter:
-        fuse(ir, vis)
-    seconds = [_seconds(fuse, ir, vis, device) for _ in range(repeats)]
+        seconds = [_seconds(fuse, ir, vis, device)]
+    while sum(seconds) < cap and len(seconds) <= REPEATS:
+        seconds.append(_seconds(fuse, ir, vis, device))
+    megapixels = ir.numel() / MEGA
     return {
         "gflops_per_megapixel": (counter.get_total_flops() or float("nan")) / GIGA / megapixels,
-        "seconds_per_megapixel": statistics.median(seconds) / megapixels,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "seconds_per_megapixel": statistics.median(seconds[1:] or seconds) / megapixels,
         "threads": torch.get_num_threads(),
     }
+
+
+def _pair(size: tuple[int, int], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same random infrared and visible image each time."""
+    generator = torch.Generator().manual_seed(0)
+    ir, vis = (torch.rand(1, channels, *size, generator=generator).to(device) for channels in (1, 3))
+    return ir, vis
 
 
 def _seconds(fuse: Fuse, ir: torch.Tensor, vis: torch.Tensor, device: torch.device) -> float:

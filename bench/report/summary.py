@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from bench.executors.local import available_cores
 from bench.metrics import resolve
 from bench.plan import CLEAN, Condition, conditions
-from bench.statistics.detection import ALL, DetectionSamples, sample_detection
+from bench.statistics.detection import ALL, DetectionSamples, detection_by_scene, sample_detection
 from bench.statistics.intervals import mean_with_interval
 from bench.store import RunFolder
 from bench.suite import Suite
@@ -44,10 +45,16 @@ def fusion_scores(rows: pd.DataFrame) -> pd.DataFrame:
     return mean_with_interval(rows, (*CONDITION, "method", "metric", "reference"))
 
 
-def detection_samples(
-    folder: RunFolder, suite: Suite, classes: list[str], rows: pd.DataFrame
-) -> DetectionSamples | None:
-    """AP of every method under every condition over the labelled images, with bootstrap samples; None without labels.
+class Labelled(NamedTuple):
+    """What detection is scored from: ``truth``, ``detections`` and ``cells`` of ``sample_detection``."""
+
+    truth: pd.DataFrame
+    detections: pd.DataFrame
+    cells: pd.DataFrame
+
+
+def labelled_part(folder: RunFolder, suite: Suite, rows: pd.DataFrame) -> Labelled | None:
+    """The labelled pairs of a run; None where there is no object or no detector.
 
     A (condition, method) counts the images that it has rows for, so that an unfinished run is not taken for misses.
     """
@@ -56,9 +63,20 @@ def detection_samples(
     cells = rows[rows["image"].isin(labelled)]
     if suite.detector is None or not truth["image"].isin(cells["image"]).any():
         return None
-    found = selected(folder.detections(), suite, labelled)
-    workers = available_cores() if cells.groupby([*CONDITION, "method"]).ngroups >= CELLS_WORTH_A_POOL else 1
-    return sample_detection(truth, found, cells, classes, workers=workers)
+    return Labelled(truth, selected(folder.detections(), suite, labelled), cells)
+
+
+def detection_samples(part: Labelled, classes: list[str]) -> DetectionSamples:
+    """AP of every method under every condition over the labelled images, with bootstrap samples."""
+    workers = available_cores() if part.cells.groupby([*CONDITION, "method"]).ngroups >= CELLS_WORTH_A_POOL else 1
+    return sample_detection(*part, classes, workers=workers)
+
+
+def clean_by_scene(part: Labelled, classes: list[str]) -> pd.DataFrame:
+    """AP of every method on the clean pairs of each scene; empty where the pairs are of one scene only."""
+    clean = part._replace(cells=part.cells[part.cells["factor"] == CLEAN.factor])
+    clean = clean._replace(detections=part.detections[part.detections["factor"] == CLEAN.factor])
+    return detection_by_scene(*clean, classes) if clean.cells["scene"].nunique() > 1 else pd.DataFrame()
 
 
 def with_bounds(table: pd.DataFrame, key: str) -> pd.DataFrame:

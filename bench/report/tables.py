@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -26,6 +26,17 @@ class Column:
     direction: Direction = "higher"
     digits: int | None = None
     """Decimals shown; without it as many as make four significant digits of the largest value."""
+    interval: tuple[str, str] | None = None
+    """Keys of the bounds of an interval, shown behind the number."""
+
+
+class Shown(NamedTuple):
+    """One number as it stands in a table."""
+
+    text: str
+    mark: Literal["best", "second", ""]
+    interval: str
+    """``[low, high]``, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +52,11 @@ class Table:
     frame: pd.DataFrame
     columns: Sequence[Column]
     unranked: frozenset[str] = field(default=frozenset())
+    rows: str = "method"
+    """What the rows are."""
 
-    def cells(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """(row name, [(text, mark)]) with mark ``best``, ``second`` or nothing."""
+    def cells(self) -> list[tuple[str, list[Shown]]]:
+        """The name and the numbers of each row."""
         names = sorted(self.frame.index, key=lambda name: name not in self.unranked)
         columns = []
         for column in self.columns:
@@ -51,8 +64,18 @@ class Table:
             digits = _digits(values) if column.digits is None else column.digits
             ranked = {name: round(values[name], digits) for name in names if name not in self.unranked}
             marks = _marks(ranked, column.direction)
-            columns.append([(_number(values[name], digits), marks.get(name, "")) for name in names])
+            columns.append(
+                [
+                    Shown(_number(values[name], digits), marks.get(name, ""), self._interval(name, column, digits))
+                    for name in names
+                ]
+            )
         return [(name, [column[row] for column in columns]) for row, name in enumerate(names)]
+
+    def _interval(self, name: str, column: Column, digits: int) -> str:
+        bounds = [self.frame.at[name, key] for key in column.interval or ()]
+        known = bounds and not any(pd.isna(bound) for bound in bounds)
+        return f"[{', '.join(_number(bound, digits) for bound in bounds)}]" if known else ""
 
 
 def _digits(values: pd.Series) -> int:
@@ -82,10 +105,11 @@ def _marks(values: dict[str, float], direction: Direction) -> dict[str, str]:
 def markdown(table: Table) -> str:
     """GitHub Markdown with the best in bold and the second underlined."""
     styles = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
-    heads = ["method", *(f"{column.head} {ARROWS[column.direction]}".strip() for column in table.columns)]
+    heads = [table.rows, *(f"{column.head} {ARROWS[column.direction]}".strip() for column in table.columns)]
     lines = [f"### {table.title}", "", "| " + " | ".join(heads) + " |", "|---|" + "---:|" * len(table.columns)]
     for name, cells in table.cells():
-        lines.append("| " + " | ".join([name, *(styles[mark].format(text) for text, mark in cells)]) + " |")
+        numbers = [f"{styles[shown.mark].format(shown.text)} {shown.interval}".strip() for shown in cells]
+        lines.append("| " + " | ".join([name, *numbers]) + " |")
     return "\n".join([*lines, "", table.note, ""])
 
 
@@ -99,7 +123,7 @@ def latex(table: Table) -> str:
         rf"\caption{{{_escape(table.title)}. {_escape(table.note)}}}",
         rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        " & ".join(["Method", *heads]) + r" \\",
+        " & ".join([table.rows.capitalize(), *heads]) + r" \\",
         r"\midrule",
     ]
     was_unranked = False
@@ -107,7 +131,7 @@ def latex(table: Table) -> str:
         if was_unranked and name not in table.unranked:
             lines.append(r"\midrule")
         was_unranked = name in table.unranked
-        numbers = [styles[mark].format(_escape(text)) for text, mark in cells]
+        numbers = [styles[shown.mark].format(_escape(shown.text)) + _small(shown.interval) for shown in cells]
         lines.append(" & ".join([_escape(name), *numbers]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
@@ -119,9 +143,16 @@ def as_html(table: Table) -> str:
     rows = []
     for name, cells in table.cells():
         kind = ' class="source"' if name in table.unranked else ""
-        numbers = "".join(f"<td>{styles[mark].format(text)}</td>" for text, mark in cells)
+        numbers = "".join(
+            f"<td>{styles[shown.mark].format(shown.text)} <small>{shown.interval}</small></td>" for shown in cells
+        )
         rows.append(f"<tr{kind}><th>{html.escape(name)}</th>{numbers}</tr>")
-    return f"<table><thead><tr><th>method</th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    head = f"<thead><tr><th>{html.escape(table.rows)}</th>{heads}</tr></thead>"
+    return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
+
+
+def _small(interval: str) -> str:
+    return rf" {{\scriptsize {_escape(interval)}}}" if interval else ""
 
 
 def _escape(text: str) -> str:

@@ -37,8 +37,13 @@ def scene_clusters(images: Sequence[str], scenes: Sequence[str], largest_gap: in
 
 
 def resample_counts(clusters: int, resamples: int, seed: int = 0) -> np.ndarray:
-    """clusters×resamples: how often each cluster is drawn when as many clusters as there are are drawn with return."""
+    """clusters×resamples: how often each cluster is drawn when as many clusters as there are are drawn with return.
+
+    A single cluster has no resamples (1×0): it says nothing about others, and its interval would have no width.
+    """
     if clusters < 1:
         raise ValueError("a bootstrap needs at least one cluster of images, got none")
+    if clusters == 1:
+        return np.zeros((1, 0), dtype=int)
     generator = np.random.default_rng(seed)
     return generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples).T

@@ -67,11 +67,12 @@ def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.
     """Percentile interval over the last axis, leaving out undefined samples; NaN where none is defined."""
     tail = (1 - level) / 2
     defined = np.isfinite(samples)
-    if defined.all():
+    if defined.size and defined.all():
         return tuple(np.quantile(samples, [tail, 1 - tail], axis=-1))
     low_high = np.full((2, *samples.shape[:-1]), np.nan)
     some = defined.any(axis=-1)
-    low_high[:, some] = np.nanquantile(np.where(defined, samples, np.nan)[some], [tail, 1 - tail], axis=-1)
+    if some.any():
+        low_high[:, some] = np.nanquantile(np.where(defined, samples, np.nan)[some], [tail, 1 - tail], axis=-1)
     return low_high[0], low_high[1]
 
 

@@ -7,6 +7,7 @@ performance under corruption, and their ratio); fusion gain and crossover severi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -23,10 +24,14 @@ def robustness_table(
 ) -> pd.DataFrame:
     """P, mPC and rPC of each method: a row over everything (factor ``all``) and one per factor and modality.
 
-    mPC is the mean over the conditions with severity above 0, rPC = mPC / P. Columns: method, factor, modality,
-    severities, then P, mPC, rPC each with ``_low`` and ``_high``. rPC is NaN where P is 0.
+    mPC is the mean over the conditions with severity above 0, rPC = mPC / P, and ``gain`` the mean of the fusion gain
+    (:func:`fusion_gain`) over the same conditions. Columns: method, factor, modality, severities, then P, mPC, rPC and
+    gain each with ``_low`` and ``_high``. rPC is NaN where P is 0, gain for the sources and in runs without both.
     """
     value, cells, rows = samples.of(measure, name), samples.cells, []
+    gain = np.full_like(value, np.nan)
+    for _, _, index, of_cell in _gains(samples, measure, name, SOURCES):
+        gain[index] = of_cell
     for method, own in cells.groupby("method", sort=False):
         clean = _clean(value, own)
         degraded = own[own["severity"] > 0]
@@ -36,7 +41,8 @@ def robustness_table(
             ratio = np.divide(mean, clean, out=np.full_like(mean, np.nan), where=clean > 0)
             row = {"method": method, "factor": factor, "modality": modality}
             row["severities"] = ",".join(map(str, sorted(set(group["severity"]))))
-            for label, of in (("P", clean), ("mPC", mean), ("rPC", ratio)):
+            gained = gain[group.index].mean(axis=0)
+            for label, of in (("P", clean), ("mPC", mean), ("rPC", ratio), ("gain", gained)):
                 row[label] = of[0]
                 row[f"{label}_low"], row[f"{label}_high"] = interval(of[1:], level)
             rows.append(row)
@@ -55,7 +61,7 @@ def fusion_gain(
     Columns: factor, severity, modality, method, gain, low, high. Conditions without both sources are left out.
     """
     rows = []
-    for key, method, gain in _gains(samples, measure, name, sources):
+    for key, method, _, gain in _gains(samples, measure, name, sources):
         low, high = interval(gain[1:], level)
         rows.append((*key, method, gain[0], low, high))
     return pd.DataFrame(rows, columns=["factor", "severity", "modality", "method", "gain", "low", "high"])
@@ -76,7 +82,7 @@ def crossover_table(
     """
     curves: dict[tuple[str, str, str], dict[int, np.ndarray]] = {}
     clean: dict[str, np.ndarray] = {}
-    for (factor, severity, modality), method, gain in _gains(samples, measure, name, sources):
+    for (factor, severity, modality), method, _, gain in _gains(samples, measure, name, sources):
         if severity == 0:
             clean[method] = gain
         else:
@@ -87,7 +93,8 @@ def crossover_table(
             raise ValueError(f"no clean condition for method {method!r}: run severity 0 as well")
         steps = {0: clean[method], **dict(sorted(by_severity.items()))}
         where = crossover(np.array(list(steps)), np.stack(list(steps.values())))
-        low, high = np.quantile(where[1:], [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+        tails = [(1 - level) / 2, (1 + level) / 2]  # of numbers that may be infinite: no interpolation
+        low, high = np.quantile(where[1:], tails, method="inverted_cdf") if where.size > 1 else (np.nan, np.nan)
         rows.append((factor, modality, method, where[0], low, high, max(steps)))
     return pd.DataFrame(rows, columns=["factor", "modality", "method", "crossover", "low", "high", "highest"])
 
@@ -131,26 +138,25 @@ def kendall_tau(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def paired_difference(
     samples: DetectionSamples,
-    condition: tuple[str, int, str],
+    selected: np.ndarray,
     measure: str = "AP",
     name: str = ALL,
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """Difference of every two methods under one condition (factor, severity, modality), with a paired interval.
+    """Difference of every two methods, each the mean over its ``selected`` cells (bool), with a paired interval.
 
     ``p`` is the two-sided bootstrap probability that the difference has the other sign. Columns: first, second,
     difference (first − second), low, high, p.
     """
-    cells = samples.cells
-    own = cells[(cells[["factor", "severity", "modality"]] == list(condition)).all(axis=1)]
     value, rows = samples.of(measure, name), []
-    for at, (i, first) in enumerate(own["method"].items()):
-        for j, second in list(own["method"].items())[at + 1 :]:
-            difference = value[i] - value[j]
-            draws = difference[1:][np.isfinite(difference[1:])]
-            tail = min((draws <= 0).sum(), (draws >= 0).sum())
-            p = min(1.0, 2 * (tail + 1) / (len(draws) + 1))  # Davison & Hinkley 1997, eq. 4.12
-            rows.append((first, second, difference[0], *interval(difference[1:], level), p))
+    own = samples.cells[np.asarray(selected)]
+    mean = {method: value[cells.index].mean(axis=0) for method, cells in own.groupby("method", sort=False)}
+    for first, second in combinations(mean, 2):
+        difference = mean[first] - mean[second]
+        draws = difference[1:][np.isfinite(difference[1:])]
+        tail = min((draws <= 0).sum(), (draws >= 0).sum())
+        p = min(1.0, 2 * (tail + 1) / (len(draws) + 1))  # Davison & Hinkley 1997, eq. 4.12
+        rows.append((first, second, difference[0], *interval(difference[1:], level), p))
     return pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high", "p"])
 
 
@@ -163,8 +169,8 @@ def _clean(value: np.ndarray, own: pd.DataFrame) -> np.ndarray:
 
 def _gains(
     samples: DetectionSamples, measure: str, name: str, sources: Sequence[str]
-) -> Iterator[tuple[tuple, str, np.ndarray]]:
-    """(condition, method, gain per sample) for every fusion method of every condition that has all sources."""
+) -> Iterator[tuple[tuple, str, int, np.ndarray]]:
+    """(condition, method, cell, gain per sample) for every fusion method of every condition that has all sources."""
     value = samples.of(measure, name)
     for key, group in samples.cells.groupby(["factor", "severity", "modality"], sort=False):
         row = dict(zip(group["method"], group.index, strict=True))
@@ -173,4 +179,4 @@ def _gains(
         alone = np.max([value[row[source]] for source in sources], axis=0)
         for method, index in row.items():
             if method not in sources:
-                yield key, method, value[index] - alone
+                yield key, method, index, value[index] - alone

@@ -14,7 +14,7 @@ TABLE = Table("Title", "Note 50 %.", FRAME, COLUMNS, frozenset({"ir"}))
 
 
 def test_the_best_is_bold_the_second_underlined_ties_share_and_sources_take_no_part() -> None:
-    rows = {name: [mark for _, mark in cells] for name, cells in TABLE.cells()}
+    rows = {name: [shown.mark for shown in cells] for name, cells in TABLE.cells()}
     assert rows == {
         "ir": ["", "", ""],
         "A_1": ["best", "", "best"],
@@ -25,7 +25,7 @@ def test_the_best_is_bold_the_second_underlined_ties_share_and_sources_take_no_p
 
 def test_marks_follow_what_is_shown_not_hidden_digits() -> None:
     frame = pd.DataFrame({"q": [0.70004, 0.70001, 0.6]}, index=list("abc"))
-    marks = [cells[0][1] for _, cells in Table("", "", frame, [Column("q", "Q", digits=3)]).cells()]
+    marks = [cells[0].mark for _, cells in Table("", "", frame, [Column("q", "Q", digits=3)]).cells()]
     assert marks == ["best", "best", "second"]
 
 
@@ -56,4 +56,13 @@ def test_html_marks_source_rows() -> None:
 )
 def test_four_significant_digits_without_being_told(largest: float, shown: str) -> None:
     frame = pd.DataFrame({"q": [largest]}, index=["a"])
-    assert Table("", "", frame, [Column("q", "Q")]).cells()[0][1][0][0] == shown
+    assert Table("", "", frame, [Column("q", "Q")]).cells()[0][1][0].text == shown
+
+
+def test_an_interval_stands_behind_its_number() -> None:
+    frame = pd.DataFrame({"q": [0.5, 0.25], "low": [0.4, None], "high": [0.62, None]}, index=["a", "b"])
+    table = Table("", "", frame, [Column("q", "Q", digits=2, interval=("low", "high"))])
+    assert "| a | **0.50** [0.40, 0.62] |" in markdown(table)
+    assert "| b | <u>0.25</u> |" in markdown(table)
+    assert r"a & \textbf{0.50} {\scriptsize [0.40, 0.62]}" in latex(table)
+    assert "<b>0.50</b> <small>[0.40, 0.62]</small>" in as_html(table)

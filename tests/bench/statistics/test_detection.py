@@ -176,7 +176,7 @@ def test_rank_agreement_has_a_row_per_degraded_condition(samples):
 
 
 def test_paired_differences_of_a_condition(samples):
-    table = paired_difference(samples, ("clean", 0, "both")).set_index(["first", "second"])
+    table = paired_difference(samples, samples.cells["severity"] == 0).set_index(["first", "second"])
     assert len(table) == 6
     row = table.loc[("ir", "average")]
     clean = dict(zip(samples.cells["method"][:4], samples.of("AP")[:4, 0], strict=True))
@@ -185,8 +185,35 @@ def test_paired_differences_of_a_condition(samples):
     assert row["p"] < 0.05
 
 
+def test_paired_differences_of_the_mean_over_degraded_conditions(samples):
+    degraded = samples.cells["severity"] > 0
+    row = paired_difference(samples, degraded).set_index(["first", "second"]).loc[("ir", "gff")]
+    mean = samples.of("AP")[degraded, 0].reshape(3, 4).mean(axis=0)
+    assert row["difference"] == pytest.approx(mean[0] - mean[3])
+
+
+def test_mean_gain_is_the_mean_of_the_gains_and_undefined_for_sources(samples):
+    table = robustness_table(samples).set_index(["method", "factor"])
+    gains = fusion_gain(samples)
+    degraded = gains[(gains["method"] == "average") & (gains["severity"] > 0)]
+    assert table.loc[("average", "all"), "gain"] == pytest.approx(degraded["gain"].mean())
+    assert table.loc[("average", "all"), "gain_low"] <= table.loc[("average", "all"), "gain_high"]
+    assert np.isnan(table.loc[("ir", "all"), "gain"])
+
+
 def test_robustness_needs_the_clean_condition(tables):
     truth, detections, cells = tables
     degraded = sample_detection(truth, detections, cells[cells["severity"] > 0], CLASSES, resamples=5)
     with pytest.raises(ValueError, match="no clean condition for method 'ir'"):
         robustness_table(degraded)
+
+
+def test_one_cluster_alone_has_values_but_no_interval(tables):
+    truth, detections, cells = tables
+    one = cells["image"].min()
+    samples = sample_detection(truth, detections, cells[cells["image"] == one], CLASSES, resamples=50)
+    row = robustness_table(samples).iloc[0]
+    assert np.isfinite(row["P"])
+    assert np.isnan([row["P_low"], row["P_high"]]).all()
+    assert crossover_table(samples)["low"].isna().all()
+    assert (paired_difference(samples, samples.cells["severity"] == 0)["p"] == 1).all()
