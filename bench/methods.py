@@ -1,9 +1,10 @@
-"""Which methods a run can use: cards by name, users' own by specification, and whether their weights are there."""
+"""Which methods a run can use: cards by name or group, users' own by specification, and if their weights are there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 from bench.errors import UsageError
 from bench.registry import METHODS
@@ -11,6 +12,36 @@ from fusion.method import Method
 from fusion.weights.card import card
 from fusion.weights.download import fetch
 from fusion.weights.location import locate, missing, remedy
+
+KINDS = get_args(get_type_hints(Method)["kind"])
+ALL, VARIANTS = "all", "variants"
+
+
+def in_order() -> list[Method]:
+    """All cards by kind, year and name: the order in which they are shown."""
+    return sorted(METHODS.values(), key=lambda card: (KINDS.index(card.kind), card.year or 0, card.name))
+
+
+def groups() -> dict[str, tuple[str, ...]]:
+    """The words that stand for several methods: ``all``, each kind (``classical``, ``learned``…) and ``variants``.
+
+    A variant is a card whose name is that of another one with a suffix (``seafusion_official``, ``tsdm_student_bf16``);
+    the other words leave them out, so that a method counts once.
+    """
+    variants = {name for name in METHODS if any(name.startswith(f"{other}_") for other in METHODS)}
+    main = [card for card in in_order() if card.name not in variants]
+    found = {kind: tuple(card.name for card in main if card.kind == kind) for kind in KINDS}
+    found |= {ALL: tuple(card.name for card in main), VARIANTS: tuple(c.name for c in in_order() if c.name in variants)}
+    return {word: names for word, names in found.items() if names and word not in METHODS}
+
+
+def expand(specs: Iterable[str]) -> tuple[str, ...]:
+    """``specs`` with every group word (:func:`groups`) replaced by its methods, each method once.
+
+    A method stands where it comes first; one that is also named by itself is not repeated by a group.
+    """
+    words = groups()
+    return tuple(dict.fromkeys(name for spec in specs for name in words.get(spec, (spec,))))
 
 
 def find_method(spec: str) -> Method:
@@ -36,20 +67,24 @@ def find_weights(method: Method, weights_dir: Path | None) -> dict[str, Path]:
 def obtain(methods: Iterable[Method], weights_dir: Path | None) -> dict[str, str]:
     """Download the weights that ``methods`` lack; why not, by method name, for those that stay unavailable.
 
-    After the first address that cannot be reached nothing more is tried: the machine is taken to be offline.
+    After the first server that cannot be reached nothing more is tried: the machine is taken to be offline. A server
+    that refuses one file says nothing about the next.
     """
     reasons, offline = {}, False
     for method in methods:
+        refused = ""
         for name in missing(method.weights, weights_dir):
-            if offline or not card(name).urls:
+            if offline or refused or not card(name).urls:
                 break
             try:
                 fetch(name, weights_dir)
             except ConnectionError:
                 offline = True
+            except FileNotFoundError as error:
+                refused = f"method {method.name} needs weights that are not here: {error}"
             except ValueError as error:
                 raise UsageError(str(error)) from None
-        if reason := unavailable(method, weights_dir):
+        if reason := refused or unavailable(method, weights_dir):
             reasons[method.name] = reason
     return reasons
 

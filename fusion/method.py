@@ -40,6 +40,8 @@ class Method:
     parameters: int = 0
     weights: tuple[str, ...] = ()
     """Names of weight files, each described by a weight card."""
+    trained_on: tuple[str, ...] = ()
+    """Datasets of ours whose pairs the weights have seen, as far as it is known: their numbers there are no test."""
     keyed: bool = False
     load: Callable[[dict[str, Path], torch.device], Callable[..., Tensor]]
 

@@ -1,4 +1,8 @@
-"""Check a dataset on disk: every pair is read, and every file that cannot serve is named."""
+"""Download a dataset into its layout, or verify it on disk.
+
+download says how to get by hand what no program can fetch. verify reads every pair and names every file that cannot
+serve.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +16,69 @@ from bench.cli.run import add_data_root
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.datasets.pair import Pair
+    from bench.datasets.pair import Dataset, Pair
 
-HELP = "verify a dataset on disk"
+HELP = "download a dataset, or verify it on disk"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("verify",))
+    parser.add_argument("action", choices=("download", "verify"))
     parser.add_argument("name", help="a name of `list datasets`")
     add_data_root(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from bench.datasets import DATASETS
 
     dataset = DATASETS[args.name]
     if args.data_root is None and not dataset.synthetic:
         raise UsageError(f"name the folder of {dataset.name} by --data-root (expected there: {dataset.layout})")
-    pairs = dataset.pairs(Path(args.data_root or ""))
+    act = _download if args.action == "download" else _verify
+    return act(dataset, Path(args.data_root or ""))
+
+
+def _download(dataset: Dataset, root: Path) -> int:
+    """Put the dataset below ``root`` where it is not there yet, or say how a person does it."""
+    from bench.datasets.download import download
+
+    if dataset.synthetic or not dataset.size:
+        print(f"{dataset.title}: nothing to download ({dataset.obtain})")
+        return 0
+    verify = f"python run_bench.py datasets verify {dataset.name} --data-root {root}"
+    print(f"{dataset.title}: {dataset.source}\nlicence: {dataset.licence}")
+    count = _pairs_there(dataset, root)
+    if count:
+        print(f"{count} pairs are already below {root}, published: {dataset.size}; nothing was downloaded")
+    elif dataset.archive is None:
+        print(
+            f"This dataset cannot be downloaded by a program. By hand:\n"
+            f"  1. get {dataset.obtain}\n"
+            f"  2. unpack it below {root}, so that there are {dataset.layout}\n"
+            f"  3. check it: {verify}"
+        )
+        return 1
+    else:
+        try:
+            download(dataset, root)
+        except OSError as error:
+            raise UsageError(f"cannot write the dataset: {error}; name another folder by --data-root") from None
+        found = _pairs_there(dataset, root)
+        print(f"{found} pairs below {root / dataset.archive.folder}, published: {dataset.size}")
+    print(f"check every file: {verify}")
+    return 0
+
+
+def _pairs_there(dataset: Dataset, root: Path) -> int:
+    try:
+        return len(dataset.pairs(root))
+    except UsageError:
+        return 0
+
+
+def _verify(dataset: Dataset, root: Path) -> int:
+    from tqdm import tqdm
+
+    pairs = dataset.pairs(root)
     with ThreadPoolExecutor() as pool:
         problems = [problem for problem in tqdm(pool.map(_problem, pairs), total=len(pairs), unit="pair") if problem]
     boxes = Counter(box.label for pair in pairs for box in pair.boxes or ())

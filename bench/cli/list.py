@@ -1,7 +1,7 @@
 """Show what there is: suites, datasets, methods, factors, metrics or detectors, from their cards.
 
 With --calibrate, `list factors` measures PSNR and SSIM to the clean image per factor and severity on the pairs of a
-data root.
+data root. With --efficiency, `list methods` measures operations and seconds per megapixel here and now.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli import comma_list
 from bench.cli.run import add_data_root, add_weights_dir
 from bench.errors import UsageError
 
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 HELP = "show suites, datasets, methods, factors, metrics or detectors"
 SHOWN = {
     "suites": ("name", "title", "dataset", "pairs", "methods", "factors", "severities", "metrics", "detector"),
-    "datasets": ("name", "title", "description", "size", "licence", "layout"),
+    "datasets": ("name", "title", "description", "size", "licence", "download", "layout"),
     "methods": ("name", "title", "kind", "year", "venue", "parameters", "licence", "available"),
     "factors": ("name", "title", "modalities", "parameter", "unit", "severities"),
     "metrics": ("name", "symbol", "title", "family", "direction", "range", "unit", "cost", "presets"),
     "detectors": ("name", "title", "labels", "image_size", "backend", "licence", "available"),
 }
+EFFICIENCY = ("method", "parameters", "GFLOP/MP", "s/MP", "device", "threads", "problem")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="every field of every card, as JSON")
     parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
     parser.add_argument("--calibrate", action="store_true", help="factors: measure the severity ladders on real pairs")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="where --calibrate writes its table")
+    parser.add_argument("--efficiency", action="store_true", help="methods: measure operations and seconds per pixel")
+    parser.add_argument("--methods", type=comma_list, default=("all",), metavar="A,B", help="for --efficiency: "
+                        "methods, groups of them or your own (default: all that are available)")  # fmt: skip
+    parser.add_argument("--size", type=_width_and_height, metavar="WxH", help="for --efficiency (default: 640x480)")
+    parser.add_argument("--device", default="auto", help="for --efficiency: auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="where --calibrate or --efficiency writes its table; "
+                        "--efficiency measures only what the file lacks")  # fmt: skip
     parser.add_argument("--limit", type=int, metavar="N", help="pairs per dataset for --calibrate (default: all)")
     add_data_root(parser)
     add_weights_dir(parser)
@@ -48,13 +56,18 @@ def run(args: argparse.Namespace) -> int:
         if args.kind != "factors":
             raise UsageError(f"--calibrate goes with `list factors`, not with `list {args.kind}`")
         return _calibrate(args)
-    cards = cards_of(args.kind, args.weights_dir)
+    if args.efficiency:
+        if args.kind != "methods":
+            raise UsageError(f"--efficiency goes with `list methods`, not with `list {args.kind}`")
+        cards, columns = _efficiency(args), EFFICIENCY
+    else:
+        cards, columns = cards_of(args.kind, args.weights_dir), SHOWN[args.kind]
     if args.json:
         print(json.dumps(cards, indent=2, ensure_ascii=False, default=str))
     elif args.markdown:
-        print(as_markdown(cards, SHOWN[args.kind]))
+        print(as_markdown(cards, columns))
     else:
-        print(as_text_table(cards, SHOWN[args.kind]))
+        print(as_text_table(cards, columns))
     return 0
 
 
@@ -85,6 +98,8 @@ def _short(value: object) -> str:
         return "yes" if value else ""
     if isinstance(value, (list, tuple)):
         return ", ".join(str(part) for part in value)
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) and value > 9999 else str(value)
 
 
@@ -110,15 +125,14 @@ def _datasets(weights_dir: Path | None) -> Iterator[dict]:
     from bench.datasets import DATASETS
 
     for card in DATASETS.values():
-        yield _fields(card, "pairs")
+        download = "yes" if card.archive else "" if card.synthetic or not card.size else "by hand"
+        yield _fields(card, "pairs", "archive") | {"download": download}
 
 
 def _methods(weights_dir: Path | None) -> Iterator[dict]:
-    from bench.methods import unavailable
-    from bench.registry import METHODS
+    from bench.methods import in_order, unavailable
 
-    order = ("source", "classical", "learned", "external")
-    for card in sorted(METHODS.values(), key=lambda card: (order.index(card.kind), card.year or 0, card.name)):
+    for card in in_order():
         why_not = unavailable(card, weights_dir)
         yield _fields(card, "load") | {"available": "no: weights" if why_not else "yes", "why_not": why_not}
 
@@ -160,6 +174,38 @@ READERS = {
     "metrics": _metrics,
     "detectors": _detectors,
 }
+
+
+def _width_and_height(text: str) -> tuple[int, int]:
+    """``640x480`` → (480, 640), height first."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"expected width and height such as 640x480, got {text!r}")
+    return int(parts[1]), int(parts[0])
+
+
+def _efficiency(args: argparse.Namespace) -> list[dict]:
+    """What the methods that can run here cost, measured one after the other."""
+    from tqdm import tqdm
+
+    from bench.benchmark import pick_device
+    from bench.methods import expand, find_method, find_weights, unavailable
+    from bench.report.efficiency import SIZE, efficiency_table
+
+    methods = [find_method(spec) for spec in expand(args.methods)]
+    if args.methods == ("all",):
+        methods = [method for method in methods if not unavailable(method, args.weights_dir)]
+    with tqdm(methods, unit="method", leave=False) as bar:
+        table = efficiency_table(
+            bar,
+            lambda method: find_weights(method, args.weights_dir),
+            pick_device(args.device),
+            args.size or SIZE,
+            args.csv,
+        )
+    shown = {"gflops_per_megapixel": "GFLOP/MP", "seconds_per_megapixel": "s/MP"}
+    table = table.rename(columns=shown).astype(object)
+    return table.where(table.notna(), None).to_dict("records")
 
 
 def _calibrate(args: argparse.Namespace) -> int:

@@ -57,12 +57,18 @@ def _place(file: WeightFile, weights_dir: Path | None) -> Path | None:
 
 
 def _fetch(files: list[WeightFile], weights_dir: Path | None, named: bool) -> Iterator[str]:
-    """Download what is lacking; files without an address only count as a problem where they were named."""
+    """Download what is lacking; files without an address only count as a problem where they were named.
+
+    Where no server answers, the machine is taken to be offline and nothing more is tried.
+    """
     for file in files:
         if not file.urls and not named and _place(file, weights_dir) is None:
             continue
         try:
             print(fetch(file.name, weights_dir))
+        except ConnectionError as error:
+            yield str(error)
+            return
         except (OSError, ValueError) as error:
             yield str(error)
 

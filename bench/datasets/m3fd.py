@@ -8,10 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from bench.datasets.files import find_folder, images_by_stem, pair_up, read_voc
-from bench.datasets.pair import M3FD_CLASSES, Box, Dataset, Pair
+from bench.datasets.pair import M3FD_CLASSES, Box, Dataset, Pair, github_archive
 from bench.errors import UsageError
 
 SOURCE = "Liu et al., Target-aware Dual Adversarial Learning (TarDAL), CVPR 2022"
+FUSION_PAIRS = "CharlesShan-hub/M3FD-Fusion-Backup"
+FUSION_PAIRS_MD5 = "e11dcc73ff6f590d927631467930abb6"
 DRIVE = "https://drive.google.com/drive/folders/1H-oO7bgRuVFYDcMGvxstT1nmy0WF_Y_6"
 
 
@@ -74,7 +76,10 @@ M3FD_FUSION = Dataset(
     source=SOURCE,
     licence="research; cite TarDAL",
     layout="M3FD_Fusion/{Ir,Vis}/*.png",
-    obtain=f"M3FD_Fusion.zip from {DRIVE}",
+    obtain=f"M3FD_Fusion.zip from {DRIVE}, or github.com/{FUSION_PAIRS}",
     size="300 pairs",
+    archive=github_archive(
+        FUSION_PAIRS, "master", "M3FD_Fusion", ("Ir", "Vis"), below="M3FD_Fusion", md5=FUSION_PAIRS_MD5
+    ),
     pairs=partial(_pairs, name="M3FD_Fusion"),
 )

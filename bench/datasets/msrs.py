@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.datasets.files import find_folder, image_size, images_by_stem, pair_up, read_yolo
-from bench.datasets.pair import Box, Dataset, Pair
+from bench.datasets.pair import Box, Dataset, Pair, github_archive
 from bench.errors import UsageError
 
 CLASSES = ("person", "bicycle", "car")
-REPOSITORY = "https://github.com/Linfeng-Tang/MSRS"
+REPOSITORY = "Linfeng-Tang/MSRS"
 
 
 def _boxes(folder: Path, visible: dict[str, Path], image: str) -> tuple[Box, ...] | None:
@@ -25,8 +25,8 @@ def pairs(root: Path) -> list[Pair]:
     folder = find_folder(root, ("MSRS", "MSRS-main"), ("test",))
     if folder is None:
         raise UsageError(
-            f"no MSRS pairs under {root}: looked for MSRS/test/ir and MSRS/test/vi. Get them from {REPOSITORY} or name "
-            f"another folder by --data-root"
+            f"no MSRS pairs under {root}: looked for MSRS/test/ir and MSRS/test/vi. Get them by `run_bench.py datasets "
+            f"download msrs` (github.com/{REPOSITORY}) or name another folder by --data-root"
         )
     found: list[Pair] = []
     for split in ("train", "test"):
@@ -49,7 +49,8 @@ MSRS = Dataset(
     source="Tang et al., PIAFusion, Information Fusion 83–84, 2022",
     licence="research",
     layout="MSRS/{train,test}/{ir,vi}/*.png, MSRS/{train,test}/labels/*.txt",
-    obtain=REPOSITORY,
+    obtain=f"github.com/{REPOSITORY}",
     size="1,444 pairs",
+    archive=github_archive(REPOSITORY, "main", "MSRS", ("train/ir", "train/vi", "test/ir", "test/vi")),
     pairs=pairs,
 )

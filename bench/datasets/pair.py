@@ -40,6 +40,29 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A zip file that a dataset is published in, and which part of it is the layout."""
+
+    url: str
+    inside: str
+    """The folder of the archive in which ``parts`` lie."""
+    folder: str
+    """The folder below the data root that ``parts`` go to."""
+    parts: tuple[str, ...]
+    md5: str = ""
+    """Hexadecimal, where the archive is known to stay the same."""
+
+
+def github_archive(
+    repository: str, version: str, folder: str, parts: tuple[str, ...], *, below: str = "", md5: str = ""
+) -> Archive:
+    """What GitHub makes of a ``version`` (commit or branch); ``below`` is the folder of ``parts`` in it."""
+    top = f"{repository.partition('/')[2]}-{version}"
+    url = f"https://github.com/{repository}/archive/{version}.zip"
+    return Archive(url=url, inside=f"{top}/{below}" if below else top, folder=folder, parts=parts, md5=md5)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """The card of a dataset. ``pairs(root)`` lists what lies under a data root, in a stable order."""
 
@@ -56,5 +79,7 @@ class Dataset:
     pairs: Callable[[Path], list[Pair]]
     """Raises ``UsageError`` where nothing of the layout lies under the root."""
     size: str = ""
+    archive: Archive | None = None
+    """What ``datasets download`` fetches; None where the data can only be had by hand."""
     synthetic: bool = False
     version: str = "1"

@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.datasets.files import find_folder, images_by_stem, pair_up
-from bench.datasets.pair import Dataset, Pair
+from bench.datasets.pair import Dataset, Pair, github_archive
 from bench.errors import UsageError
 
-REPOSITORY = "https://github.com/hanna-xu/RoadScene"
+REPOSITORY = "hanna-xu/RoadScene"
+COMMIT = "ab71420f8fc96396eeb97eecf3694909b3feb656"
+PARTS = ("cropinfrared", "crop_LR_visible")
 
 
 def pairs(root: Path) -> list[Pair]:
     """All pairs; the part of an id before its number is used as scene."""
-    folder = find_folder(root, ("RoadScene", "RoadScene-master"), ("cropinfrared", "crop_LR_visible"))
+    folder = find_folder(root, ("RoadScene", "RoadScene-master"), PARTS)
     if folder is None:
         raise UsageError(
             f"no RoadScene pairs under {root}: looked for RoadScene/cropinfrared and RoadScene/crop_LR_visible. "
-            f"Get them from {REPOSITORY} or name another folder by --data-root"
+            f"Get them by `run_bench.py datasets download roadscene` (github.com/{REPOSITORY}) or name another folder "
+            f"by --data-root"
         )
     return pair_up(
         images_by_stem(folder / "cropinfrared"),
@@ -34,7 +37,8 @@ ROADSCENE = Dataset(
     source="Xu et al., U2Fusion, TPAMI 2022",
     licence="cite U2Fusion",
     layout="RoadScene/{cropinfrared,crop_LR_visible}/*.jpg",
-    obtain=REPOSITORY,
+    obtain=f"github.com/{REPOSITORY}",
     size="221 pairs",
+    archive=github_archive(REPOSITORY, COMMIT, "RoadScene", PARTS),
     pairs=pairs,
 )

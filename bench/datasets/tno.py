@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.datasets.files import find_folder, images_by_stem, pair_up
-from bench.datasets.pair import Dataset, Pair
+from bench.datasets.pair import Dataset, Pair, github_archive
 from bench.errors import UsageError
 
-SELECTION = "https://github.com/Linfeng-Tang/Evaluation-for-Image-Fusion"
+SELECTION = "Linfeng-Tang/Evaluation-for-Image-Fusion"
+COMMIT = "0e87153be77320e31ef2cabb5820518d2ac56bac"
+BELOW = "Image/Source-Image/TNO"
 
 
 def pairs(root: Path) -> list[Pair]:
@@ -18,8 +20,8 @@ def pairs(root: Path) -> list[Pair]:
         if folder is not None:
             return pair_up(images_by_stem(folder / "ir"), images_by_stem(folder / visible), scene=lambda image: image)
     raise UsageError(
-        f"no TNO pairs under {root}: looked for TNO/ir and TNO/vi. Get the 42 pairs (Image/Source-Image/TNO) from "
-        f"{SELECTION} or name another folder by --data-root"
+        f"no TNO pairs under {root}: looked for TNO/ir and TNO/vi. Get the 42 pairs by `run_bench.py datasets download "
+        f"tno` ({BELOW} of github.com/{SELECTION}) or name another folder by --data-root"
     )
 
 
@@ -31,7 +33,8 @@ TNO = Dataset(
     source="Toet, The TNO Multiband Image Data Collection, Data in Brief 15, 2017",
     licence="research",
     layout="TNO/{ir,vi}/*.png",
-    obtain=f"Image/Source-Image/TNO of {SELECTION}",
+    obtain=f"{BELOW} of github.com/{SELECTION}",
     size="42 pairs",
+    archive=github_archive(SELECTION, COMMIT, "TNO", ("ir", "vi"), below=BELOW),
     pairs=pairs,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +20,8 @@ CAP_SECONDS = 2.0
 """Runs are repeated until they have taken this long together: a slow method runs once."""
 REPEATS = 5
 MEGA, GIGA = 1e6, 1e9
+TABLE = Path("tables", "efficiency.csv")
+"""Where a run folder keeps what was measured."""
 KEY = ["method", "version", "height", "width", "device"]
 MEASURED = ["gflops_per_megapixel", "seconds_per_megapixel", "threads"]
 COLUMNS = [*KEY, "parameters", *MEASURED, "problem"]
@@ -52,6 +53,21 @@ def efficiency_table(
                 write_atomically(cache, lambda path: _frame(known.values()).to_csv(path, index=False))
         rows.append(row)
     return _frame(rows)
+
+
+def write_efficiency(
+    folder: Path,
+    methods: Iterable[Method],
+    weights_of: Callable[[Method], dict[str, Path]],
+    device: torch.device | str,
+) -> None:
+    """Measure those methods of a run folder that its table lacks."""
+    efficiency_table(methods, weights_of, device, cache=folder / TABLE)
+
+
+def read_efficiency(folder: Path) -> pd.DataFrame:
+    """The table of a run folder; empty where nothing was measured."""
+    return _frame(_read(folder / TABLE).values())
 
 
 def device_name(device: torch.device) -> str:
@@ -95,7 +111,7 @@ def measure(
     """Operations and seconds per megapixel of one prepared method on ``device``, colour conversion included.
 
     A small pair warms up, then a run on a pair of ``size`` counts the operations. It is also the time of a method that
-    takes longer than ``cap`` seconds; of others the median of further runs is, the device synchronised. A
+    takes longer than ``cap`` seconds; of others the best of further runs is, the device synchronised. A
     multiplication and an addition are two operations; only convolutions and matrix products of torch are counted, as
     carried out, and NaN stands for a method that has none (numpy, OpenCV or another process).
     """
@@ -109,7 +125,7 @@ def measure(
     megapixels = ir.numel() / MEGA
     return {
         "gflops_per_megapixel": (counter.get_total_flops() or float("nan")) / GIGA / megapixels,
-        "seconds_per_megapixel": statistics.median(seconds[1:] or seconds) / megapixels,
+        "seconds_per_megapixel": min(seconds[1:] or seconds) / megapixels,
         "threads": torch.get_num_threads(),
     }
 

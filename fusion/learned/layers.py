@@ -46,6 +46,18 @@ def batch_norm(x: Tensor, state: State, key: str) -> Tensor:
     )
 
 
+def instance_norm(x: Tensor, state: State, key: str) -> Tensor:
+    """Normalisation with the statistics of each image: batch normalisation of a batch of one, which stays
+    channels-last, where torch's instance normalisation copies the map twice."""
+    images = [
+        F.batch_norm(
+            image, None, None, state[f"{key}.weight"], state[f"{key}.bias"], training=True, eps=BATCH_NORM_EPSILON
+        )
+        for image in x.split(1)
+    ]
+    return torch.cat(images) if len(images) > 1 else images[0]
+
+
 def published_state(path: Path, device: torch.device) -> dict[str, Any]:
     """What an author's file holds, ready for :func:`conv`: on ``device``, and in the memory layout that is fastest."""
     return _prepared(load_state(path, device))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,11 +17,24 @@ from fusion.method import Method
 WEIGHTS = "LRRNet.model"
 STEPS = 4
 STRETCH_EPSILON = 1e-5
-PIXELS_AT_ONCE = {"cpu": 8192, "cuda": 1 << 18}
+PIXELS_AT_ONCE = {"cpu": 4096, "cuda": 1 << 18}
 """How many pixels of the representation (256 channels: 128 low-rank, 128 sparse) are held at a time: on a CPU, what
 fits its cache."""
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Thousands of operations of a millisecond each: waiting for a second thread takes longer than the work that it
+    does as soon as something else runs on the machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@_one_thread()
 def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
     """Fused luma (about 0.03 to 0.25) of infrared and visible luma, each N×1×H×W in [0, 1]."""
     low_ir, high_ir = _decompose(ir, state, "get_ls1", ("decoder.conv_ReZx", "decoder.conv_ReUx"))
@@ -32,49 +47,55 @@ def _decompose(x: Tensor, state: State, key: str, decoders: tuple[str, str]) -> 
     """What the decoder makes of the low-rank and of the sparse part of an image, each N×1×H×W like the image.
 
     The representation z of a pixel follows from the neighbours of that pixel in the planes of the steps so far (the
-    image, then the residuals), and is worked out anew in every step instead of being stored (0.8 GB at 1024×768).
+    image, then the residuals), and is worked out anew in every step instead of being stored (0.8 GB at 1024×768). It is
+    held in units of the threshold of each channel, so that all channels share the threshold 1 (−1 if it is negative).
     """
     threshold, decay = state[f"{key}.lamj"].T, state[f"{key}.lamz"].item()
-    synthesis, planes = [_with_bias(state, f"{key}.conv_W00")], [_with_ones(x)]
+    unit = threshold.abs()
+    negative = (threshold[:, 0] < 0).nonzero()[:, 0].tolist()
+    synthesis, planes = [_with_bias(state, f"{key}.conv_W00") / unit], [_with_ones(x)]
     for i in range(STEPS):
         analysis = f"{key}.lrrblock{i}.conv_Wdz.conv2d"
-        products = _project(planes, synthesis, threshold, decay, to_plane(state[f"{analysis}.weight"]))
+        kernels = to_plane(state[f"{analysis}.weight"]) * unit.T
+        products = _project(planes, synthesis, negative, decay, kernels)
         residual = x - gathered(products, len(x), *x.shape[-2:]) - state[f"{analysis}.bias"]
         planes.append(_with_ones(residual))
-        synthesis.append(_with_bias(state, f"{key}.lrrblock{i}.conv_Wdtz"))
+        synthesis.append(_with_bias(state, f"{key}.lrrblock{i}.conv_Wdtz") / unit)
     low, high = (to_plane(state[f"{decoder}.conv2d.weight"]) for decoder in decoders)
-    kernels = torch.block_diag(low, high)  # one reads the first half of the channels, one the second
-    parts = _project(planes, synthesis, threshold, decay, kernels).chunk(2)
+    kernels = torch.block_diag(low, high) * unit.T  # one reads the first half of the channels, one the second
+    parts = _project(planes, synthesis, negative, decay, kernels).chunk(2)
     return tuple(
         gathered(part, len(x), *x.shape[-2:]) + state[f"{decoder}.conv2d.bias"]
         for part, decoder in zip(parts, decoders, strict=True)
     )
 
 
-def _project(planes: list[Tensor], synthesis: list[Tensor], threshold: Tensor, decay: float, kernels: Tensor) -> Tensor:
+def _project(
+    planes: list[Tensor], synthesis: list[Tensor], negative: list[int], decay: float, kernels: Tensor
+) -> Tensor:
     """``kernels`` (K×256) times the representation after ``len(planes)`` steps: K×NHW."""
     products = planes[0].new_empty(len(kernels), planes[0].shape[1])
     pixels_at_once = PIXELS_AT_ONCE.get(products.device.type, PIXELS_AT_ONCE["cpu"])
-    buffers = products.new_empty(2, len(threshold), min(pixels_at_once, products.shape[1]))
+    buffer = products.new_empty(kernels.shape[1], min(pixels_at_once, products.shape[1]))
     for start in range(0, products.shape[1], pixels_at_once):
         pixels = slice(start, start + pixels_at_once)
-        part = products[:, pixels]
-        z, magnitude = buffers[..., : part.shape[1]]
-        z.zero_()
+        z = buffer[:, : products[:, pixels].shape[1]].zero_()
         for matrix, plane in zip(synthesis, planes, strict=True):
             torch.addmm(z, matrix, plane[:, pixels], beta=decay, out=z)
-            _shrink(z, threshold, magnitude)
-        part.copy_(kernels @ z)
+            _shrink(z, negative)
+        products[:, pixels] = kernels @ z
     return products
 
 
-def _shrink(z: Tensor, threshold: Tensor, magnitude: Tensor) -> None:
-    """Soft thresholding of z in place; ``magnitude`` is room to work in, since new memory costs more than the sums.
+def _shrink(z: Tensor, negative: list[int]) -> None:
+    """Soft thresholding of z at 1, in place: new memory costs more than the sums.
 
     One published threshold is negative: it moves values away from 0, as the formula has it.
     """
-    torch.abs(z, out=magnitude)
-    torch.copysign(magnitude.sub_(threshold).clamp_min_(0), z, out=z)
+    away = [z[channel] + z[channel].sign() for channel in negative]
+    torch.ops.aten.softshrink.out(z, 1.0, out=z)
+    for channel, values in zip(negative, away, strict=True):
+        z[channel] = values
 
 
 def _with_ones(plane: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusion.learned.layers import BATCH_NORM_EPSILON, State, conv, published_state
+from fusion.learned.layers import State, conv, instance_norm, published_state
 from fusion.learned.saving import stretched
 from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
 
 TABLE, CONTEXT = "LUTFuse_fine_tuned_lut.npy", "LUTFuse_generator_context.pth"
 GRID = 16  # points per axis of the table, 16 grey levels apart
+OFFICIAL_MULTIPLE = 16
+"""Sides of what the authors' script fuses; which way and how it resizes does not change pairs of such sides."""
 SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 
 
@@ -36,8 +39,7 @@ def _context(state: State, ir: Tensor, vis: Tensor) -> Tensor:
 
 def _layer(x: Tensor, state: State, key: str, index: int) -> Tensor:
     x = F.leaky_relu(conv(x, state, f"{key}.{index}"), 0.2)
-    norm = f"{key}.{index + 2}"
-    return F.instance_norm(x, weight=state[f"{norm}.weight"], bias=state[f"{norm}.bias"], eps=BATCH_NORM_EPSILON)
+    return instance_norm(x, state, f"{key}.{index + 2}")
 
 
 def _gradient(y: Tensor) -> Tensor:
@@ -67,18 +69,44 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, vis: network(state, table, ir, vis)
 
 
+def _load_official(weights: dict[str, Path], device: torch.device):
+    fuse = _load(weights, device)
+
+    def fuse_resized(ir: Tensor, vis: Tensor) -> Tensor:
+        size = ir.shape[-2:]
+        small = [max(OFFICIAL_MULTIPLE, side - side % OFFICIAL_MULTIPLE) for side in size]
+        return _resize(fuse(_resize(ir, small), _resize(vis, small)).clamp(0, 1), size)
+
+    return fuse_resized
+
+
+def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    return x if x.shape[-2:] == tuple(size) else F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
+
+
+_FACTS = {
+    "kind": "learned",
+    "source": "Yi et al., LUT-Fuse: towards extremely fast infrared and visible image fusion via distillation to "
+    "learnable look-up tables, ICCV 2025; github.com/zyb5/LUT-Fuse",
+    "year": 2025,
+    "venue": "ICCV",
+    "licence": "MIT",
+    "parameters": 7_825 + GRID**4,
+    "weights": (TABLE, CONTEXT),
+}
 METHOD = Method(
     name="lutfuse",
     title="LUT-Fuse",
-    kind="learned",
     description="Learned 4-D look-up table over luma, gradient, context and infrared; colour of the visible image, "
-    "clamped. Images are not resized to multiples of 16 as in the authors' script.",
-    source="Yi et al., LUT-Fuse: towards extremely fast infrared and visible image fusion via distillation to "
-    "learnable look-up tables, ICCV 2025; github.com/zyb5/LUT-Fuse",
-    year=2025,
-    venue="ICCV",
-    licence="MIT",
-    parameters=7_825 + GRID**4,
-    weights=(TABLE, CONTEXT),
+    "clamped.",
     load=_load,
+    **_FACTS,
+)
+OFFICIAL = Method(
+    name="lutfuse_official",
+    title="LUT-Fuse (official size)",
+    description="As the authors' test script treats sizes: both images resized to multiples of 16 (bilinear, "
+    "downwards), fused, clamped; here the result is resized back, so that it can be compared with the pair.",
+    load=_load_official,
+    **_FACTS,
 )

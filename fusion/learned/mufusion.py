@@ -61,6 +61,7 @@ def _starts(length: int) -> list[int]:
 
 
 _FACTS = {
+    "trained_on": ("roadscene",),
     "kind": "learned",
     "source": "Cheng, Xu & Wu, MUFusion: a general unsupervised image fusion network based on memory unit, Information "
     "Fusion 92 (2023); github.com/AWCXV/MUFusion",

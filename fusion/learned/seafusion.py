@@ -58,6 +58,7 @@ def _load_official(weights: dict[str, Path], device: torch.device):
 
 
 _FACTS = {
+    "trained_on": ("msrs",),
     "kind": "learned",
     "source": "Tang, Yuan & Ma, Image fusion in the loop of high-level vision tasks, Information Fusion 82 (2022); "
     "github.com/Linfeng-Tang/SeAFusion",

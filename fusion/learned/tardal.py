@@ -5,31 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from fusion.learned.layers import BATCH_NORM_EPSILON, State, conv, published_state
+from fusion.learned.layers import State, conv, instance_norm, published_state
 from fusion.method import Method
 
 WEIGHTS = "tardal_v0.pt"
 
 
 def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
-    """Fused luma in (-1, 1) of infrared and visible luma, each N×1×H×W in [0, 1]."""
-    x = _normalised(conv(torch.cat([ir, y], dim=1), state, "encoder.0"), state, "encoder.1").relu()
+    """Fused luma in (-1, 1) of infrared and visible luma, each N×1×H×W in [0, 1].
+
+    Batch normalisation is in training mode with a batch of one image, as the authors run it: with the stored statistics
+    the DT model has dark halos.
+    """
+    x = instance_norm(conv(torch.cat([ir, y], dim=1), state, "encoder.0"), state, "encoder.1").relu()
     for i in range(3):
-        new = _normalised(conv(x, state, f"dense.{i}.0"), state, f"dense.{i}.1").relu()
+        new = instance_norm(conv(x, state, f"dense.{i}.0"), state, f"dense.{i}.1").relu()
         x = torch.cat([x, new], dim=1)
     x = conv(x, state, "fuse.0.0").relu()
     for i in (1, 2):
-        x = _normalised(conv(x, state, f"fuse.{i}.0"), state, f"fuse.{i}.1").relu()
+        x = instance_norm(conv(x, state, f"fuse.{i}.0"), state, f"fuse.{i}.1").relu()
     return torch.tanh(conv(x, state, "fuse.3.0"))
-
-
-def _normalised(x: Tensor, state: State, key: str) -> Tensor:
-    """Batch normalisation in training mode with a batch of one image, as the authors run it: the statistics are those
-    of each image (with the stored ones the DT model has dark halos), which is instance normalisation."""
-    return F.instance_norm(x, weight=state[f"{key}.weight"], bias=state[f"{key}.bias"], eps=BATCH_NORM_EPSILON)
 
 
 def _load(weights: dict[str, Path], device: torch.device):

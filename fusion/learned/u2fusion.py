@@ -44,6 +44,7 @@ def _load_official(weights: dict[str, Path], device: torch.device):
 
 
 _FACTS = {
+    "trained_on": ("roadscene",),
     "kind": "learned",
     "source": "Xu, Ma, Jiang, Guo & Ling, U2Fusion: a unified unsupervised image fusion network, IEEE TPAMI 44(1) "
     "(2022); github.com/hanna-xu/U2Fusion",

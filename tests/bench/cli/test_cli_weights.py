@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.error import HTTPError
+
 import pytest
 
 from bench.cli import main
@@ -50,6 +52,22 @@ def test_fetch_offline_ends_with_the_remedy(capsys, offline):
     assert (
         "Name or service not known); try again when online, or put the file in --weights-dir" in capsys.readouterr().out
     )
+
+
+def test_fetch_offline_tries_one_file_only(capsys, offline):
+    assert main(["weights", "fetch"]) == 1
+    assert capsys.readouterr().out.count("problem: cannot download") == 1
+
+
+def test_fetch_goes_on_after_a_file_that_a_server_refuses(capsys, monkeypatch):
+    def answer(request, **options):
+        raise HTTPError(request.full_url, 404, "Not Found", {}, None)
+
+    monkeypatch.setattr(download, "urlopen", answer)
+    assert main(["weights", "fetch", "ydtr", "sage"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("answers 404 Not Found") == 2 * 2  # two files, two addresses each
+    assert "put the file in --weights-dir under that name" in out
 
 
 def test_fetch_has_nothing_to_do_where_the_files_are(capsys, weights_dir, offline):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -93,3 +96,35 @@ def test_official_patches_of_mufusion_are_the_network_where_one_patch_covers_the
         methods[name].load(paths(methods[name]), torch.device("cpu")) for name in ("mufusion", "mufusion_official")
     )
     torch.testing.assert_close(patches(ir, vis[:, :1]), whole(ir, vis[:, :1]))
+
+
+def test_official_lutfuse_fuses_at_multiples_of_16(prepared, methods):
+    """The way there and back is compared with OpenCV's bilinear resizing."""
+    ir, vis = random_pair(1, 75, 101)
+    smaller = [torch.from_numpy(np.atleast_3d(resized(x, 96, 64)).transpose(2, 0, 1))[None] for x in (ir, vis)]
+    expected = resized(prepared(methods["lutfuse"])(*smaller), 101, 75)
+    official = prepared(methods["lutfuse_official"])(ir, vis)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(official, expected, rtol=0, atol=1e-4)
+
+
+def resized(image: Tensor, width: int, height: int) -> np.ndarray:
+    return cv2.resize(image[0].permute(1, 2, 0).contiguous().numpy(), (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (9, 20)])
+def test_official_lutfuse_leaves_multiples_of_16_alone_and_takes_any_size(prepared, methods, height, width):
+    ir, vis = random_pair(1, height, width)
+    fused = prepared(methods["lutfuse_official"])(ir, vis)
+    assert fused.shape == vis.shape
+    if height % 16 == 0:
+        assert torch.equal(fused, prepared(methods["lutfuse"])(ir, vis))
+
+
+def test_lrrnet_leaves_the_number_of_threads_as_it_was(prepared, methods):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        prepared(methods["lrrnet"])(*random_pair(1, 20, 30))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -11,15 +11,16 @@ import pytest
 
 from fusion.weights import card as card_module
 from fusion.weights.card import WeightFile
-from fusion.weights.download import fetch
+from fusion.weights.download import fetch, receive
 from fusion.weights.location import cache_dir, locate
 
 NAME = "network.pth"
 CONTENT = np.random.default_rng(0).bytes(700_000)
+REFUSALS = {"/absent": 404, "/forbidden": 403, "/busy": 503}
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``content`` under every path but ``/absent``; remembers the ``Range`` header of each request."""
+    """Serves ``content`` under every path but those of ``REFUSALS``; remembers the ``Range`` header of each request."""
 
     content, resumes, breaks_off_after = CONTENT, True, None
 
@@ -34,8 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         header = self.headers.get("Range")
         server.ranges.append(header)
         start = int(header.removeprefix("bytes=").rstrip("-")) if header and server.resumes else 0
-        if self.path == "/absent":
-            self.send_error(404)
+        if self.path in REFUSALS:
+            self.send_error(REFUSALS[self.path])
         elif start >= len(server.content):
             self.send_error(416)
         else:
@@ -130,7 +131,7 @@ def test_a_file_of_another_length_is_refused(server, use_card):
     server.content = CONTENT[:-4]
     with pytest.raises(ConnectionError, match="699996 of 700000"):
         fetch(NAME, progress=False)
-    with pytest.raises(ConnectionError, match="shorter file"):  # asked for the rest, the server says there is none
+    with pytest.raises(ConnectionError, match="nothing beyond the part"):  # it was asked for the rest
         fetch(NAME, progress=False)
     assert leftovers() == []
 
@@ -140,11 +141,34 @@ def test_the_next_address_is_tried(server, use_card):
     assert fetch(NAME, progress=False).read_bytes() == CONTENT
 
 
-def test_absent_file_says_so_in_one_line(server, use_card):
-    use_card(address(server, "/absent"))
-    with pytest.raises(ConnectionError, match=r"Not Found.*--weights-dir") as caught:
+@pytest.mark.parametrize(
+    ("path", "status"), [("/absent", "404 Not Found"), ("/forbidden", "403 Forbidden"), ("/busy", "503")]
+)
+def test_a_server_that_refuses_is_named_with_its_status_in_one_line(server, use_card, path, status):
+    """That is no reason to believe that the machine is offline: no ``ConnectionError``."""
+    use_card(address(server, path))
+    with pytest.raises(FileNotFoundError, match=f"{address(server, path)} answers {status}.*--weights-dir") as caught:
         fetch(NAME, progress=False)
     assert "\n" not in str(caught.value)
+
+
+def test_one_server_that_answers_shows_that_the_machine_is_online(server, use_card):
+    with Server() as closed:
+        unused = address(closed)
+    use_card(unused, address(server, "/absent"))
+    with pytest.raises(FileNotFoundError, match=rf"404 Not Found; {unused}: .*refused"):
+        fetch(NAME, progress=False)
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_file_of_unknown_length_goes_on_as_well(server, tmp_path, resumes):
+    part = tmp_path / "archive.part"
+    server.resumes, server.breaks_off_after = resumes, 300_000
+    with pytest.raises(ConnectionError, match=r"300000 of 700000 bytes\); try again when online, or ask"):
+        receive("archive", [address(server)], part, "ask", progress=False)
+    server.breaks_off_after = None
+    assert receive("archive", [address(server)], part, "ask", progress=False) == address(server)
+    assert part.read_bytes() == CONTENT
 
 
 def test_offline_says_what_to_do_in_one_line(server, use_card):

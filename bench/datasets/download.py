@@ -1,0 +1,116 @@
+"""Downloading a published dataset into the layout in which it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from bench.datasets.pair import Archive, Dataset
+from bench.errors import UsageError
+from fusion.weights.download import receive
+
+
+def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:
+    """Fetch the archive of ``dataset`` and put what belongs to the layout below ``root``, all of it or nothing.
+
+    What had arrived of the archive stays in ``root`` and the next call goes on from there. Raises ``UsageError`` where
+    the archive cannot be had, is damaged, unsafe or laid out in another way, and ``OSError`` where ``root`` cannot be
+    written.
+    """
+    archive = dataset.archive
+    target = root / archive.folder
+    if target.exists():
+        raise UsageError(f"{target} is already there, and holds no pairs of {dataset.title}; move it away first")
+    root.mkdir(parents=True, exist_ok=True)
+    zip_file, staging = root / f"{dataset.name}.zip", root / f".{dataset.name}.unpacked"
+    if not zip_file.is_file():
+        _fetch(dataset, zip_file, progress)
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        _unpack(zip_file, archive, staging / archive.folder, progress)
+        dataset.pairs(staging)
+        os.replace(staging / archive.folder, target)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        zip_file.unlink()
+        raise UsageError(f"the archive from {archive.url} is damaged ({error}) and was removed; try again") from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    zip_file.unlink()
+
+
+def by_hand(dataset: Dataset) -> str:
+    """How a person gets the dataset into its layout."""
+    return f"get it from {dataset.obtain} and unpack it below the data root as {dataset.layout}"
+
+
+def _fetch(dataset: Dataset, zip_file: Path, progress: bool) -> None:
+    """The whole archive as ``zip_file``, with the checksum of its card where it has one."""
+    part, archive = zip_file.with_suffix(".zip.part"), dataset.archive
+    try:
+        receive(f"{dataset.name}.zip", [archive.url], part, by_hand(dataset), progress=progress)
+    except (FileNotFoundError, ConnectionError) as error:
+        raise UsageError(str(error)) from None
+    if archive.md5:
+        with part.open("rb") as stream:
+            found = hashlib.file_digest(stream, "md5").hexdigest()
+        if found != archive.md5:
+            part.unlink()
+            raise UsageError(
+                f"{archive.url} has md5 {found}, expected {archive.md5}; nothing was kept: try again, or "
+                f"{by_hand(dataset)}"
+            )
+    os.replace(part, zip_file)
+
+
+def _unpack(zip_file: Path, archive: Archive, target: Path, progress: bool) -> None:
+    """Write the files of ``archive.parts`` below ``target``; the checksum of each is compared as it is read."""
+    with zipfile.ZipFile(zip_file) as zipped:
+        members = [member for member in zipped.infolist() if not member.is_dir()]
+        for member in members:
+            _refuse_unsafe(member, zip_file)
+        wanted = [
+            (member, path)
+            for member in members
+            for path in _places(PurePosixPath(member.filename), archive)
+            if not path.name.startswith(".")
+        ]
+        lacking = [part for part in archive.parts if not any(path.is_relative_to(part) for _, path in wanted)]
+        if lacking:
+            raise UsageError(
+                f"{zip_file} has no {archive.inside}/{lacking[0]}: {archive.url} is not laid out as expected; unpack "
+                f"the file by hand into {target.parent.parent / archive.folder} or remove it"
+            )
+        needed, free = sum(member.file_size for member, _ in wanted), shutil.disk_usage(zip_file.parent).free
+        if needed > free:
+            raise UsageError(f"unpacking {zip_file} needs {needed >> 20} MiB, {free >> 20} MiB are free; make room")
+        for member, path in tqdm(wanted, unit="file", desc=f"unpacking {zip_file.name}", disable=not progress):
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            with zipped.open(member) as source, (target / path).open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+
+
+def _places(path: PurePosixPath, archive: Archive) -> list[PurePosixPath]:
+    """Where a file of the archive goes, seen from the folder of the dataset; empty where it is not needed."""
+    if not path.is_relative_to(archive.inside):
+        return []
+    inside = path.relative_to(archive.inside)
+    return [inside] if any(inside.is_relative_to(part) for part in archive.parts) else []
+
+
+def _refuse_unsafe(member: zipfile.ZipInfo, zip_file: Path) -> None:
+    """A path that leads out of the target, or a link, is no part of an honest dataset."""
+    path = PurePosixPath(member.filename)
+    if path.is_absolute() or ".." in path.parts or any(character in member.filename for character in "\\:"):
+        problem = "leads out of the folder"
+    elif stat.S_ISLNK(member.external_attr >> 16):
+        problem = "is a link"
+    else:
+        return
+    raise UsageError(f"{zip_file} was not unpacked: its member {member.filename!r} {problem}; remove the file")
