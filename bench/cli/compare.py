@@ -107,7 +107,7 @@ def _means(folder: RunFolder, info: dict) -> pd.DataFrame:
     import pandas as pd
 
     from bench.metrics import METRICS
-    from bench.report.summary import DETECTION_QUANTITIES, detection_samples, fusion_scores, selected
+    from bench.report.summary import DETECTION_QUANTITIES, detection_samples, fusion_scores, labelled_part, selected
     from bench.statistics.detection import ALL, detection_table
     from bench.suite import Suite
 
@@ -117,8 +117,8 @@ def _means(folder: RunFolder, info: dict) -> pd.DataFrame:
     scores["quantity"] = scores["metric"] + ("-" + scores["reference"]).where(scores["reference"] != "none", "")
     scores["direction"] = scores["metric"].map(lambda name: METRICS[name].direction)
     parts = [scores]
-    if samples := detection_samples(folder, suite, info["classes"], rows):
-        detection = detection_table(samples)
+    if labelled := labelled_part(folder, suite, rows):
+        detection = detection_table(detection_samples(labelled, info["classes"]))
         overall = detection[detection["class"] == ALL]
         parts += [
             overall.assign(quantity=head, direction="higher", mean=overall[key])

@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 
 from bench.report.detection import detection_section, scene_section
-from bench.report.fusion import fusion_section, ranking_section
+from bench.report.efficiency import read_efficiency
+from bench.report.fusion import efficiency_section, fusion_section, ranking_section
 from bench.report.layout import Run, describe
 from bench.report.page import Section, write_page
 from bench.report.robustness import agreement_is_defined, agreement_section, robustness_section
@@ -38,6 +39,9 @@ def write_report(folder: RunFolder) -> list[Section]:
     if samples and agreement_is_defined(samples):
         sections.append(agreement_section(samples, run))
     sections.append(ranking_section(rows, run))
+    efficiency = read_efficiency(folder.path)
+    efficiency = efficiency[efficiency["method"].isin(run.suite.methods)]
+    sections += [] if efficiency.empty else [efficiency_section(efficiency, run)]
     for section in sections:
         _write_tables(folder.path / "tables", section)
     pictures = [*sorted((folder.path / "panels").glob("*.png")), *folder.path.glob("degradations.png")]

@@ -12,12 +12,6 @@ from bench.report.tables import Column, Table
 from bench.statistics.detection import ALL, DetectionSamples, detection_table
 from bench.statistics.robustness import fusion_gain, paired_difference
 
-PROTOCOLS = {
-    "fixed": "one detector for all methods",
-    "retrain": "one detector per method, trained on its clean fused training pairs",
-    "retrain-augmented": "one detector per method, trained on its fused images of degraded training pairs",
-}
-
 
 def detection_section(samples: DetectionSamples, run: Run) -> Section:
     detection = in_order(detection_table(samples), run.suite)
@@ -97,7 +91,7 @@ def _class_table(clean: pd.DataFrame, run: Run) -> Table:
     absent = [name for name in run.info["classes"] if name not in present]
     note = (
         f"AP50 per class and mean average precision over {int(overall['images'].max())} labelled pairs, with 95 % "
-        f"intervals over resampled scenes. Detector {detector_name(run)}: {PROTOCOLS[detector['protocol']]} ({mapped})."
+        f"intervals over resampled scenes. Detector {detector_name(run)}: {detector['explanation']} ({mapped})."
     )
     blind = [name for name in present if name not in detector["class_map"].values()]
     if blind:

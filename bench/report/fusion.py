@@ -40,6 +40,25 @@ def fusion_section(scores: pd.DataFrame, run: Run) -> Section:
     return section
 
 
+def efficiency_section(table_: pd.DataFrame, run: Run) -> Section:
+    """What each method costs on the machine of the run (:mod:`bench.report.efficiency`)."""
+    section = Section("efficiency", "Efficiency", table_)
+    wide = table_.drop_duplicates("method", keep="last").set_index("method")
+    wide = wide.assign(thousands=wide["parameters"].astype(float) / 1000)
+    first = wide.iloc[0]
+    columns = [
+        Column("thousands", "parameters (thousands)", "lower", 1),
+        Column("gflops_per_megapixel", "Gflop per megapixel", "lower", 1),
+        Column("seconds_per_megapixel", "seconds per megapixel", "lower", 3),
+    ]
+    note = (
+        f"Measured warm on one {first['width']}×{first['height']} pair, {first['device']}, {first['threads']} threads, "
+        f"colour conversion included. Operations are those of convolutions and matrix products; – where there are none."
+    )
+    section.tables.append(table("Cost", note, wide, columns, run, run.sources))
+    return section
+
+
 def _metric_table(scores: pd.DataFrame, run: Run, title: str, note: str) -> Table:
     wide = scores.pivot_table(index="method", columns="metric", values="mean", sort=False)
     names = [name for name in scores["metric"].unique() if name in wide]

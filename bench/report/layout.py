@@ -15,6 +15,9 @@ from bench.report.summary import curve_points
 from bench.report.tables import Column, Table
 from bench.suite import Suite
 
+TRAINED_HERE = "†"
+"""Behind the title of a method whose weights were trained on pairs of the dataset of the run."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -32,7 +35,10 @@ class Run:
 def describe(info: dict, curves: Path) -> Run:
     suite, methods = Suite(**info["suite"]), info["methods"]
     titles = {name: FACTORS[name].title for name in suite.factors}
-    titles |= {name: described["title"] for name, described in methods.items()}
+    dataset = info["dataset"]["name"]
+    for name, described in methods.items():
+        seen = dataset in described.get("trained_on", ())
+        titles[name] = described["title"] + (f" {TRAINED_HERE}" if seen else "")
     sources = frozenset(name for name, described in methods.items() if described["kind"] == "source")
     return Run(info, suite, titles, sources, curves)
 
@@ -46,6 +52,8 @@ def table(
     unranked: Iterable[str] = (),
 ) -> Table:
     wide = wide.reindex([name for name in run.suite.methods if name in wide.index]).rename(index=run.titles)
+    if any(TRAINED_HERE in name for name in wide.index):
+        note += f" {TRAINED_HERE}: trained on pairs of this dataset."
     return Table(labelled(title, run), note, wide, columns, frozenset(run.titles[name] for name in unranked))
 
 

@@ -42,6 +42,9 @@ def write_page(
         synthetic=info["dataset"]["synthetic"],
         failures=[f"{failure.image} {failure.method}: {failure.error}" for failure in failures],
         left_out=info["left_out"],
+        trained_here=", ".join(
+            of["title"] for of in info["methods"].values() if info["dataset"]["name"] in of.get("trained_on", ())
+        ),
         sections=[_view(section) for section in sections],
         pictures=[_picture(path) for path in pictures],
         facts=_facts(info),

@@ -15,6 +15,7 @@ ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0", "": ""}
 LATEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "zero": r"$\to 0$", "": ""}
 LATEX_SPECIAL = {character: "\\" + character for character in "&%$#_{}"}
 LATEX_SPECIAL |= {"–": "--", "×": r"$\times$", "±": r"$\pm$", "∞": r"$\infty$", "→": r"$\to$"}
+LATEX_SPECIAL |= {"†": r"$\dagger$", "τ": r"$\tau$", "−": "$-$"}
 
 
 @dataclass(frozen=True)

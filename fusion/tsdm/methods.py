@@ -61,8 +61,9 @@ _FACTS = {
     "year": 2024,
     "venue": "IEEE TIM",
 }
-_TEACHER = _FACTS | {"parameters": 2_341_728, "luma": True}
-_STUDENT = _FACTS | {"parameters": 634_707}
+_OURS = _FACTS | {"trained_on": ("roadscene", "msrs")}
+_TEACHER = _OURS | {"parameters": 2_341_728, "luma": True}
+_STUDENT = _OURS | {"parameters": 634_707}
 
 TEACHER = Method(
     name="tsdm_teacher",
@@ -110,7 +111,7 @@ OFFICIAL_TEACHER = Method(
     description="The teacher with the checkpoint of the authors' release.",
     weights=(OFFICIAL_TEACHER_WEIGHTS,),
     load=_teacher(OFFICIAL_TEACHER_WEIGHTS),
-    **_TEACHER | {"licence": "none"},
+    **_TEACHER | {"licence": "none", "trained_on": ()},
 )
 OFFICIAL_STUDENT = Method(
     name="tsdm_student_official",
@@ -118,5 +119,5 @@ OFFICIAL_STUDENT = Method(
     description="The student with the checkpoint of the authors' release.",
     weights=(OFFICIAL_STUDENT_WEIGHTS,),
     load=_student(OFFICIAL_STUDENT_WEIGHTS),
-    **_STUDENT | {"licence": "none"},
+    **_STUDENT | {"licence": "none", "trained_on": ()},
 )
