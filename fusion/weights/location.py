@@ -60,13 +60,15 @@ def candidates(file: WeightFile, weights_dir: Path | None = None) -> list[Path]:
 def locate(name: str, weights_dir: Path | None = None) -> Path:
     """Path of the weight file ``name``, checked by size and sha256.
 
-    The first place that has a file of that name decides: ``weights_dir``, this package, the cache. Raises
+    The first place that has a file of that name decides: ``weights_dir``, this package, the cache. In ``weights_dir`` any
+    file stands in for weights of ours that come with the package only: a training of one's own. Raises
     ``FileNotFoundError`` where no place has it and ``ValueError`` where the file found is not that of the card.
     """
     file = card(name)
-    for path in candidates(file, weights_dir):
+    for place, path in enumerate(candidates(file, weights_dir)):
         if path.is_file():
-            if is_intact(path, file):
+            own_training = file.packaged and not file.urls and weights_dir is not None and place == 0
+            if own_training or is_intact(path, file):
                 return path
             raise ValueError(
                 f"{path} is not {name} ({file.bytes} bytes, sha256 {file.sha256[:12]}…) of {file.source}; "

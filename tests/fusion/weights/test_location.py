@@ -86,6 +86,16 @@ def test_without_a_sha256_any_file_of_the_name_serves(folders, monkeypatch):
     assert locate(FILE.name, folders[0]) == folders[0] / FILE.name
 
 
+def test_a_training_of_ones_own_stands_in_for_packaged_weights_but_a_damaged_package_is_refused(folders, monkeypatch):
+    ours = dataclasses.replace(FILE, urls=(), packaged=True)
+    monkeypatch.setattr(card_module, "cards", lambda: {FILE.name: ours})
+    (folders[1] / FILE.name).write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="is not"):
+        locate(FILE.name, folders[0])
+    (folders[0] / FILE.name).write_bytes(b"own training")
+    assert locate(FILE.name, folders[0]) == folders[0] / FILE.name
+
+
 def test_a_card_with_an_address_needs_a_sha256():
     with pytest.raises(ValueError, match="no sha256"):
         dataclasses.replace(FILE, sha256="")
