@@ -17,6 +17,7 @@ from bench.metrics.strips import pixel_maps, pixel_sums
 
 RIGHT_ANGLE = math.pi / 2
 STEEP = 1e300  # a slope whose angle is π/2
+SOBEL_SCALE = 8.0
 VISIBLE = 2.0  # Sobel/8 magnitude from which an edge counts by its strength (Petrović & Xydeas)
 INVISIBLE_WEIGHT = 0.001
 TINY = 1e-300
@@ -28,12 +29,13 @@ def edges(plane: Plane) -> list[Tensor]:
 
     The vertical derivative points up, as in the public codes: this decides which side of π/2 a horizontal edge is on.
     """
-
-    def polar(along: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
-        slope = down.to(torch.float64).div_(along.neg()).nan_to_num_(STEEP, STEEP, STEEP)
-        return magnitude(along, down), slope.atan_()
-
     return plane.once("edges", lambda: pixel_maps(polar, *sobel(plane.x)))
+
+
+def polar(along: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
+    """Magnitude and angle of a gradient."""
+    slope = down.to(torch.float64).div_(along.neg()).nan_to_num_(STEEP, STEEP, STEEP)
+    return magnitude(along, down), slope.atan_()
 
 
 Edges = Sequence[Tensor]  # magnitude, angle
@@ -81,19 +83,15 @@ def wrapped_alignment(first: Tensor, second: Tensor) -> Tensor:
     return (first - second).abs_().sub_(RIGHT_ANGLE).abs_().div_(RIGHT_ANGLE)
 
 
-def nudged_edges(plane: Plane) -> Edges:
-    """Magnitude and angle of the Sobel gradient, zero border, with 10⁻⁵ in place of gx = 0 as in Liu et al. 2012.
+def nudged(strength: Tensor, angle: Tensor, along: Tensor, down: Tensor) -> Edges:
+    """Magnitude and angle with 10⁻⁵ in place of gx = 0, as in Liu et al. 2012, from those of ``edges``.
 
-    The magnitude notices that only where it would be 0; the angle is kept by ``plane``.
+    The magnitude notices it only where it was 0. The arctangent of gy/10⁻⁵ is ±π/2 − 10⁻⁵/gy to the last digit, and 0
+    where gy = 0 too.
     """
-
-    def angle(along: Tensor, down: Tensor) -> tuple[Tensor]:
-        along = along.to(torch.float64)
-        along.add_(1 - along.abs().clamp_(max=1), alpha=NUDGE)
-        return ((down / along).atan_(),)
-
-    nudged = plane.once("nudged angle", lambda: pixel_maps(angle, *sobel(plane.x))[0])
-    return edges(plane)[0].clamp(min=NUDGE), nudged
+    down = down.to(torch.float64)
+    steep = down.sign().mul_(-RIGHT_ANGLE).add_(down.reciprocal().nan_to_num_(posinf=0.0, neginf=0.0), alpha=NUDGE)
+    return strength.clamp(min=NUDGE), torch.where(along == 0, steep, angle)
 
 
 def liu_edge_preservation(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
@@ -106,20 +104,21 @@ def liu_edge_preservation(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
         return source[0] / first.mul_(second)
 
     def terms(*maps: Tensor) -> tuple[Tensor]:
-        a, b, f = maps[0:2], maps[2:4], maps[4:6]
+        a, b, f = nudged(*maps[:4]), nudged(*maps[4:8]), nudged(*maps[8:])
         return (preserved(a, f).add_(preserved(b, f)).div_(a[0] + b[0]),)
 
-    return pixel_sums(terms, *(x for each in (ir, vis, fused) for x in nudged_edges(each)))[0] / fused.x[0].numel()
+    maps = [each for plane in (ir, vis, fused) for each in (*edges(plane), *sobel(plane.x))]
+    return pixel_sums(terms, *maps)[0] / fused.x[0].numel()
 
 
 def mirrored_edges(plane: Plane) -> list[Tensor]:
-    """Magnitude and angle of the Sobel/8 gradient, border mirrored; the angle is π/2 where gx = 0."""
-
-    def polar(along: Tensor, down: Tensor) -> tuple[Tensor, Tensor]:
-        slope = down.to(torch.float64).div_(along).nan_to_num_(STEEP, STEEP, -STEEP)
-        return magnitude(along, down).div_(8), slope.atan_()
-
-    return pixel_maps(polar, *sobel(plane.x, "reflect"))
+    """As ``edges``, border mirrored: only the outermost pixels differ."""
+    gradient = sobel(plane.x, "reflect")
+    maps = [each.clone() for each in edges(plane)]
+    for border in ((..., (0, -1), slice(None)), (..., (0, -1))):
+        for each, values in zip(maps, polar(*(each[border] for each in gradient)), strict=True):
+            each[border] = values
+    return maps
 
 
 def petrovic_balance(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tensor, Tensor]:
@@ -132,6 +131,7 @@ def petrovic_balance(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tenso
         return first.mul_(second).rsqrt_().mul_(math.sqrt(0.9999 * 0.9995))
 
     def weight(strength: Tensor) -> Tensor:
+        strength = strength / SOBEL_SCALE
         seen = (strength >= VISIBLE).to(strength.dtype)
         return strength.sqrt().mul_(strength).sub_(INVISIBLE_WEIGHT).mul_(seen).add_(INVISIBLE_WEIGHT)
 
@@ -143,8 +143,7 @@ def petrovic_balance(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tenso
         artefact = f[0] > torch.maximum(a[0], b[0])
         return kept, missed, missed * artefact
 
-    sources = [each.once("mirrored edges", lambda each=each: mirrored_edges(each)) for each in (ir, vis)]
-    kept, missed, added = pixel_sums(terms, *sources[0], *sources[1], *mirrored_edges(fused))
+    kept, missed, added = pixel_sums(terms, *(each for plane in (ir, vis, fused) for each in mirrored_edges(plane)))
     total = kept + missed
     return kept / total, (missed - added) / total, added / total
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.metrics.filters import blur
-from bench.metrics.local import ROUNDING, Window, covariances, double, moments
+from bench.metrics.local import ROUNDING, Window, covariances, moments
 from bench.metrics.metric import Metric, Plane
 from bench.metrics.strips import pixel_sums
 
@@ -27,7 +27,7 @@ def scales(*planes: Plane) -> list[list[Plane]]:
     if missing:
         pyramid = [missing]
         for window in SCALES[1:]:
-            smaller = blur([double(plane) for plane in pyramid[-1]], *window)
+            smaller = blur([plane.x for plane in pyramid[-1]], *window)
             pyramid.append([Plane(each[..., ::2, ::2].contiguous()) for each in smaller])
         for plane, levels in zip(missing, zip(*pyramid, strict=True), strict=True):
             plane.memo["vif scales"] = levels[1:]

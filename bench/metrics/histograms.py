@@ -14,7 +14,7 @@ def histogram(plane: Plane) -> Tensor:
     """Probabilities N×256 of the grey values."""
 
     def count() -> Tensor:
-        return _count(plane.x.flatten(1).long(), LEVELS)
+        return _count(plane.x, LEVELS)
 
     return plane.once("histogram", count)
 
@@ -23,17 +23,15 @@ def joint_histogram(plane: Plane, other: Plane) -> Tensor:
     """Probabilities N×256×256 of the pairs of grey values (rows: ``other``, columns: ``plane``), kept by ``plane``."""
 
     def count() -> Tensor:
-        pairs = other.x.flatten(1).long() * LEVELS + plane.x.flatten(1).long()
+        pairs = torch.add(plane.x, other.x, alpha=LEVELS)  # whole numbers below 2¹⁶, exact in float32
         return _count(pairs, LEVELS * LEVELS).view(-1, LEVELS, LEVELS)
 
     return plane.once(("joint histogram", other), count)
 
 
 def _count(values: Tensor, levels: int) -> Tensor:
-    images, pixels = values.shape
-    offsets = torch.arange(images, device=values.device)[:, None] * levels
-    counts = torch.bincount((values + offsets).flatten(), minlength=images * levels)
-    return counts.view(images, levels).to(torch.float64) / pixels
+    counts = [torch.bincount(each.flatten(), minlength=levels) for each in values.to(torch.int32)]
+    return torch.stack(counts).to(torch.float64) / values[0].numel()
 
 
 def entropy(probabilities: Tensor) -> Tensor:

@@ -30,10 +30,10 @@ def moments(window: Window, *planes: Plane) -> list[tuple[Tensor, Tensor]]:
     """Local mean and variance of each plane; the variance is exactly 0 where the window is flat."""
     missing = [plane for plane in planes if ("moments", window) not in plane.memo]
     if missing:
-        values = [double(plane) for plane in missing]
-        blurred = blur([*values, *(x * x for x in values)], *window)
+        values = [plane.x for plane in missing]
+        blurred = blur([*values, *(x * x for x in values)], *window)  # exact squares in float32 too
         for plane, mean, square in zip(missing, blurred, blurred[len(missing) :], strict=False):
-            plane.memo["moments", window] = mean, clean(square.sub_(mean * mean))
+            plane.memo["moments", window] = mean, clean(square.addcmul_(mean, mean, value=-1))
     return [plane.memo["moments", window] for plane in planes]
 
 
@@ -41,13 +41,13 @@ def covariances(window: Window, fused: Plane, *sources: Plane) -> list[Tensor]:
     """Local covariance of ``fused`` with each source, remembered by ``fused``; exactly 0 where a window is flat."""
     missing = [source for source in sources if ("covariance", window, source) not in fused.memo]
     if missing:
-        blurred = blur([double(fused) * double(source) for source in missing], *window)
+        blurred = blur([fused.x * source.x for source in missing], *window)
         (mean, _), *means = moments(window, fused, *missing)
         for source, product, (source_mean, _) in zip(missing, blurred, means, strict=True):
-            fused.memo["covariance", window, source] = clean(product.sub_(mean * source_mean))
+            fused.memo["covariance", window, source] = clean(product.addcmul_(mean, source_mean, value=-1))
     return [fused.memo["covariance", window, source] for source in sources]
 
 
 def clean(x: Tensor) -> Tensor:
-    """``x`` with rounding noise set to 0, in place."""
-    return x.copy_(functional.hardshrink(x, ROUNDING))
+    """``x`` with rounding noise set to 0."""
+    return functional.hardshrink(x, ROUNDING)

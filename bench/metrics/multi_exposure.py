@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from bench.metrics.filters import correlate, inside
-from bench.metrics.local import covariances, double, moments
+from bench.metrics.filters import box_sums
+from bench.metrics.local import covariances, moments
 from bench.metrics.metric import Metric, Plane
 from bench.metrics.strips import pixel_maps, pixel_sums
 from bench.metrics.structure import C2, GAUSSIAN, SCALE_WEIGHTS, halved
@@ -20,12 +20,6 @@ STEEPEST = 10.0  # largest exponent of the contrast weights
 WEIGHTS = tuple(weight / sum(SCALE_WEIGHTS[:3]) for weight in SCALE_WEIGHTS[:3])
 
 
-def box_sums(maps: list[Tensor]) -> list[Tensor]:
-    """Sums over 11×11 windows inside the image."""
-    ones = (1.0,) * SIZE
-    return [inside(each, SIZE) for each in correlate(maps, ones, ones)]
-
-
 def reference_patch(ir: Plane, vis: Plane) -> list[Tensor]:
     """The reference patch r = α(A − mean) + β(B − mean) of every window: α and β; kept by ``vis``.
 
@@ -33,8 +27,8 @@ def reference_patch(ir: Plane, vis: Plane) -> list[Tensor]:
     """
 
     def compute() -> list[Tensor]:
-        a, b = double(ir), double(vis)
-        return pixel_maps(patch_from_sums, *box_sums([a, b, a * a, b * b, a * b]))
+        a, b = ir.x, vis.x
+        return pixel_maps(patch_from_sums, *box_sums([a, b, a * a, b * b, a * b], SIZE))
 
     return vis.once(("reference patch", ir), compute)
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from bench.metrics import quality, structure
-from bench.metrics.filters import correlate, inside
-from bench.metrics.local import double
+from bench.metrics.filters import box_sums
 from bench.metrics.metric import Plane
+from bench.metrics.strips import pixel_sums
 
 SIZE = 7
 SAMPLES = SIZE * SIZE
@@ -29,34 +29,26 @@ def box_moments(plane: Plane) -> tuple[Tensor, Tensor]:
     """Mean and sample variance under the 7×7 box inside the image; sums of integers, so exact."""
 
     def compute() -> tuple[Tensor, Tensor]:
-        x = double(plane)
-        total, squares = box_sums([x, x * x])
-        return total / SAMPLES, (squares - total * total / SAMPLES) / (SAMPLES - 1)
+        total, squares = box_sums([plane.x, plane.x * plane.x], SIZE)
+        return total.div_(SAMPLES), squares.addcmul_(total, total, value=-SAMPLES).div_(SAMPLES - 1)
 
     return plane.once("box moments", compute)
-
-
-def box_sums(maps: list[Tensor]) -> list[Tensor]:
-    """Sums over 7×7 windows inside the image."""
-    ones = (1.0,) * SIZE
-    return [inside(each, SIZE) for each in correlate(maps, ones, ones)]
 
 
 def box_ssim(dynamic_range: float) -> Callable[[Plane, Plane, Plane], Tensor]:
     """SSIM(A, F) + SSIM(B, F) of scikit-image's defaults with the given ``data_range``."""
     c1, c2 = (structure.K1 * dynamic_range) ** 2, (structure.K2 * dynamic_range) ** 2
 
+    def similarity(*maps: Tensor) -> tuple[Tensor]:
+        fused, source, product = maps[:2], maps[2:4], maps[4]
+        covariance = (product / SAMPLES).addcmul_(fused[0], source[0], value=-1).mul_(SAMPLES / (SAMPLES - 1))
+        return (structure.ssim_map(source, fused, covariance, c1, c2),)
+
     def compute(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
-        mean, variance = box_moments(fused)
-        products = box_sums([double(fused) * double(ir), double(fused) * double(vis)])
-        result = 0.0
-        for source, product in zip((ir, vis), products, strict=True):
-            source_mean, source_variance = box_moments(source)
-            covariance = (product - mean * source_mean * SAMPLES) / (SAMPLES - 1)
-            numerator = (2 * mean * source_mean + c1) * (2 * covariance + c2)
-            denominator = (mean.square() + source_mean.square() + c1) * (variance + source_variance + c2)
-            result = result + (numerator / denominator).flatten(1).mean(1)
-        return result
+        products = box_sums([fused.x * ir.x, fused.x * vis.x], SIZE)
+        maps = [(*box_moments(fused), *box_moments(each)) for each in (ir, vis)]
+        sums = [pixel_sums(similarity, *each, product)[0] for each, product in zip(maps, products, strict=True)]
+        return (sums[0] + sums[1]) / products[0][0].numel()
 
     return compute
 

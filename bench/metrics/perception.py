@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.metrics.filters import correlate, sobel
+from bench.metrics.filters import correlate_each, sobel
 from bench.metrics.histograms import stretched
 from bench.metrics.local import double
 from bench.metrics.metric import Metric, Plane
@@ -28,13 +29,21 @@ def frequencies(size: int, device: torch.device) -> Tensor:
     return torch.fft.fftfreq(size, dtype=torch.float64, device=device) * 2
 
 
-def filtered_by_sensitivity(x: Tensor, sensitivity: Callable[[Tensor], Tensor], pixels_per_unit: float) -> Tensor:
-    """``x`` with its spectrum multiplied by ``sensitivity(r)``, r = |(u W, v H)|/``pixels_per_unit``."""
-    height, width = x.shape[-2:]
-    down = frequencies(height, x.device)[:, None] * (height / pixels_per_unit)
-    along = frequencies(width, x.device)[None, : width // 2 + 1] * (width / pixels_per_unit)
-    response = sensitivity(torch.hypot(down, along))
-    return torch.fft.irfft2(torch.fft.rfft2(x).mul_(response), s=(height, width))
+@lru_cache(maxsize=4)
+def response(
+    sensitivity: Callable[[Tensor], Tensor], pixels_per_unit: float, height: int, width: int, device: torch.device
+) -> Tensor:
+    """``sensitivity(r)`` on the half spectrum of an image, r = |(u W, v H)|/``pixels_per_unit``."""
+    down = frequencies(height, device)[:, None] * (height / pixels_per_unit)
+    along = frequencies(width, device)[None, : width // 2 + 1] * (width / pixels_per_unit)
+    return sensitivity(torch.hypot(down, along))
+
+
+def filtered_by_sensitivity(plane: Plane, sensitivity: Callable[[Tensor], Tensor], pixels_per_unit: float) -> Tensor:
+    """The image with its spectrum multiplied by ``response``."""
+    size = plane.x.shape[-2:]
+    spectrum = torch.fft.rfft2(double(plane))
+    return torch.fft.irfft2(spectrum.mul_(response(sensitivity, pixels_per_unit, *size, plane.x.device)), s=size)
 
 
 def chen_blum_sensitivity(radius: Tensor) -> Tensor:
@@ -48,26 +57,23 @@ def mannos_sakrison_sensitivity(radius: Tensor) -> Tensor:
 
 
 def masked_contrast(plane: Plane) -> Tensor:
-    """Band-limited contrast after masking, Chen & Blum 2009, eq. 3-5."""
+    """Band-limited contrast of the stretched image after masking, Chen & Blum 2009, eq. 3-5."""
 
     def mask(narrow: Tensor, wide: Tensor) -> tuple[Tensor]:
         contrast = (narrow / wide).sub_(1).abs_().nan_to_num_(0.0)
         square = contrast.square()
         return (contrast.mul_(square).div_(square.add_(MASKING)),)
 
-    def compute() -> Tensor:
-        x = filtered_by_sensitivity(double(plane), chen_blum_sensitivity, 30.0)
-        return pixel_maps(mask, blurred(x, 2.0), blurred(x, 4.0))[0]
-
-    return plane.once("masked contrast", compute)
+    x = filtered_by_sensitivity(stretched(plane), chen_blum_sensitivity, 30.0)
+    kernels = [blur_kernel(sigma) for sigma in (2.0, 4.0)]
+    return pixel_maps(mask, *correlate_each([(x, kernel, kernel) for kernel in kernels]))[0]
 
 
-def blurred(x: Tensor, sigma: float) -> Tensor:
-    """Filtered by the 31×31 Gaussian of peak 1/(2πσ²), not normalised, zero border."""
+def blur_kernel(sigma: float) -> tuple[float, ...]:
+    """One factor of the 31×31 Gaussian of peak 1/(2πσ²), not normalised."""
     peak = 1 / (math.sqrt(2 * math.pi) * sigma)
     half = BLUR_SIZE // 2
-    kernel = tuple(peak * math.exp(-(offset**2) / (2 * sigma**2)) for offset in range(-half, half + 1))
-    return correlate([x], kernel, kernel)[0]
+    return tuple(peak * math.exp(-(offset**2) / (2 * sigma**2)) for offset in range(-half, half + 1))
 
 
 def chen_blum(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
@@ -81,8 +87,8 @@ def chen_blum(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
         share = energy / other.add_(energy)
         return (torch.lerp(preserved(second, result), preserved(first, result), share),)
 
-    contrasts = [masked_contrast(stretched(each)) for each in (ir, vis, fused)]
-    return pixel_sums(quality, *contrasts)[0] / fused.x[0].numel()
+    sources = [x.once("masked contrast", lambda x=x: masked_contrast(x)) for x in (ir, vis)]
+    return pixel_sums(quality, *sources, masked_contrast(fused))[0] / fused.x[0].numel()
 
 
 def blocks(x: Tensor) -> Tensor:
@@ -107,21 +113,18 @@ def block_saliency(plane: Plane) -> Tensor:
 def chen_varshney(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Chen & Varshney 2007, eq. 5-9: the filter is linear, so each image is filtered once."""
     error, weight = 0.0, 0.0
-    for source in (stretched(ir), stretched(vis)):
-        difference = seen(source) - seen(stretched(fused))
-        saliency = block_saliency(source)
+    result = seen(fused)
+    for source in (ir, vis):
+        difference = source.once("seen", lambda source=source: seen(source)) - result
+        saliency = block_saliency(stretched(source))
         error = error + (saliency * blocks(difference.square_()) / BLOCK**2).flatten(1).sum(1)
         weight = weight + saliency.flatten(1).sum(1)
     return torch.where(weight > 0, error / weight, 0.0)
 
 
 def seen(plane: Plane) -> Tensor:
-    """The image as the eye passes it on."""
-
-    def compute() -> Tensor:
-        return filtered_by_sensitivity(double(plane), mannos_sakrison_sensitivity, 8.0)
-
-    return plane.once("seen", compute)
+    """The stretched image as the eye passes it on."""
+    return filtered_by_sensitivity(stretched(plane), mannos_sakrison_sensitivity, 8.0)
 
 
 QCB = Metric(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from bench.metrics.filters import correlate, gaussian_kernel
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_maps
+from bench.metrics.strips import pixel_sums, strips
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, WAVE_FACTOR = 3.0, 2.1  # pixels; from one scale to the next
@@ -30,6 +31,7 @@ WINDOW = (11, 1.5)
 class FilterBank(NamedTuple):
     """Log-Gabor transfer functions H×W of one image size in DFT order: their radial and angular factors.
 
+    The radial ones are kept as complex numbers: torch would convert them again for every product with a spectrum.
     ``smallest_power`` and ``noise_gain`` turn the median power at the smallest scale into Kovesi's noise energy: the
     expected power of the sum over the scales is 2 Σ (Σ_s even_s)², by Parseval over the filters' even parts.
     """
@@ -40,7 +42,7 @@ class FilterBank(NamedTuple):
     noise_gain: list[float]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def filter_bank(height: int, width: int, device: torch.device) -> FilterBank:
     """Kovesi's filters and, per orientation, the two sums that turn a median into a noise threshold."""
     down, along = centred(height, device)[:, None], centred(width, device)[None, :]
@@ -64,7 +66,7 @@ def filter_bank(height: int, width: int, device: torch.device) -> FilterBank:
         smallest_power.append((radial[0] * spread).square_().sum().item())
         even = (spread + mirrored(spread)).mul_(all_scales).div_(2)
         noise_gain.append(2 * even.square_().sum().item())
-    return FilterBank([each.to(torch.float32) for each in radial], angular, smallest_power, noise_gain)
+    return FilterBank([each.to(torch.complex64) for each in radial], angular, smallest_power, noise_gain)
 
 
 def centred(size: int, device: torch.device) -> Tensor:
@@ -80,10 +82,10 @@ def median(x: Tensor) -> Tensor:
     """
     low, high = (x.numel() - 1) // 2, x.numel() // 2
     bucket = x.view(torch.int32) >> 16
-    ends = torch.bincount(bucket.long(), minlength=1 << 15).cumsum(0)
+    ends = torch.bincount(bucket, minlength=1 << 15).cumsum(0)
     first, last = torch.searchsorted(ends, torch.tensor([low, high], device=x.device), right=True)
-    middle = x[(bucket >= first) & (bucket <= last)].sort().values
-    before = ends[first] - (bucket == first).sum()
+    before = ends[first] - (in_first := bucket == first).sum()
+    middle = x[in_first.logical_or_(bucket == last)].sort().values
     return (middle[low - before] + middle[high - before]) / 2
 
 
@@ -93,80 +95,73 @@ def mirrored(x: Tensor) -> Tensor:
 
 
 def phase_congruency(plane: Plane) -> tuple[Tensor, Tensor, Tensor]:
-    """Total phase congruency and the maximum and minimum moment of its covariance, each N×1×H×W; kept by ``plane``."""
-
-    def compute() -> tuple[Tensor, Tensor, Tensor]:
-        maps = [_phase_congruency(image[0]) for image in plane.x]
-        return tuple(torch.stack(each)[:, None] for each in zip(*maps, strict=True))
-
-    return plane.once("phase congruency", compute)
+    """Total phase congruency and the maximum and minimum moment of its covariance, each N×1×H×W."""
+    maps = [_phase_congruency(image[0]) for image in plane.x]
+    return tuple(torch.stack(each)[:, None] for each in zip(*maps, strict=True))
 
 
 def _phase_congruency(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     bank = filter_bank(*image.shape, image.device)
     x = image.to(torch.float64)
     spectrum = torch.fft.fft2(x - x.mean()).to(torch.complex64)
-    energies, amplitudes, xx, yy, xy = (torch.zeros_like(image) for _ in range(5))
+    sums = [torch.zeros_like(image) for _ in range(5)]
     for orientation in range(ORIENTATIONS):
-        energy, amplitude = (each[0, 0] for each in oriented_energy(spectrum, bank, orientation))
-        energies += energy
-        amplitudes += amplitude
-        square = energy.div_(amplitude.clamp_(min=TINY)).square_()
-        angle = orientation * math.pi / ORIENTATIONS
-        xx.add_(square, alpha=math.cos(angle) ** 2)
-        yy.add_(square, alpha=math.sin(angle) ** 2)
-        xy.add_(square, alpha=math.cos(angle) * math.sin(angle))
+        turned = spectrum * bank.angular[orientation]
+        responses = [torch.fft.ifft2(turned * band) for band in bank.radial]
+        threshold = noise_threshold(responses[0], bank, orientation)
+        for strip in strips(*sums, *responses):
+            accumulate(strip[:5], strip[5:], threshold, orientation * math.pi / ORIENTATIONS)
+    energies, amplitudes, xx, yy, xy = sums
     both, difference = (xx + yy).div_(ORIENTATIONS / 2), (xx - yy).div_(ORIENTATIONS / 2)
     spread = xy.div_(ORIENTATIONS).square_().add_(difference.square_()).sqrt_().add_(EPSILON)
-    return energies.div_(amplitudes.add_(EPSILON)), (both + spread) / 2, (both - spread) / 2
+    return energies.div_(amplitudes.add_(EPSILON)), (both + spread).div_(2), (both - spread).div_(2)
 
 
-def oriented_energy(spectrum: Tensor, bank: FilterBank, orientation: int) -> list[Tensor]:
-    """Energy above the noise, weighted by the spread of frequencies, and the sum of amplitudes at one orientation."""
-    turned = spectrum * bank.angular[orientation]
-    responses = [torch.fft.ifft2(turned * band)[None, None] for band in bank.radial]
-    smallest = responses[0].real.square() + responses[0].imag.square()
-    noise = median(smallest.flatten()) / math.log(2) / bank.smallest_power[orientation]
+def noise_threshold(smallest: Tensor, bank: FilterBank, orientation: int) -> Tensor:
+    """Kovesi's threshold on the energy at one orientation, from the response at the smallest scale."""
+    power = smallest.real.square().addcmul_(smallest.imag, smallest.imag)
+    noise = median(power.flatten()) / math.log(2) / bank.smallest_power[orientation]
     deviation = (noise * bank.noise_gain[orientation] / 2).sqrt()
-    threshold = deviation * (math.sqrt(math.pi / 2) + NOISE_FACTOR * math.sqrt(2 - math.pi / 2)) / NOISE_DIVISOR
-    return pixel_maps(lambda *strip: energy_and_amplitude(threshold, *strip), *responses)
+    return deviation * (math.sqrt(math.pi / 2) + NOISE_FACTOR * math.sqrt(2 - math.pi / 2)) / NOISE_DIVISOR
 
 
-def energy_and_amplitude(threshold: Tensor, *responses: Tensor) -> tuple[Tensor, Tensor]:
-    """Kovesi's energy above ``threshold``, weighted by the spread of frequencies, and the sum of amplitudes.
+def accumulate(sums: Sequence[Tensor], responses: Sequence[Tensor], threshold: Tensor, angle: float) -> None:
+    """Add one orientation to the sums of energy and amplitude and to the moments of their ratio, in place.
 
-    With E, O the even and odd responses of the scales and T their sum over the scales, his
-    Σ (E T_E + O T_O)/|T| − |E T_O − O T_E|/|T| is (|T|² − Σ |E T_O − O T_E|)/|T|.
+    Kovesi's energy above ``threshold``, weighted by the spread of frequencies: with E, O the even and odd responses of
+    the scales and T their sum over the scales, his Σ (E T_E + O T_O)/|T| − |E T_O − O T_E|/|T| is
+    (|T|² − Σ |E T_O − O T_E|)/|T|.
     """
-    parts = [(each.real.contiguous(), each.imag.contiguous()) for each in responses]
-    amplitudes = [even.square().addcmul_(odd, odd).sqrt_() for even, odd in parts]
-    amplitude, largest = sum(amplitudes), amplitudes[0]
-    for each in amplitudes[1:]:
-        largest = torch.maximum(largest, each)
-    total_even, total_odd = (sum(each) for each in zip(*parts, strict=True))
+    even, odd = torch.stack([each.real for each in responses]), torch.stack([each.imag for each in responses])
+    lengths = even.square().addcmul_(odd, odd).sqrt_()
+    amplitude, largest = lengths.sum(0), lengths.amax(0)
+    total_even, total_odd = even.sum(0), odd.sum(0)
     energy = total_even.square().addcmul_(total_odd, total_odd)
     length = energy.sqrt().add_(EPSILON)
-    for even, odd in parts:
-        energy -= even.mul_(total_odd).addcmul_(odd, total_even, value=-1).abs_()
-    weight = (amplitude / (largest + EPSILON)).mul_(GAIN / SCALES).sub_(GAIN * FREQUENCY_CUT_OFF).sigmoid_()
-    return energy.div_(length).sub_(threshold).clamp_(min=0).mul_(weight), amplitude
+    energy.sub_(even.mul_(total_odd).addcmul_(odd, total_even, value=-1).abs_().sum(0))
+    weight = (amplitude / largest.add_(EPSILON)).mul_(GAIN / SCALES).sub_(GAIN * FREQUENCY_CUT_OFF).sigmoid_()
+    energy.div_(length).sub_(threshold).clamp_(min=0).mul_(weight)
+    for total, term in zip(sums, (energy, amplitude), strict=False):
+        total += term
+    cosine, sine = math.cos(angle), math.sin(angle)
+    square = energy.div_(amplitude.clamp_(min=TINY)).square_()
+    for total, factor in zip(sums[2:], (cosine * cosine, sine * sine, cosine * sine), strict=True):
+        total.add_(square, alpha=factor)
 
 
 def phase_congruency_quality(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Zhao, Laganière & Liu 2007, eq. 15-18 as in Liu et al. 2012."""
-    infrared, visible, result = (phase_congruency(each) for each in (ir, vis, fused))
+    infrared, visible = (x.once("phase congruency", lambda x=x: phase_congruency(x)) for x in (ir, vis))
+    result = phase_congruency(fused)
     stronger = infrared[0] > visible[0]
     first_mask, second_mask = infrared[0] > VISIBLE, visible[0] > VISIBLE
-    mask = torch.where(stronger, first_mask, second_mask)
-    count = mask.flatten(1).sum(1)
+    masks = first_mask, second_mask, torch.where(stronger, first_mask, second_mask)
+    count = masks[2].flatten(1).sum(1)
     quality = torch.ones_like(count, dtype=torch.float64)
-    for first, second, fused_map in zip(infrared, visible, result, strict=True):
-        reference = blurred_pair(fused_map)
-        best = None
-        for source, where in ((first, first_mask), (second, second_mask), (torch.where(stronger, first, second), mask)):
-            similar = local_correlation(fused_map, reference, source * where).mul_(where)
-            best = similar if best is None else torch.maximum(best, similar, out=best)
-        quality = quality * best.flatten(1).sum(1) / count.clamp(min=1)
+    for first, second, reference in zip(infrared, visible, result, strict=True):
+        sources = first, second, torch.where(stronger, first, second)
+        masked = [source * mask for source, mask in zip(sources, masks, strict=True)]
+        quality = quality * best_correlation(reference, masked, masks) / count.clamp(min=1)
     return torch.where(count > 0, quality, featureless(result))
 
 
@@ -175,24 +170,27 @@ def featureless(result: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     return (result[0].flatten(1).amax(1) <= VISIBLE).to(torch.float64)
 
 
-def blurred_pair(x: Tensor) -> list[Tensor]:
-    """``x`` and its square under the window, zero border, in float64."""
-    x = x.to(torch.float64)
+def best_correlation(reference: Tensor, sources: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+    """Sum over the pixels of the largest of (cov + C)/(sqrt|var var| + C) of ``reference`` with each source.
+
+    Statistics under the window, zero border; a source counts 0 outside its mask.
+    """
+    x, *others = (each.to(torch.float64) for each in (reference, *sources))
+    products = [x * x, *(other * other for other in others), *(other * x for other in others)]
     kernel = gaussian_kernel(*WINDOW)
-    return correlate([x, x * x], kernel, kernel)
+    maps = correlate([reference, *sources, *products], kernel, kernel, dtype=torch.float64)
 
+    def best(*maps: Tensor) -> tuple[Tensor]:
+        (mean, *means), (square, *squares), shared, masks = maps[:4], maps[4:8], maps[8:11], maps[11:]
+        variance = square - mean * mean
+        ratios = []
+        for source_mean, source_square, product, mask in zip(means, squares, shared, masks, strict=True):
+            variances = (source_square - source_mean * source_mean).mul_(variance)
+            covariance = (product - mean * source_mean).add_(STABILISER)
+            ratios.append(covariance.div_(variances.abs_().sqrt_().add_(STABILISER)).mul_(mask))
+        return (torch.maximum(torch.maximum(*ratios[:2]), ratios[2]),)
 
-def local_correlation(reference: Tensor, blurred_reference: list[Tensor], other: Tensor) -> Tensor:
-    """(cov + C)/(sqrt|var var| + C) of two maps under the window, zero border."""
-    x = other.to(torch.float64)
-    kernel = gaussian_kernel(*WINDOW)
-    maps = correlate([x, x * x, x * reference], kernel, kernel)
-
-    def ratio(mean: Tensor, square: Tensor, other_mean: Tensor, other_square: Tensor, product: Tensor) -> tuple[Tensor]:
-        variances = (square - mean * mean).mul_(other_square - other_mean * other_mean)
-        return ((product - mean * other_mean).add_(STABILISER).div_(variances.abs_().sqrt_().add_(STABILISER)),)
-
-    return pixel_maps(ratio, *blurred_reference, *maps)[0]
+    return pixel_sums(best, *maps, *masks)[0]
 
 
 QP = Metric(

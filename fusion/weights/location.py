@@ -60,8 +60,8 @@ def candidates(file: WeightFile, weights_dir: Path | None = None) -> list[Path]:
 def locate(name: str, weights_dir: Path | None = None) -> Path:
     """Path of the weight file ``name``, checked by size and sha256.
 
-    The first place that has a file of that name decides: ``weights_dir``, this package, the cache. In ``weights_dir`` any
-    file stands in for weights of ours that come with the package only: a training of one's own. Raises
+    The first place that has a file of that name decides: ``weights_dir``, this package, the cache. In ``weights_dir``
+    any file stands in for weights of ours that come with the package only: a training of one's own. Raises
     ``FileNotFoundError`` where no place has it and ``ValueError`` where the file found is not that of the card.
     """
     file = card(name)

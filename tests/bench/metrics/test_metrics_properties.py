@@ -205,3 +205,20 @@ def test_the_filter_of_other_devices_equals_that_of_the_cpu():
         rows, columns = (0.1, 0.3, 0.2, 0.3, 0.1), (-1.0, 0.5, 1.0)
         expected = filters.correlate([x], rows, columns, border)[0]
         torch.testing.assert_close(filters._convolve(x, rows, columns, border), expected, rtol=0, atol=1e-12)
+
+
+def test_sums_under_a_box_are_exact():
+    from bench.metrics import filters
+
+    x = torch.randint(0, 256, (2, 1, 31, 37)).float()
+    expected = x.double().unfold(2, 7, 1).unfold(3, 7, 1).sum((-2, -1))
+    assert torch.equal(filters.box_sums([x], 7)[0], expected)
+
+
+def test_the_median_is_that_of_numpy():
+    from bench.metrics.phase import median
+
+    random = np.random.default_rng(0)
+    for values in (random.exponential(size=1000), random.exponential(size=1001), np.zeros(10), [1.0, 1e20]):
+        values = np.asarray(values, np.float32)
+        assert median(torch.from_numpy(values)).item() == np.median(values)
