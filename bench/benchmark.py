@@ -19,17 +19,19 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from bench.cell import CellResult, Setup
+from bench.cell import CellResult, Failure, Setup
 from bench.datasets.pair import Dataset, Pair
 from bench.errors import UsageError
 from bench.executors import executor
 from bench.executors.local import available_cores
-from bench.methods import find_method, find_weights, obtain
+from bench.methods import expand, find_method, find_weights, obtain
 from bench.metrics import METRICS, resolve
-from bench.plan import conditions, plan, select_pairs
+from bench.plan import conditions, plan, select_pairs, select_training_pairs
+from bench.report.efficiency import write_efficiency
 from bench.report.pictures import write_contact_sheet, write_panels
+from bench.retraining import describe_retraining, prepare_retraining, train_detectors
 from bench.store import RunFolder
-from bench.suite import Suite
+from bench.suite import PROTOCOLS, Suite
 
 log = logging.getLogger(__name__)
 
@@ -63,21 +65,31 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
     conditions(suite)  # names an unknown factor before anything is read
     metrics = resolve(suite.metrics)
     dataset, pairs = select_pairs(suite, options.data_root)
+    training = select_training_pairs(suite, options.data_root) if suite.retrains else []
     suite, specs, left_out = _available(suite, options)
-    classes = dataset.classes or tuple(sorted({box.label for pair in pairs for box in pair.boxes or ()}))
+    classes = dataset.classes or tuple(sorted({box.label for pair in [*pairs, *training] for box in pair.boxes or ()}))
     device = pick_device(options.device)
     # One thread per worker: sums over several threads would round otherwise for another number of workers.
     threads = 1 if device == "cpu" else available_cores()
     setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, threads)
-    if suite.detector:
+    if suite.retrains:
+        setup = prepare_retraining(setup, pairs, training)
+    elif suite.detector:
         setup = _with_one_detector(setup, pairs)
     run_id = f"seed{suite.seed}-{setup.suite.identity(options.data_root)}"
     folder = RunFolder((options.out / suite.name / run_id).resolve())
     folder.path.mkdir(parents=True, exist_ok=True)
     info = _describe(setup, dataset, pairs, left_out, options)
+    if suite.retrains:
+        info["detector"] = describe_retraining(setup, pairs, training)
     _refuse_other_weights(folder.read_info(), info)
     with _log_to(folder.path / "log.txt"):
-        _compute(setup, pairs, info, options, folder)
+        failures = []
+        if suite.retrains:
+            setup, failures = _retrain(setup, training, info, folder)
+        _compute(setup, pairs, info, options, folder, failures)
+        methods = [find_method(spec) for spec in setup.specs.values()]
+        write_efficiency(folder.path, methods, lambda method: find_weights(method, options.weights_dir), device)
         if options.panels:
             write_panels(folder, setup, pairs, options.panels)
             write_contact_sheet(folder, setup, pairs)
@@ -85,7 +97,20 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
     return folder
 
 
-def _compute(setup: Setup, pairs: list[Pair], info: dict, options: Options, folder: RunFolder) -> None:
+def _retrain(setup: Setup, training: list[Pair], info: dict, folder: RunFolder) -> tuple[Setup, list[Failure]]:
+    """The set-up with a detector for each method, without the methods whose detector failed; told in ``info``."""
+    detectors, known, failures = train_detectors(setup, training, info["methods"], folder.path)
+    info["detector"]["per_method"] = folder.read_info().get("detector", {}).get("per_method", {}) | known
+    _refuse_other_weights(folder.read_info(), info)
+    info["left_out"] |= {failure.method: failure.error for failure in failures}
+    suite = setup.suite.model_copy(update={"methods": tuple(detectors)})
+    info["suite"] = suite.model_dump(mode="json")
+    return replace(setup, suite=suite, detectors=detectors), failures
+
+
+def _compute(
+    setup: Setup, pairs: list[Pair], info: dict, options: Options, folder: RunFolder, failures: list[Failure]
+) -> None:
     total = len(plan(setup.suite, pairs))
     cells = plan(setup.suite, pairs, folder.done())
     workers = 1 if setup.device != "cpu" else min(options.workers or available_cores(), max(1, len(cells)))
@@ -95,9 +120,9 @@ def _compute(setup: Setup, pairs: list[Pair], info: dict, options: Options, fold
         folder.append(results)
         folder.write_info(info | {"seconds": time.monotonic() - started})
 
-    save([])
-    folder.write_pairs(pairs)
     folder.forget_failures()
+    save([CellResult(failures=failures)])
+    folder.write_pairs(pairs)
     log.info(
         "%s: %d of %d cells to compute, %d worker(s), %s", setup.suite.name, len(cells), total, workers, setup.device
     )
@@ -148,7 +173,7 @@ def _collect(results: Iterable[CellResult], save: Callable[[list[CellResult]], N
 def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], dict[str, str]]:
     """The suite with the methods that can run here by name, their specifications, and why others were left out."""
     specs: dict[str, str] = {}
-    for spec in suite.methods:
+    for spec in expand(suite.methods):
         name = find_method(spec).name
         if name in specs and specs[name] != spec:
             raise UsageError(
@@ -156,8 +181,10 @@ def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], d
             )
         specs[name] = spec
     left_out = obtain([find_method(spec) for spec in specs.values()], options.weights_dir)
-    if left_out and options.named_methods:
-        raise UsageError(next(iter(left_out.values())))
+    if options.named_methods:
+        for name, reason in left_out.items():
+            if specs[name] in suite.methods:  # named by itself, not as one of a group
+                raise UsageError(reason)
     for reason in left_out.values():
         log.warning("%s; it is left out", reason)
     specs = {name: spec for name, spec in specs.items() if name not in left_out}
@@ -214,10 +241,10 @@ def _describe(setup: Setup, dataset: Dataset, pairs: list[Pair], left_out: dict[
         "command": sys.argv,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    if setup.suite.detector:
+    if setup.suite.detector and not setup.suite.retrains:
         detector = setup.open_detector()
         facts = {"name": detector.name, "sha256": detector.sha256, "class_map": detector.class_map}
-        info["detector"] = facts | {"protocol": "fixed"}
+        info["detector"] = facts | {"protocol": "fixed", "explanation": PROTOCOLS["fixed"]}
     return info
 
 
@@ -226,7 +253,9 @@ def _describe_method(spec: str, options: Options) -> dict:
     hashes = {
         file: sha256(path.read_bytes()).hexdigest() for file, path in find_weights(method, options.weights_dir).items()
     }
-    return {"spec": spec, "title": method.title, "kind": method.kind, "version": method.version, "weights": hashes}
+    return {"spec": spec, "title": method.title, "kind": method.kind, "version": method.version, "weights": hashes} | {
+        "trained_on": list(method.trained_on)
+    }
 
 
 def _refuse_other_weights(before: dict, now: dict) -> None:
@@ -238,11 +267,19 @@ def _refuse_other_weights(before: dict, now: dict) -> None:
                 f"method {name} has other weights or another version than when this run was begun; start a new run "
                 f"with another --out or --seed, or remove the old run folder"
             )
-    old, new = before.get("detector", {}).get("sha256"), now.get("detector", {}).get("sha256")
-    if old and new and old != new:
+    old, new = before.get("detector", {}), now.get("detector", {})
+    if old and new and old["sha256"] != new["sha256"]:
         raise UsageError(
-            "the detector has other weights than when this run was begun; start a new run with another --out"
+            "the detector has other weights, or its training other pairs or another start, than when this run was "
+            "begun; start a new run with another --out"
         )
+    trained = old.get("per_method", {})
+    for name, facts in new.get("per_method", {}).items():
+        if name in trained and trained[name]["sha256"] != facts["sha256"]:
+            raise UsageError(
+                f"the detector of method {name} has other weights than when this run was begun; start a new run with "
+                f"another --out, or remove the old run folder"
+            )
 
 
 def _version(package: str) -> str:

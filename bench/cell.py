@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -88,17 +88,20 @@ class Setup:
     weights_dir: Path | None
     device: str
     threads: int
+    detectors: dict[str, Path] = field(default_factory=dict)
+    """Method name → the detector that was trained for it; empty where one detector serves all."""
 
-    def open_detector(self) -> Detector:
-        """The first detector of the suite (the caller has left only one that can be had)."""
+    def open_detector(self, own: Path | None = None) -> Detector:
+        """The detector that was trained for a method, else the one of the suite (the caller has left only one)."""
         settings = self.suite.detector
-        return open_detector(
-            settings.weights[0],
+        detector = open_detector(
+            own or settings.weights[0],
             classes=self.classes,
             weights_dir=self.weights_dir,
             device=self.device,
             **settings.model_dump(exclude={"weights"}),
         )
+        return replace(detector, name=f"{self.suite.detection.protocol}-{detector.name}") if own else detector
 
 
 class Bench:
@@ -183,7 +186,7 @@ def _run_method(
     rows = [Row(*head, metric, reference, value, seconds) for metric, reference, value in values]
     if suite.detector is None or cell.pair.boxes is None:
         return rows, []
-    detector = bench.detector()
+    detector = bench.detector(bench.setup.detectors.get(name))
     head = (bench.setup.dataset, image, *condition, name, detector.name)
     return rows, [DetectionRow(*head, *found) for found in detector.detect([fused])[0]]
 

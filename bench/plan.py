@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from bench.datasets import DATASETS
 from bench.datasets.pair import Dataset, Pair
 from bench.errors import UsageError
 from bench.registry import FACTORS
+from bench.statistics.clusters import scene_clusters
 from bench.suite import Suite
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ class Condition(NamedTuple):
 
 
 CLEAN = Condition("clean", 0, "both")
+TRAINING_SPLIT = "train"
+HELD_OUT_EVERY = 3
+"""Where scenes are divided, every third cluster of neighbouring frames is held out."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +61,73 @@ def conditions(suite: Suite) -> list[Condition]:
 def select_pairs(suite: Suite, data_root: Path | None) -> tuple[Dataset, list[Pair]]:
     """The dataset and its pairs that the suite asks for, those without a partner left out with a warning.
 
-    ``limit`` takes pairs evenly over the whole list, so that a small run still sees every kind of scene.
+    Where detectors are retrained, only pairs that they are not trained on. ``limit`` takes pairs evenly over the whole
+    list, so that a small run still sees every kind of scene.
     """
-    dataset = DATASETS[suite.dataset]
-    if data_root is None and not dataset.synthetic:
-        raise UsageError(
-            f"dataset {dataset.name} needs its images: name their folder by --data-root or TSDM_BENCH_DATA (looked for "
-            f"{dataset.layout}; get it: {dataset.obtain}). To see the harness without data: python run_bench.py"
-        )
-    pairs = dataset.pairs(data_root or Path())
+    dataset, pairs = _all_pairs(suite, data_root)
+    if suite.retrains:
+        trained = {pair.image for pair in _training_part(suite, pairs)}
+        pairs = [pair for pair in pairs if pair.image not in trained]
     for pair in pairs:
         if pair.problem:
             log.warning("%s: %s; the pair is left out", dataset.name, pair.problem)
     pairs = [pair for pair in pairs if not pair.problem and suite.split in (None, pair.split)]
     if not pairs:
         where = f" in split {suite.split!r}" if suite.split else ""
+        where += f" held out from training (detection.split: {suite.detection.split})" if suite.retrains else ""
         raise UsageError(
             f"dataset {dataset.name} has no complete pair{where} under {data_root}; expected {dataset.layout}"
         )
-    if suite.limit and suite.limit < len(pairs):
-        pairs = [pairs[index * len(pairs) // suite.limit] for index in range(suite.limit)]
-    return dataset, pairs
+    return dataset, _evenly(pairs, suite.limit)
+
+
+def select_training_pairs(suite: Suite, data_root: Path | None) -> list[Pair]:
+    """The labelled pairs on which the detectors of a retraining protocol are trained."""
+    dataset, pairs = _all_pairs(suite, data_root)
+    part = _training_part(suite, pairs)
+    labelled = [pair for pair in part if pair.boxes is not None and not pair.problem]
+    if not labelled:
+        raise UsageError(
+            f"dataset {dataset.name} has no labelled pair to train on ({len(part)} training pairs without labels) "
+            f"under {data_root}; protocol {suite.detection.protocol} needs boxes: add them, or use --protocol fixed"
+        )
+    return _evenly(labelled, suite.detection.limit)
+
+
+def near_training(held_out: Sequence[Pair], training: Sequence[Pair]) -> list[str]:
+    """Images that are held out but neighbour a training image (see :func:`scene_clusters`)."""
+    pairs = [*training, *held_out]
+    clusters = scene_clusters([pair.image for pair in pairs], [pair.scene for pair in pairs])
+    trained = set(clusters[: len(training)])
+    tested = zip(held_out, clusters[len(training) :], strict=True)
+    return [pair.image for pair, cluster in tested if cluster in trained]
+
+
+def _all_pairs(suite: Suite, data_root: Path | None) -> tuple[Dataset, list[Pair]]:
+    """All pairs of the dataset, in its order."""
+    dataset = DATASETS[suite.dataset]
+    if data_root is None and not dataset.synthetic:
+        raise UsageError(
+            f"dataset {dataset.name} needs its images: name their folder by --data-root or TSDM_BENCH_DATA (looked for "
+            f"{dataset.layout}; get it: {dataset.obtain}). To see the harness without data: python run_bench.py"
+        )
+    return dataset, dataset.pairs(data_root or Path())
+
+
+def _training_part(suite: Suite, pairs: list[Pair]) -> list[Pair]:
+    """The pairs to train on: the split of that name, or all but every third cluster of neighbouring frames."""
+    if suite.detection.split == "official" and any(pair.split for pair in pairs):
+        return [pair for pair in pairs if pair.split == TRAINING_SPLIT]
+    clusters = scene_clusters([pair.image for pair in pairs], [pair.scene for pair in pairs])
+    return [
+        pair for pair, cluster in zip(pairs, clusters, strict=True) if cluster % HELD_OUT_EVERY != HELD_OUT_EVERY - 1
+    ]
+
+
+def _evenly(pairs: list[Pair], limit: int | None) -> list[Pair]:
+    if limit is None or limit >= len(pairs):
+        return pairs
+    return [pairs[index * len(pairs) // limit] for index in range(limit)]
 
 
 def plan(suite: Suite, pairs: list[Pair], done: Collection[tuple[str, Condition, str]] = frozenset()) -> list[Cell]:

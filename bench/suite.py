@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bench.errors import UsageError
+from detectors.recipe import RECIPES, Recipe
 
 Severity = Annotated[int, Field(ge=0, le=5)]
 Reference = Literal["clean", "seen"]
 Modality = Literal["ir", "vis", "both"]
+Protocol = Literal["fixed", "retrain", "retrain-augmented"]
+PROTOCOLS = {
+    "fixed": "one detector for all methods",
+    "retrain": "one detector per method, trained on its fused images of the clean training pairs",
+    "retrain-augmented": "one detector per method, trained on its fused images of the clean and the degraded "
+    "training pairs",
+}
 SUITES = files("bench") / "suites"
 
 
@@ -24,7 +32,7 @@ class _Model(BaseModel):
 
 
 class DetectorSettings(_Model):
-    """One detector for all methods (the ``fixed`` protocol)."""
+    """The detector of the protocol ``fixed``, and how boxes are read under every protocol."""
 
     weights: tuple[str, ...] = Field(min_length=1)
     """Files, file names in the weights folder, or model names that ultralytics knows: the first that can be had."""
@@ -43,6 +51,38 @@ class DetectorSettings(_Model):
         return (value,) if isinstance(value, str) else value
 
 
+class DetectionSettings(_Model):
+    """The protocol of mAP: which detector looks at the images of a method, and how it was trained."""
+
+    protocol: Protocol = "fixed"
+    recipe: Recipe = RECIPES["full"]
+    """``small``, ``full``, or the fields of a recipe. Its seed is the suite's."""
+    initial: tuple[str, ...] = ()
+    """Weights that start every detector, the first that can be had: files of plain tensors or ultralytics checkpoints,
+    by path or by name in the weights folder. Without any, training starts from scratch."""
+    split: Literal["official", "scenes"] = "official"
+    """Training pairs are the split ``train`` of the dataset, or two thirds of its clusters of neighbouring frames (a
+    dataset without splits is always divided so). All other pairs are held out, and only those are tested."""
+    limit: int | None = Field(None, ge=1)
+    """At most so many training pairs, taken evenly."""
+    severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field((1, 2, 3), min_length=1)
+    """Of the degraded training images; their factors and modalities are the suite's."""
+    degraded: int = Field(1, ge=1)
+    """Degraded images per training pair, beside the clean one (``retrain-augmented``)."""
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        if isinstance(value, str) and value not in RECIPES:
+            raise ValueError(f"expected {' or '.join(RECIPES)}, or the fields of a recipe")
+        return RECIPES[value] if isinstance(value, str) else value
+
+    @field_validator("initial", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value or ()
+
+
 class Suite(_Model):
     """A benchmark, complete: the same suite and seed give the same rows."""
 
@@ -58,16 +98,38 @@ class Suite(_Model):
     metrics: tuple[str, ...] = Field(("core",), min_length=1)
     references: tuple[Reference, ...] = Field(("clean", "seen"), min_length=1)
     detector: DetectorSettings | None = None
+    detection: DetectionSettings = DetectionSettings()
     seed: int = Field(0, ge=0)
     limit: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _boxes_can_be_read(self) -> Suite:
+        if self.retrains and self.detector is None:
+            raise ValueError(
+                f"protocol {self.detection.protocol} needs detection: give the suite a `detector` section and do not "
+                f"switch it off, or use --protocol fixed"
+            )
+        if self.detection.protocol == "retrain-augmented" and not self.factors:
+            raise ValueError("protocol retrain-augmented needs factors to degrade its training pairs with")
+        return self
+
+    @property
+    def retrains(self) -> bool:
+        """Whether every method gets a detector of its own."""
+        return self.detection.protocol != "fixed"
 
     def identity(self, data_root: Path | None) -> str:
         """Eight hex digits of everything that decides what a row of this run says.
 
-        Methods, factors, severities, modalities, split and limit only select cells, so a run can be extended by them.
+        Methods, factors, severities, modalities, split and limit only select cells, so a run can be extended by them;
+        under ``retrain-augmented`` factors and modalities also decide what the detectors have seen.
         """
-        selects = {"title", "methods", "factors", "severities", "modalities", "split", "limit"}
-        what = self.model_dump(mode="json", exclude=selects) | {"data_root": str(data_root or "")}
+        exclude = {"title", "methods", "factors", "severities", "modalities", "split", "limit"}
+        if not self.retrains:
+            exclude |= {"detection"}
+        elif self.detection.protocol == "retrain-augmented":
+            exclude -= {"factors", "modalities"}
+        what = self.model_dump(mode="json", exclude=exclude) | {"data_root": str(data_root or "")}
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -96,13 +158,12 @@ def load_suite(name_or_path: str, overrides: dict[str, Any] | None = None) -> Su
     if not isinstance(fields, dict):
         raise UsageError(f"suite {name_or_path} must be a mapping of fields such as dataset, methods and factors")
     for field, value in (overrides or {}).items():
-        if field.startswith("detector."):
-            fields["detector"] = (fields.get("detector") or {}) | {field.removeprefix("detector."): value}
-        else:
-            fields[field] = value
+        group, _, name = field.partition(".")
+        fields[group] = (fields.get(group) or {}) | {name: value} if name else value
     try:
         return Suite(**fields)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"suite {name_or_path}: {where} = {first['input']!r}: {first['msg'].lower()}") from None
+        where, problem = ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
+        value = f"{where} = {first['input']!r}: " if where else ""
+        raise UsageError(f"suite {name_or_path}: {value}{problem[:1].lower()}{problem[1:]}") from None

@@ -1,12 +1,11 @@
-"""Train the demo detector, retrain detectors per method, and measure what the statistics of detection cost and say.
+"""Train the demo detector, and measure what the statistics of detection cost and say.
 
     python -m benchmarks.detection demo-detector --work DIR
-    python -m benchmarks.detection retrain --data-root DIR --initial FILE --work DIR [--recipe full --device cuda]
     python -m benchmarks.detection contrast --data-root DIR --detector FILE
     python -m benchmarks.detection bootstrap
 
-``demo-detector`` trains on synthetic scenes, exports, and tests on other scenes; ``retrain`` compares both retraining
-protocols on M3FD; ``contrast`` relates what is found to how it stands out; ``bootstrap`` is timed on made-up boxes.
+``demo-detector`` trains on synthetic scenes, exports, and tests on other scenes; ``contrast`` relates what is found to
+how it stands out; ``bootstrap`` is timed on made-up boxes.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from bench.datasets.pair import M3FD_CLASSES, Pair
 from bench.datasets.synthetic import scenes
 from bench.metrics import to_grey
 from bench.registry import FACTORS, METHODS
-from bench.statistics.detection import detection_table, sample_detection
+from bench.statistics.detection import sample_detection
 from bench.statistics.objects import found_objects, recall_by_contrast, signal_to_clutter
-from bench.statistics.robustness import robustness_table
 from degradation.condition import degrade
 from detectors.average_precision import average_precision
 from detectors.detector import Detector, open_detector
 from detectors.export import export_onnx
 from detectors.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
-from detectors.training import RECIPES, Recipe, Sample, train_detector, write_training_set
+from detectors.recipe import Recipe
+from detectors.training import Sample, train_detector, write_training_set
 from fusion.method import prepare
 
 DEMO_METHODS = ("ir", "vis", "average", "maximum", "laplacian_pyramid")
@@ -47,16 +46,13 @@ DEMO_RECIPE = Recipe(
     image_size=416,
     batch=8,
     learning_rate=2e-3,
+    warmup_bias_learning_rate=0.1,
     mosaic=0.5,
     mosaic_free_epochs=6,
 )
 CLEAN_SHARE = 0.5
 
-RETRAINED_METHODS = ("ir", "vis", "average")
-RETRAIN_SEED = 1
-"""Of the degraded training images; the tests use seed 0."""
-RETRAIN_FACTORS = ("noise_gray", "gaussian_blur", "contrast")
-RETRAIN_CONDITIONS = (("clean", 0), *((factor, severity) for factor in RETRAIN_FACTORS for severity in (1, 3, 5)))
+CONTRAST_METHODS = ("ir", "vis", "average")
 
 
 def fuse(method: str, ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
@@ -115,54 +111,14 @@ def demo_detector(work: Path) -> None:
         print(method, evaluate(detector, held_out, method).round(3).to_string(index=False), sep="\n")
 
 
-def retrain(data_root: Path, initial: Path, work: Path, recipe: Recipe, device: str) -> None:
-    """Both retraining protocols on M3FD, one detector per method; the official split tells training from test pairs."""
-    pairs = [pair for pair in DATASETS["m3fd"].pairs(data_root) if pair.boxes]
-    training = [pair for pair in pairs if pair.split == "train"]
-    test = [pair for pair in pairs if pair.split != "train"]
-    print(f"{len(training)} training pairs, {len(test)} test pairs")
-    for protocol, make in (("retrain", clean_samples), ("retrain-augmented", augmented_samples)):
-        detections, cells = [], []
-        for method in RETRAINED_METHODS:
-            training_set = write_training_set(make(training, method), M3FD_CLASSES, work / protocol / method / "set")
-            started = time.process_time()
-            checkpoint = train_detector(training_set, recipe, work / protocol / method, initial=initial, device=device)
-            print(protocol, method, checkpoint.name, f"{time.process_time() - started:.0f} s of processor time")
-            detector = open_detector(checkpoint, classes=M3FD_CLASSES, image_size=recipe.image_size, device=device)
-            for condition in RETRAIN_CONDITIONS:
-                found, seen = detect_condition(detector, test, method, condition)
-                detections.append(found)
-                cells.append(seen)
-        samples = sample_detection(truth_table(test), pd.concat(detections), pd.concat(cells), M3FD_CLASSES)
-        for name, table in (("precision", detection_table(samples)), ("robustness", robustness_table(samples, "AP50"))):
-            table.to_csv(work / f"{protocol}-{name}.csv", index=False)
-            shown = table[table["class"] == "all"] if "class" in table else table
-            print(shown.round(3).to_string(index=False))
-
-
-def augmented_samples(pairs: Sequence[Pair], method: str) -> Iterator[Sample]:
-    """Each pair fused by one method, once clean and once under a random condition."""
-    yield from clean_samples(pairs, method)
-    for index, pair in enumerate(pairs):
-        random = np.random.default_rng([RETRAIN_SEED, index])
-        factor = FACTORS[RETRAIN_FACTORS[random.integers(len(RETRAIN_FACTORS))]]
-        severity = int(random.integers(1, 6))
-        ir, vis = pair.read()
-        ir, vis, _ = degrade(ir, vis, factor, severity, "both", seed=RETRAIN_SEED, dataset="m3fd", image=pair.image)
-        yield Sample(f"{pair.image}-degraded", fuse(method, ir, vis), pair.boxes)
-
-
 def detect_condition(
     detector: Detector, pairs: Sequence[Pair], method: str, condition: tuple[str, int]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Detections of ``pairs`` fused by ``method`` under one condition, and the cells that were computed."""
-    factor, severity = condition
-    head = {"factor": factor, "severity": severity, "modality": "both", "method": method}
-    found, cells = [], []
+) -> pd.DataFrame:
+    """Detections of ``pairs`` fused by ``method`` under one condition."""
+    found = []
     for pair in pairs:
         found += [(pair.image, *box) for box in detector.detect([fuse(method, *seen(pair, condition))])[0]]
-        cells.append({"image": pair.image, "scene": pair.scene, **head})
-    return pd.DataFrame(found, columns=list(DETECTION_COLUMNS)).assign(**head), pd.DataFrame(cells)
+    return pd.DataFrame(found, columns=list(DETECTION_COLUMNS))
 
 
 def contrast(data_root: Path, detector_file: Path) -> None:
@@ -171,8 +127,8 @@ def contrast(data_root: Path, detector_file: Path) -> None:
     detector = open_detector(detector_file, classes=M3FD_CLASSES)
     truth = truth_table(pairs)
     for condition in (("clean", 0), ("noise_gray", 3)):
-        for method in RETRAINED_METHODS:
-            found, _ = detect_condition(detector, pairs, method, condition)
+        for method in CONTRAST_METHODS:
+            found = detect_condition(detector, pairs, method, condition)
             ratios = []
             for pair in pairs:
                 image = fuse(method, *seen(pair, condition))
@@ -231,13 +187,10 @@ def bootstrap(workers: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=["demo-detector", "retrain", "contrast", "bootstrap"])
+    parser.add_argument("task", choices=["demo-detector", "contrast", "bootstrap"])
     parser.add_argument("--work", type=Path, default=Path("results/detection"))
     parser.add_argument("--data-root", type=Path, help="folder with M3FD_Detection")
-    parser.add_argument("--initial", type=Path, help="tensors that start the detectors (yolov5n_coco_state.pt)")
     parser.add_argument("--detector", type=Path, help="detector file")
-    parser.add_argument("--recipe", choices=list(RECIPES), default="small")
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -247,11 +200,8 @@ def main() -> None:
         bootstrap(arguments.workers)
     elif arguments.task == "contrast" and arguments.data_root and arguments.detector:
         contrast(arguments.data_root, arguments.detector)
-    elif arguments.task == "retrain" and arguments.data_root and arguments.initial:
-        recipe = RECIPES[arguments.recipe]
-        retrain(arguments.data_root, arguments.initial, arguments.work, recipe, arguments.device)
     else:
-        parser.error("retrain needs --data-root and --initial, contrast needs --data-root and --detector")
+        parser.error("contrast needs --data-root and --detector")
 
 
 if __name__ == "__main__":

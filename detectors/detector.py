@@ -135,7 +135,7 @@ def open_detector(
     Raises ``FileNotFoundError`` where there is no such file, ``ValueError`` where it is damaged, no detector, or knows
     no class of the dataset.
     """
-    path = _find(spec, weights_dir)
+    path = find_weights(spec, weights_dir)
     opener = open_onnx if path.suffix == ".onnx" else open_ultralytics
     network = opener(path, device=device, image_size=image_size)
     return Detector(
@@ -153,7 +153,7 @@ def open_detector(
     )
 
 
-def _find(spec: str | Path, weights_dir: Path | None) -> Path:
+def find_weights(spec: str | Path, weights_dir: Path | None) -> Path:
     """The file of ``spec``, by the places of :func:`open_detector` in their order; a name may leave out ``.pt``."""
     names = [str(spec)] if Path(spec).suffix else [str(spec), f"{spec}.pt"]
     folders = [Path(), *([weights_dir] if weights_dir else []), OWN_WEIGHTS, cache_dir()]

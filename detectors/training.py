@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +20,11 @@ import cv2
 import numpy as np
 import torch
 
+from detectors.recipe import Recipe
 from detectors.ultralytics_backend import import_ultralytics
 
 COMPLETE = "set.json"
+log = logging.getLogger(__name__)
 
 
 class Sample(NamedTuple):
@@ -39,32 +43,26 @@ class TrainingSet(NamedTuple):
     sha256: str
     images: int
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a detector is trained. The same for every method of a comparison."""
-
-    architecture: str = "yolov5n.yaml"
-    """An ultralytics architecture by name, or the path of a YAML file."""
-    epochs: int = 30
-    image_size: int = 640
-    batch: int = 16
-    optimizer: str = "AdamW"
-    learning_rate: float = 1e-3
-    final_learning_rate: float = 0.01
-    """As a fraction of ``learning_rate``; it falls linearly."""
-    warmup_epochs: float = 1.0
-    mosaic: float = 1.0
-    mosaic_free_epochs: int = 5
-    """Four images are joined in one, except in the last epochs."""
-    seed: int = 0
+    @property
+    def has_images(self) -> bool:
+        """Whether the images are still there, see :func:`forget_images`."""
+        return (self.folder / "images").is_dir()
 
 
-RECIPES = {
-    "small": Recipe(epochs=15, image_size=416, batch=8, mosaic=0.5),
-    "full": Recipe(epochs=100, image_size=640, batch=32, warmup_epochs=3.0, mosaic_free_epochs=10),
-}
-"""``small`` takes minutes per method on a CPU for a few dozen pairs, ``full`` is for all of M3FD on a GPU."""
+def read_training_set(folder: Path) -> TrainingSet | None:
+    """The complete training set that lies in ``folder``, None where there is none."""
+    marker = folder / COMPLETE
+    if not marker.exists():
+        return None
+    found = json.loads(marker.read_text())
+    return TrainingSet(folder, tuple(found["classes"]), found["sha256"], found["images"])
+
+
+def forget_images(training_set: TrainingSet) -> None:
+    """Remove the images and labels but not the record of what they were, which still finds the trained detector."""
+    for part in ("images", "labels"):
+        shutil.rmtree(training_set.folder / part, ignore_errors=True)
+    (training_set.folder / "labels.cache").unlink(missing_ok=True)  # of ultralytics
 
 
 def write_training_set(samples: Iterable[Sample], classes: Sequence[str], folder: Path) -> TrainingSet:
@@ -75,15 +73,13 @@ def write_training_set(samples: Iterable[Sample], classes: Sequence[str], folder
     Raises ``ValueError`` where there is no image, or no box at all.
     """
     classes = tuple(classes)
-    marker = folder / COMPLETE
-    if marker.exists():
-        found = json.loads(marker.read_text())
-        if tuple(found["classes"]) != classes:
+    if found := read_training_set(folder):
+        if found.classes != classes:
             raise ValueError(
-                f"{folder} holds a training set of the classes {', '.join(found['classes'])}; expected "
+                f"{folder} holds a training set of the classes {', '.join(found.classes)}; expected "
                 f"{', '.join(classes)}: remove the folder or name another"
             )
-        return TrainingSet(folder, classes, found["sha256"], found["images"])
+        return found
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("images", "labels"):
         (folder / part).mkdir(parents=True)
@@ -97,9 +93,9 @@ def write_training_set(samples: Iterable[Sample], classes: Sequence[str], folder
         images, boxes = images + 1, boxes + len(lines)
     if not boxes:
         raise ValueError(f"nothing to train on: {images} images with no box of the classes {', '.join(classes)}")
-    found = {"sha256": digest.hexdigest(), "images": images, "boxes": boxes, "classes": classes}
-    marker.write_text(json.dumps(found, indent=1))
-    return TrainingSet(folder, classes, found["sha256"], images)
+    record = {"sha256": digest.hexdigest(), "images": images, "boxes": boxes, "classes": classes}
+    (folder / COMPLETE).write_text(json.dumps(record, indent=1))
+    return TrainingSet(folder, classes, record["sha256"], images)
 
 
 def _yolo_lines(sample: Sample, classes: tuple[str, ...]) -> list[str]:
@@ -119,43 +115,46 @@ def train_detector(
     *,
     initial: Path | None = None,
     device: str = "cpu",
+    progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Train and return the path of the checkpoint, ``folder``/<16 hex digits>.pt, which ultralytics loads.
 
     The digits name the content (images, labels, recipe, initial weights, ultralytics version): an existing file is
-    returned at once, and a training that was cut off goes on after its last whole epoch. ``initial`` is a file of plain
-    tensors that start the network wherever name and shape agree. Training on a GPU needs no other setting than
-    ``device``.
+    returned at once, and a training that was cut off goes on after its last whole epoch (or starts again where that
+    cannot be read). ``initial`` starts the network wherever name and shape agree; see :func:`initial_tensors`.
+    ``progress`` is told the number of finished epochs. Training on a GPU needs no other setting than ``device``.
     """
     ultralytics = import_ultralytics()
-    from ultralytics.nn.tasks import load_checkpoint
-
-    key = content_key(training_set, recipe, initial, ultralytics.__version__)
-    result = folder / f"{key}.pt"
+    result = detector_path(training_set, recipe, folder, initial)
     if result.exists():
         return result
-    work = folder / key
-    trainer = _trainer(training_set, recipe, work, initial, device)
-    trainer.train()
+    work, started = folder / result.stem, time.monotonic()
+    resumed_after = _train(training_set, recipe, work, initial, device, progress)
+    from ultralytics.nn.tasks import load_checkpoint
+
     model = load_checkpoint(work / "weights" / "last.pt")[0].half()
+    # Only what loading needs: the trainer's own settings name folders of this machine.
+    model.args, model.pt_path = {"imgsz": recipe.image_size, "task": "detect"}, ""
+    record = {
+        "images": training_set.images,
+        "training_set": training_set.sha256,
+        "initial": initial.name if initial else None,
+        "ultralytics": ultralytics.__version__,
+        "resumed_after": resumed_after,
+        "seconds": time.monotonic() - started,
+        "recipe": asdict(recipe),
+    }
+    result.with_suffix(".json").write_text(json.dumps(record, indent=1))
     partial = result.with_suffix(".part")
-    # Only what loading needs: the trainer's own file also names folders of this machine.
-    torch.save({"model": model, "train_args": {"imgsz": recipe.image_size, "task": "detect"}}, partial)
+    torch.save({"model": model, "train_args": model.args}, partial)
     partial.rename(result)
-    result.with_suffix(".json").write_text(
-        json.dumps(
-            {
-                "images": training_set.images,
-                "training_set": training_set.sha256,
-                "initial": initial.name if initial else None,
-                "ultralytics": ultralytics.__version__,
-                "recipe": asdict(recipe),
-            },
-            indent=1,
-        )
-    )
     shutil.rmtree(work)
     return result
+
+
+def detector_path(training_set: TrainingSet, recipe: Recipe, folder: Path, initial: Path | None = None) -> Path:
+    """Where :func:`train_detector` puts its result, whether it is there or not."""
+    return folder / f"{content_key(training_set, recipe, initial, import_ultralytics().__version__)}.pt"
 
 
 def content_key(training_set: TrainingSet, recipe: Recipe, initial: Path | None, version: str) -> str:
@@ -172,6 +171,29 @@ def content_key(training_set: TrainingSet, recipe: Recipe, initial: Path | None,
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def initial_tensors(path: Path) -> Mapping[str, torch.Tensor | Mapping]:
+    """The tensors of a file of plain tensors (as :func:`load_matching` reads them), or of an ultralytics checkpoint.
+
+    Raises ``ValueError`` where the file is neither.
+    """
+    try:
+        found = torch.load(path, weights_only=True)
+    except Exception:  # of many kinds, and not what a reader needs: a pickled network is tried next
+        found = None
+    if isinstance(found, Mapping) and not isinstance(found.get("model"), torch.nn.Module):
+        return found
+    import_ultralytics()
+    from ultralytics.nn.tasks import load_checkpoint
+
+    try:
+        return load_checkpoint(path)[0].state_dict()
+    except Exception as error:
+        raise ValueError(
+            f"{path.name} cannot start a detector: it is neither a file of plain tensors nor an ultralytics "
+            f"checkpoint; give another file or none"
+        ) from error
+
+
 def load_matching(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor | Mapping]) -> int:
     """Copy every tensor whose name and shape the model has; returns how many were copied.
 
@@ -185,7 +207,35 @@ def load_matching(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor | M
     return len(matching)
 
 
-def _trainer(training_set: TrainingSet, recipe: Recipe, work: Path, initial: Path | None, device: str):
+def _train(
+    training_set: TrainingSet,
+    recipe: Recipe,
+    work: Path,
+    initial: Path | None,
+    device: str,
+    progress: Callable[[int], None] | None,
+) -> int | None:
+    """Train in ``work``; returns the number of epochs that an earlier, interrupted training had left, if any."""
+    if (work / "weights" / "last.pt").exists():
+        try:
+            trainer = _trainer(training_set, recipe, work, initial, device, progress)
+            trainer.train()
+            return trainer.start_epoch
+        except Exception as error:  # a checkpoint cut off while it was written, or one of the last epoch
+            log.warning("the interrupted training in %s starts again: %s", work, _line(error))
+    shutil.rmtree(work, ignore_errors=True)
+    _trainer(training_set, recipe, work, initial, device, progress).train()
+    return None
+
+
+def _trainer(
+    training_set: TrainingSet,
+    recipe: Recipe,
+    work: Path,
+    initial: Path | None,
+    device: str,
+    progress: Callable[[int], None] | None,
+):
     """An ultralytics trainer that starts from ``initial``, never validates, and writes below ``work`` alone."""
     from ultralytics.models.yolo.detect import DetectionTrainer
     from ultralytics.nn.tasks import DetectionModel
@@ -195,7 +245,7 @@ def _trainer(training_set: TrainingSet, recipe: Recipe, work: Path, initial: Pat
             model = DetectionModel(recipe.architecture, nc=len(training_set.classes), verbose=False)
             if weights is not None:
                 model.load(weights, verbose=False)
-            elif initial is not None and not load_matching(model, torch.load(initial, weights_only=True)):
+            elif initial is not None and not load_matching(model, initial_tensors(initial)):
                 raise ValueError(f"{initial.name}: no tensor fits {recipe.architecture}; choose another start")
             return model
 
@@ -222,6 +272,7 @@ def _trainer(training_set: TrainingSet, recipe: Recipe, work: Path, initial: Pat
         "lr0": recipe.learning_rate,
         "lrf": recipe.final_learning_rate,
         "warmup_epochs": recipe.warmup_epochs,
+        "warmup_bias_lr": recipe.warmup_bias_learning_rate,
         "mosaic": recipe.mosaic,
         "close_mosaic": recipe.mosaic_free_epochs,
         "seed": recipe.seed,
@@ -239,4 +290,12 @@ def _trainer(training_set: TrainingSet, recipe: Recipe, work: Path, initial: Pat
     }
     if last.exists():
         settings["resume"] = str(last)
-    return LastEpochTrainer(overrides=settings)
+    trainer = LastEpochTrainer(overrides=settings)
+    if progress is not None:
+        trainer.add_callback("on_train_start", lambda trainer: progress(trainer.start_epoch))
+        trainer.add_callback("on_model_save", lambda trainer: progress(trainer.epoch + 1))
+    return trainer
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from bench.cli import comma_list, comma_numbers
+from bench.errors import UsageError
 from bench.executors import EXECUTORS
-from bench.suite import load_suite, suite_names
+from bench.suite import PROTOCOLS, Suite, load_suite, suite_names
+from detectors.recipe import RECIPES
 
 HELP = "run a benchmark suite (the default command)"
 DATA_VARIABLE, WEIGHTS_VARIABLE = "TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"
@@ -58,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics", type=comma_list, metavar="M,N", help="metric preset or ids (list metrics)")
     parser.add_argument("--detector", metavar="FILE", help="detector weights (.pt, .onnx) or ultralytics model name; "
                         "'none' switches detection off")  # fmt: skip
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="one detector for all methods (fixed), or one trained on "
+                        "the fused images of each (default: the suite's)")  # fmt: skip
+    parser.add_argument("--recipe", choices=RECIPES, help="how detectors are trained (default: the suite's, full)")
     parser.add_argument(
         "--image-size", type=int, metavar="PX", help="input size of the detector (default: the suite's)"
     )
@@ -71,23 +77,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-report", action="store_true", help="compute only; `report RUN` makes the tables later")
 
 
-def suite_of(args: argparse.Namespace) -> object:
+def suite_of(args: argparse.Namespace) -> Suite:
     """The suite that the options describe."""
     fields = ("factors", "severities", "modalities", "limit", "seed", "methods", "metrics")
     overrides = {name: value for name in fields if (value := getattr(args, name, None)) is not None}
-    detector = getattr(args, "detector", None)
+    detector, image_size = getattr(args, "detector", None), getattr(args, "image_size", None)
     if detector == "none":
         overrides["detector"] = None
     elif detector:
         overrides["detector.weights"] = detector
-    if getattr(args, "image_size", None):
-        overrides["detector.image_size"] = args.image_size
-    return load_suite(args.suite, overrides)
+    if image_size:
+        overrides["detector.image_size"] = image_size
+    for name in ("protocol", "recipe"):
+        if value := getattr(args, name, None):
+            overrides[f"detection.{name}"] = value
+    suite = load_suite(args.suite, overrides)
+    if not suite.retrains:
+        return suite
+    if detector:
+        raise UsageError(
+            f"--detector {detector} is for protocol fixed; protocol {suite.detection.protocol} trains its own: leave "
+            f"out one of both"
+        )
+    return _trained_at(suite, image_size) if image_size else suite
+
+
+def _trained_at(suite: Suite, image_size: int) -> Suite:
+    """The suite with another input size of the detectors that it trains."""
+    try:
+        recipe = replace(suite.detection.recipe, image_size=image_size)
+    except ValueError as error:
+        raise UsageError(f"--image-size: {error}") from None
+    return suite.model_copy(update={"detection": suite.detection.model_copy(update={"recipe": recipe})})
 
 
 def run(args: argparse.Namespace) -> int:
     from bench.benchmark import Options, run_benchmark
-    from bench.errors import UsageError
     from bench.report import write_report
 
     if args.workers is not None and args.workers < 1:

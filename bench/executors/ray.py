@@ -1,6 +1,7 @@
 """Run cells on a Ray cluster: one actor per worker, each with its own open :class:`Bench`.
 
-Every node needs the project, the datasets and the weights under the same paths.
+Every node needs the project, the datasets and the weights under the same paths; where detectors are retrained, the run
+folder too.
 """
 
 from __future__ import annotations

@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from bench.datasets.pair import Dataset, Pair
 from bench.errors import UsageError
-from bench.plan import CLEAN, Condition, conditions, plan, select_pairs
+from bench.plan import (
+    CLEAN,
+    Condition,
+    conditions,
+    near_training,
+    plan,
+    select_pairs,
+    select_training_pairs,
+)
 from bench.suite import Suite
 
 
@@ -54,3 +63,46 @@ def test_limit_takes_pairs_over_the_whole_list(small_pairs: Path) -> None:
 def test_no_data_root_tells_how_to_get_the_data_and_names_the_demo() -> None:
     with pytest.raises(UsageError, match=r"(?s)--data-root.*M3FD_Detection.*drive\.google.*python run_bench\.py"):
         select_pairs(suite(dataset="m3fd"), None)
+
+
+def retrained(**detection: object) -> Suite:
+    fields = {"dataset": "m3fd", "detector": {"weights": "any"}}
+    return suite(**fields, detection={"protocol": "retrain"} | detection)
+
+
+def both_parts(suite: Suite, data_root: Path | None) -> tuple[list[Pair], list[Pair]]:
+    return select_training_pairs(suite, data_root), select_pairs(suite, data_root)[1]
+
+
+def test_the_official_split_tells_training_from_held_out_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = {"1": "train", "30": "val", "35": "train", "90": "test", "200": "", "300": "train"}
+    pairs = [Pair(image, "day", lambda: None, (), split) for image, split in splits.items()]
+    pairs.append(Pair("400", "day", lambda: None, None, "train"))
+    card = Dataset(**dict.fromkeys(("title", "description", "source", "licence", "layout", "obtain"), ""), name="m3fd",
+                   classes=("Car",), pairs=lambda root: pairs)  # fmt: skip
+    monkeypatch.setattr("bench.plan.DATASETS", {"m3fd": card})
+    training, held_out = both_parts(retrained(), Path())
+    assert [pair.image for pair in training] == ["1", "35", "300"]  # 400 has no labels
+    assert [pair.image for pair in held_out] == ["30", "90", "200"]
+    assert near_training(held_out, training) == ["30"]
+    assert [pair.image for pair in select_training_pairs(retrained(limit=2), Path())] == ["1", "35"]
+    assert len(select_pairs(suite(dataset="m3fd"), Path())[1]) == len(pairs)  # a fixed detector is tested on all
+    with pytest.raises(UsageError, match="held out from training"):
+        select_pairs(retrained().model_copy(update={"split": "train"}), Path())
+
+
+def test_scenes_are_divided_whole() -> None:
+    scenes = suite(dataset="synthetic", detector={"weights": "any"}, detection={"protocol": "retrain"})
+    training, held_out = both_parts(scenes, None)
+    assert len(training) == 18
+    assert len(held_out) == 6
+    assert {pair.scene for pair in training} & {pair.scene for pair in held_out} == set()
+
+
+def test_the_parts_of_m3fd(data_root: Path) -> None:
+    training, held_out = both_parts(retrained(), data_root)
+    assert (len(training), len(held_out)) == (43, 29)
+    assert near_training(held_out, training)  # the official split is by frame
+    training, held_out = both_parts(retrained(split="scenes"), data_root)
+    assert near_training(held_out, training) == []
+    assert {pair.image for pair in training} & {pair.image for pair in held_out} == set()

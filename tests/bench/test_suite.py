@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
+from bench.methods import expand
 from bench.registry import FACTORS, METHODS
 from bench.suite import Suite, load_suite, suite_names
 
@@ -13,7 +14,7 @@ from bench.suite import Suite, load_suite, suite_names
 def test_shipped_suites_name_things_that_exist(name: str) -> None:
     suite = load_suite(name)
     assert suite.name == name
-    assert set(suite.methods) <= set(METHODS)
+    assert set(expand(suite.methods)) <= set(METHODS)
     assert set(suite.factors) <= set(FACTORS)
 
 
@@ -61,3 +62,41 @@ def test_only_what_decides_a_value_decides_the_run_folder() -> None:
 def test_one_detector_or_several() -> None:
     assert load_suite("m3fd", {"detector.weights": "mine.pt"}).detector.weights == ("mine.pt",)
     assert len(load_suite("m3fd").detector.weights) > 1
+
+
+def identities(name: str, overrides: list[dict]) -> set[str]:
+    return {load_suite(name, of).identity(Path("data")) for of in overrides}
+
+
+def test_protocols_and_recipes_have_run_folders_of_their_own() -> None:
+    protocols = [{"detection.protocol": name} for name in ("fixed", "retrain", "retrain-augmented")]
+    recipes = [{"detection.protocol": "retrain", "detection.recipe": recipe} for recipe in ("small", {"epochs": 3})]
+    parts = [{"detection.protocol": "retrain", "detection.split": "scenes"}]
+    everything = [*protocols, *recipes, *parts]
+    assert len(identities("m3fd", everything)) == len(everything)
+
+
+def test_settings_of_training_do_not_move_a_run_with_a_fixed_detector() -> None:
+    assert len(identities("m3fd", [{}, {"detection.recipe": "small"}, {"detection.initial": ()}])) == 1
+
+
+def test_factors_extend_a_run_unless_the_detectors_were_trained_on_them() -> None:
+    for protocol, folders in (("retrain", 1), ("retrain-augmented", 2)):
+        factors = [{"detection.protocol": protocol, "factors": of} for of in (("jpeg",), ("jpeg", "contrast"))]
+        assert len(identities("m3fd", factors)) == folders
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"detection.protocol": "tune"}, r"detection\.protocol = 'tune'"),
+        ({"detection.recipe": "medium"}, "detection.recipe = 'medium': expected small or full"),
+        ({"detection.recipe": {"epoch": 3}}, r"detection\.recipe\.epoch = 3: unexpected"),
+        ({"detection.recipe": {"epochs": 0}}, "at least 1 epoch"),
+        ({"detection.protocol": "retrain", "detector": None}, "m3fd: protocol retrain needs detection"),
+        ({"detection.protocol": "retrain-augmented", "factors": ()}, "retrain-augmented needs factors"),
+    ],
+)
+def test_a_protocol_that_cannot_be_run_is_refused(overrides: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_suite("m3fd", overrides)

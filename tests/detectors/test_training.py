@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,11 +9,15 @@ import torch
 
 from detectors.detector import open_detector
 from detectors.export import export_onnx
+from detectors.recipe import Recipe
 from detectors.training import (
-    Recipe,
     Sample,
     content_key,
+    detector_path,
+    forget_images,
+    initial_tensors,
     load_matching,
+    read_training_set,
     train_detector,
     write_training_set,
 )
@@ -82,6 +87,9 @@ def test_trained_detector_is_cached_loads_and_exports(tmp_path):
     assert train_detector(training_set, RECIPE, tmp_path / "trained") == path
     assert path.stat().st_mtime_ns == stamp
     assert {item.name for item in (tmp_path / "trained").iterdir()} == {path.name, f"{path.stem}.json"}
+    again = train_detector(training_set, RECIPE, tmp_path / "elsewhere")
+    assert again.read_bytes() == path.read_bytes()
+    assert str(tmp_path).encode() not in zipfile.ZipFile(path).read(f"{path.stem}/data.pkl")
     exported = export_onnx(path, tmp_path / "small.onnx")
     assert exported.stat().st_size < 1.1 * path.stat().st_size
     settings = {"classes": CLASSES, "image_size": 64}
@@ -91,9 +99,25 @@ def test_trained_detector_is_cached_loads_and_exports(tmp_path):
     np.testing.assert_allclose(ours[4:], theirs[4:], atol=1e-4)
 
 
-def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
+def test_forgotten_images_leave_what_finds_the_detector(tmp_path):
     training_set = write_training_set(samples(), CLASSES, tmp_path / "set")
-    recipe = Recipe(epochs=2, image_size=64, batch=4, mosaic=0.0)
+    path = detector_path(training_set, RECIPE, tmp_path)
+    assert training_set.has_images
+    forget_images(training_set)
+    found = read_training_set(tmp_path / "set")
+    assert not found.has_images
+    assert detector_path(found, RECIPE, tmp_path) == path
+    assert [item.name for item in (tmp_path / "set").iterdir()] == ["set.json"]
+
+
+def test_a_file_that_cannot_start_a_network_is_refused(tmp_path):
+    (tmp_path / "broken.pt").write_bytes(b"weights")
+    with pytest.raises(ValueError, match=r"broken\.pt cannot start a detector"):
+        initial_tensors(tmp_path / "broken.pt")
+
+
+def stop_after_first_epoch(training_set, recipe, folder, monkeypatch):
+    """Train, interrupted once the first epoch is saved; returns the list in which epochs go on being noted."""
     import_ultralytics()
     from ultralytics.engine.trainer import BaseTrainer
 
@@ -109,9 +133,36 @@ def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(BaseTrainer, "save_model", save_then_stop)
     with pytest.raises(KeyboardInterrupt):
-        train_detector(training_set, recipe, tmp_path / "trained")
-    assert train_detector(training_set, recipe, tmp_path / "trained").exists()
+        train_detector(training_set, recipe, folder)
+    return epochs
+
+
+TWO_EPOCHS = Recipe(epochs=2, image_size=64, batch=4, mosaic=0.0)
+
+
+def test_a_training_that_was_cut_off_goes_on(tmp_path, monkeypatch):
+    training_set, told = write_training_set(samples(), CLASSES, tmp_path / "set"), []
+    epochs = stop_after_first_epoch(training_set, TWO_EPOCHS, tmp_path / "trained", monkeypatch)
+    path = train_detector(training_set, TWO_EPOCHS, tmp_path / "trained", progress=told.append)
     assert epochs == [0, 1]
+    assert told == [1, 2]
+    assert json.loads(path.with_suffix(".json").read_text())["resumed_after"] == 1
+    tensors = initial_tensors(path)  # an ultralytics checkpoint starts another network as well
+    from ultralytics.nn.tasks import DetectionModel
+
+    model = DetectionModel("yolov5n.yaml", nc=len(CLASSES), verbose=False)
+    assert load_matching(model, tensors) == len(model.state_dict())
+
+
+def test_a_training_whose_last_epoch_cannot_be_read_starts_again(tmp_path, monkeypatch, caplog):
+    training_set = write_training_set(samples(), CLASSES, tmp_path / "set")
+    epochs = stop_after_first_epoch(training_set, TWO_EPOCHS, tmp_path / "trained", monkeypatch)
+    (last,) = (tmp_path / "trained").glob("*/weights/last.pt")
+    last.write_bytes(last.read_bytes()[:1000])
+    path = train_detector(training_set, TWO_EPOCHS, tmp_path / "trained")
+    assert epochs == [0, 0, 1]
+    assert "starts again" in caplog.text
+    assert json.loads(path.with_suffix(".json").read_text())["resumed_after"] is None
 
 
 def test_coco_tensors_start_the_anchor_free_network(weights_dir):
