@@ -85,6 +85,7 @@ def refuse_mixed_protocols(infos: dict[str, dict]) -> None:
         "dataset": lambda info: info["dataset"]["name"],
         "pair list": lambda info: f"{info['pairs']['count']} pairs, {info['pairs']['sha256'][:8]}",
         "detector": lambda info: info.get("detector", {}).get("name", "none"),
+        "protocol": lambda info: info.get("detector", {}).get("protocol", "none"),
     }
     for what, read in checks.items():
         values = {name: read(info) for name, info in infos.items()}

@@ -15,7 +15,8 @@ from bench.statistics.robustness import fusion_gain, paired_difference
 
 def detection_section(samples: DetectionSamples, run: Run) -> Section:
     detection = in_order(detection_table(samples), run.suite)
-    section = Section("detection", "Detection", detection)
+    named = {"detector": run.info["detector"]["name"], "protocol": run.info["detector"]["protocol"]}
+    section = Section("detection", "Detection", detection.assign(**named))
     overall, clean = detection[detection["class"] == ALL], detection[detection["factor"] == CLEAN.factor]
     if not clean.empty:
         section.tables.append(_class_table(clean, run))

@@ -199,7 +199,7 @@ def test_the_report_writes_every_table_and_a_page_that_stands_alone(finished: Ru
     write_report(finished)
     tables = {path.name for path in (finished.path / "tables").iterdir()}
     assert tables == {
-        f"{name}.{ending}" for name in ("fusion", "robustness", "ranking") for ending in ("csv", "md", "tex")
+        f"{name}.{ending}" for name in ("fusion", "robustness", "ranking", "efficiency") for ending in ("csv", "md", "tex")
     }
     fusion = pd.read_csv(finished.path / "tables/fusion.csv")
     expected = values(finished).groupby(["factor", "method", "metric", "reference"])["value"].mean()

@@ -94,6 +94,20 @@ def test_student_gradients_are_those_of_the_plain_form():
         )
 
 
+def test_gradients_under_bfloat16_are_those_of_float32():
+    """Sums over all tokens, as for the biases of the normalisation layers, must not be taken in bfloat16."""
+    student = filled(Student())
+    ir, vis = pattern(64, 64, 1, 0.8), pattern(64, 64, 3, 2.2)
+    biases = {key: p for key, p in student.named_parameters() if "norm" in key}
+    gradients = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            output = student(ir, vis)
+        gradients.append(torch.autograd.grad((output.float() - vis).square().mean(), biases.values()))
+    for key, exact, rounded in zip(biases, *gradients, strict=True):
+        assert (exact - rounded).norm() < 0.1 * exact.norm(), key
+
+
 def test_only_the_unused_convolution_gets_no_gradient():
     frozen = {key for key, p in Student().named_parameters() if not p.requires_grad}
     assert frozen == {"conv_first.weight", "conv_first.bias"}
@@ -113,7 +127,7 @@ def test_stochastic_depth_drops_a_branch_for_a_whole_sample():
     # Two branches in each of six blocks, each kept or dropped: samples differ, yet a sample is dropped as a whole.
     kept_all = filled(Student()).layers[0].residual_group.blocks[0]
     windows = tokens[0].view(2, 8, 2, 8, 48).transpose(1, 2).reshape(4, 64, 48)
-    dropped = kept_all(windows, kept_all.attn.bias(0), torch.zeros(2, 4, 1, 1))
+    dropped = kept_all(windows, kept_all.attn.biases(), ((4, 0),), torch.zeros(2, 4, 1, 1))
     torch.testing.assert_close(dropped, windows)
     assert len({round(result.sum().item(), 2) for result in results}) > 1
 
