@@ -2,9 +2,10 @@
 
   python benchmarks/tsdm.py [--sizes 128x256,256x320,768x1024] [--threads 2] [--repeats 3] [--device cpu]
 
-Sizes are height × width. The plain form is the oracle of the tests. Times are the best of the repeats; on a CPU also
-the time of all cores together is given, which other programs disturb less. Without --student and --teacher the weights
-are random: times do not depend on them, but the precision of bfloat16 does.
+Sizes are height × width. The plain form is the oracle of the tests. Times are the median of the repeats; on a CPU also
+the time of all cores together is given, which other programs disturb less, and the bounds that the machine's measured
+peaks set: arithmetic, exponentials, and moving each block's input and output through memory once. Without --student and
+--teacher the weights are random: times do not depend on them, but the precision of bfloat16 does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import Tensor
@@ -24,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fusion.tsdm.checkpoints import export, load_network
 from fusion.tsdm.inference import fuse_whole
 from fusion.tsdm.methods import load_student, load_teacher
-from fusion.tsdm.student import Student
+from fusion.tsdm.student import BLOCKS_PER_STAGE, DIM, HEADS, STAGES, TOKENS, WINDOW, Student
 from fusion.tsdm.teacher import Teacher
 
 ORACLE_FOLDER = Path(__file__).parents[1] / "tests" / "fusion" / "tsdm"
@@ -49,13 +51,13 @@ def main() -> None:
     teacher = args.teacher or _random(Teacher(), args.scratch / "random_teacher.safetensors")
     plain = _plain_student(student)
 
-    print(f"PyTorch {torch.__version__}, {args.threads} threads, {_name(device)}; best of {args.repeats}")
+    print(f"PyTorch {torch.__version__}, {args.threads} threads, {_name(device)}; median of {args.repeats}")
     print(f"{'size':>10} {'what':24} {'wall s':>8} {'cores s':>8} {'Gflop/s':>8} {'peak GB':>8}  difference to float32")
     for size in args.sizes.split(","):
         height, width = (int(side) for side in size.split("x"))
         ir, vis = _pair(height, width, device)
         y = vis[:, :1]
-        flops = {"student": _flops(lambda ir=ir, vis=vis: fuse_whole(Student(), ir.cpu(), vis.cpu()))}
+        flops = {"student": _student_flops(plain, height, width)}
         flops["teacher"] = _flops(lambda ir=ir, y=y: Teacher()(ir.cpu(), y.cpu()))
         rows: list[tuple[str, Callable[[], Tensor]]] = []
         for name, dtype in (("", torch.float32), (" bfloat16", torch.bfloat16)):
@@ -72,11 +74,13 @@ def main() -> None:
             rate = flops[kind] / wall / 1e9
             print(f"{size:>10} {name:24} {wall:8.3f} {cores:8.3f} {rate:8.1f} {peak:8.2f}  {difference}", flush=True)
         print(f"{size:>10} flops: student {flops['student'] / 1e9:.1f} G, teacher {flops['teacher'] / 1e9:.1f} G")
+        if device.type == "cpu":
+            print(f"{size:>10} bounds of the student: {_bounds(flops['student'], height, width)}")
 
 
 @torch.inference_mode()
 def measure(call: Callable[[], Tensor], repeats: int, device: torch.device) -> tuple[Tensor, float, float, float]:
-    """Output, best wall time, best time of all cores, and peak memory in GB (of the GPU, or of the process so far)."""
+    """Output, wall time, time of all cores (medians), and peak memory in GB (of the GPU, or of the process so far)."""
     output = call()
     walls, cores = [], []
     for _ in range(repeats):
@@ -91,7 +95,7 @@ def measure(call: Callable[[], Tensor], repeats: int, device: torch.device) -> t
         cores.append(time.process_time() - core)
     cuda = device.type == "cuda"
     peak = torch.cuda.max_memory_allocated() / 1e9 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return output, min(walls), min(cores), peak
+    return output, median(walls), median(cores), peak
 
 
 def _plain_student(weights: Path) -> Callable[[Tensor, Tensor], Tensor]:
@@ -119,6 +123,36 @@ def _flops(call: Callable[[], Tensor]) -> int:
     with FlopCounterMode(display=False) as counter:
         call()
     return counter.get_total_flops()
+
+
+def _padded(height: int, width: int) -> int:
+    """Pixels after the paper's padding: each of them is a token."""
+    return (height // WINDOW + 1) * (width // WINDOW + 1) * TOKENS
+
+
+def _student_flops(plain: Callable[[Tensor, Tensor], Tensor], height: int, width: int) -> int:
+    """Counted on the plain form of a small image, in whose windows all is done that a larger one needs."""
+    ir, vis = _pair(2 * WINDOW, 2 * WINDOW, torch.device("cpu"))
+    return _flops(lambda: plain(ir, vis)) * _padded(height, width) // (4 * TOKENS)
+
+
+def _bounds(flops: int, height: int, width: int) -> str:
+    """Seconds that each resource needs by itself, at the peaks this machine reaches with PyTorch in float32."""
+    square, large, row = torch.rand(1024, 1024), torch.rand(2, 2**25), torch.rand(2, 2**16)
+    calls = (
+        lambda: square @ square,
+        lambda: large[0].copy_(large[1]),
+        lambda: [torch.exp2(row[1], out=row[0]) for _ in range(50)],
+    )
+    # Time of all cores: what other programs take does not lower the peaks.
+    seconds = [measure(call, 5, square.device)[2] / torch.get_num_threads() for call in calls]
+    product, byte, power = seconds[0] / (2 * 1024**3), seconds[1] / large.nbytes, seconds[2] / (25 * row.numel())
+    tokens, blocks = _padded(height, width), STAGES * BLOCKS_PER_STAGE
+    moved, powers = tokens * blocks * 2 * DIM * 4, tokens * blocks * HEADS * TOKENS
+    return (
+        f"{flops * product:.2f} s arithmetic ({1e-9 / product:.0f} Gflop/s), {powers * power:.2f} s for "
+        f"{powers / 1e9:.2f} G exponentials, {moved * byte:.2f} s for {moved / 1e9:.1f} GB ({1e-9 / byte:.0f} GB/s)"
+    )
 
 
 def _difference(output: Tensor, exact: Tensor) -> str:

@@ -9,11 +9,13 @@ working set stays in the processor's cache and memory does not grow with the dep
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from fusion.tsdm.attention import WINDOWS_AT_ONCE, Groups, add_attention, fold, steps, window_attention
 
 DIM = 48
 HEADS = 6
@@ -27,25 +29,22 @@ DROP_PATH = 0.1
 MASKED = -100.0
 """Added to the logits between regions that only meet because the image was rolled (Swin, Section 3.2)."""
 
-WINDOWS_AT_ONCE = 256
-"""Windows per step on a CPU without gradients: their activations (about 20 MB) stay in the last-level cache, and each
-step is long enough for several threads."""
+Permutation = tuple[Tensor, Tensor]
+"""Of rows: ``x.index_select(0, there)`` moves them, ``index_select(0, back)`` moves them back."""
 
 
 class Layout(NamedTuple):
     """Row permutations between the raster order of N×H×W tokens and the two window orders, for one size.
 
-    ``x.index_select(0, layout.raster_to_plain)`` is ``x`` in plain window order, and so on. Shifted windows that share
-    an attention mask are consecutive: ``shifted_groups`` holds (windows, kind) with kinds 0 interior, 1 right edge, 2
-    bottom edge, 3 corner; all plain windows are of kind 0.
+    Shifted windows that share an attention mask are consecutive: ``shifted_groups`` holds (windows, kind) with kinds 0
+    interior, 1 right edge, 2 bottom edge, 3 corner; all plain windows are of kind 0.
     """
 
-    raster_to_plain: Tensor
-    plain_to_shifted: Tensor
-    shifted_to_plain: Tensor
-    shifted_to_raster: Tensor
-    plain_groups: tuple[tuple[int, int], ...]
-    shifted_groups: tuple[tuple[int, int], ...]
+    raster_to_plain: Permutation
+    plain_to_shifted: Permutation
+    shifted_to_raster: Permutation
+    plain_groups: Groups
+    shifted_groups: Groups
 
 
 @lru_cache(maxsize=4)
@@ -65,10 +64,9 @@ def window_layout(batch: int, height: int, width: int, device: torch.device) -> 
     groups = tuple((part.numel() // TOKENS, kind) for kind, part in enumerate(parts) if part.numel())
     plain_inverse, shifted_inverse = _inverse(plain), _inverse(shifted)
     return Layout(
-        raster_to_plain=plain,
-        plain_to_shifted=plain_inverse[shifted],
-        shifted_to_plain=shifted_inverse[plain],
-        shifted_to_raster=shifted_inverse,
+        raster_to_plain=(plain, plain_inverse),
+        plain_to_shifted=(plain_inverse[shifted], shifted_inverse[plain]),
+        shifted_to_raster=(shifted_inverse, shifted),
         plain_groups=((batch * rows * columns, 0),),
         shifted_groups=groups,
     )
@@ -78,6 +76,19 @@ def _inverse(permutation: Tensor) -> Tensor:
     inverse = torch.empty_like(permutation)
     inverse[permutation.long()] = torch.arange(len(permutation), dtype=permutation.dtype, device=permutation.device)
     return inverse
+
+
+class _Permute(torch.autograd.Function):
+    """``index_select`` whose gradient is a gather too, not a sum into rows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        return x.index_select(0, there)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad.index_select(0, *ctx.saved_tensors), None, None
 
 
 @lru_cache(maxsize=4)
@@ -93,15 +104,15 @@ def _relative_position_index(device: torch.device) -> Tensor:
 @lru_cache(maxsize=4)
 @torch.inference_mode(False)
 def _shift_masks(device: torch.device) -> Tensor:
-    """4×64×64: 0 where query and key belong to one region of the unrolled image, else -100, by kind of window."""
+    """4×1×64×64: 0 where query and key belong to one region of the unrolled image, else -100, by kind of window."""
     axis = torch.arange(TOKENS, device=device)
     below, right = (axis // WINDOW) >= WINDOW - SHIFT, (axis % WINDOW) >= WINDOW - SHIFT
     split = [torch.zeros_like(below, dtype=torch.long), right.long(), below.long(), 2 * below + right]
-    return torch.stack([(region[:, None] != region[None, :]) * MASKED for region in split])
+    return torch.stack([(region[:, None] != region[None, :]) * MASKED for region in split])[:, None]
 
 
 class WindowAttention(nn.Module):
-    """Multi-head self-attention inside windows: M×64×48 to M×64×48, with a bias 1×6×64×64 on the logits."""
+    """Multi-head self-attention inside windows: M×64×48 to M×64×48."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,19 +121,14 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(DIM, 3 * DIM)
         self.proj = nn.Linear(DIM, DIM)
 
-    def bias(self, kind: int) -> Tensor:
+    def biases(self) -> Tensor:
+        """4×6×64×64: what is added to the logits, by kind of window."""
         table = self.relative_position_bias_table
-        bias = table[_relative_position_index(table.device)].permute(2, 0, 1)[None]
-        return bias + _shift_masks(table.device)[kind].to(bias.dtype) if kind else bias
+        bias = table[_relative_position_index(table.device)].permute(2, 0, 1).contiguous()
+        return bias + _shift_masks(table.device)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        qkv = self.qkv(x)
-        if qkv.device.type == "cpu":  # where the fused kernel is faster in float32 than in bfloat16
-            qkv = qkv.float()
-        q, k, v = qkv.view(-1, TOKENS, 3, HEADS, DIM // HEADS).permute(2, 0, 3, 1, 4).unbind(0)
-        with torch.autocast(x.device.type, enabled=False):
-            out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
-        return self.proj(out.transpose(1, 2).reshape(-1, TOKENS, DIM))
+    def forward(self, x: Tensor, biases: Tensor, groups: Groups) -> Tensor:
+        return self.proj(window_attention(self.qkv(x), biases, groups))
 
 
 class Mlp(nn.Module):
@@ -136,7 +142,7 @@ class Mlp(nn.Module):
 
 
 class SwinBlock(nn.Module):
-    """x + attention(norm1(x)), then x + mlp(norm2(x)), on windows M×64×48 that share one attention bias."""
+    """x + attention(norm1(x)), then x + mlp(norm2(x)), on windows M×64×48 of the kinds that ``groups`` names."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -145,9 +151,9 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(DIM)
         self.mlp = Mlp()
 
-    def forward(self, x: Tensor, bias: Tensor, keep: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, biases: Tensor, groups: Groups, keep: Tensor | None = None) -> Tensor:
         """``keep`` (2×M×1×1) scales the two branches by 0 or 1/(1-p): the stochastic depth of training."""
-        attention = self.attn(self.norm1(x), bias)
+        attention = self.attn(self.norm1(x), biases, groups)
         x = x + (attention if keep is None else attention * keep[0])
         mlp = self.mlp(self.norm2(x))
         return x + (mlp if keep is None else mlp * keep[1])
@@ -164,29 +170,32 @@ class ResidualGroup(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shape = x.shape
         layout = window_layout(*shape[:3], x.device)
-        x = x.reshape(-1, DIM).index_select(0, layout.raster_to_plain)
+        x = _Permute.apply(x.reshape(-1, DIM), *layout.raster_to_plain)
         for i, (block, drop) in enumerate(zip(self.blocks, self.drop_path, strict=True)):
             if i:
-                x = x.index_select(0, layout.plain_to_shifted if i % 2 else layout.shifted_to_plain)
+                x = _Permute.apply(x, *layout.plain_to_shifted[:: 1 if i % 2 else -1])
             groups = layout.shifted_groups if i % 2 else layout.plain_groups
             x = _run(block, x.view(-1, TOKENS, DIM), groups, drop, shape[0]).view(-1, DIM)
-        return x.index_select(0, layout.shifted_to_raster).view(shape)
+        return _Permute.apply(x, *layout.shifted_to_raster).view(shape)
 
 
-def _run(block: SwinBlock, x: Tensor, groups: tuple[tuple[int, int], ...], drop: float, batch: int) -> Tensor:
-    """Apply ``block`` to all windows of ``x`` (M×64×48), group by group; within a group, sample follows sample."""
-    pieces = x.split([count for count, _ in groups])
-    biases = [block.attn.bias(kind) for _, kind in groups]
+def _run(block: SwinBlock, x: Tensor, groups: Groups, drop: float, batch: int) -> Tensor:
+    """Apply ``block`` to all windows of ``x`` (M×64×48); within a group, sample follows sample."""
+    biases = block.attn.biases()
     if block.training or torch.is_grad_enabled():
         keep = None
         if block.training and drop:
             keep = torch.rand(2, batch, 1, 1, device=x.device).ge(drop).to(x.dtype) / (1 - drop)
-        keeps = [keep if keep is None else keep.repeat_interleave(len(piece) // batch, dim=1) for piece in pieces]
-        return torch.cat([block(*arguments) for arguments in zip(pieces, biases, keeps, strict=True)])
-    for piece, bias in zip(pieces, biases, strict=True):
-        for part in piece.split(WINDOWS_AT_ONCE if x.device.type == "cpu" else len(piece)):
-            part.copy_(block(part, bias))
-    return x
+            keep = torch.cat([keep.repeat_interleave(count // batch, dim=1) for count, _ in groups], dim=1)
+        return block(x, biases, groups, keep)
+    if x.device.type == "cpu":
+        folded = fold(block.attn.qkv, block.attn.proj, biases)
+        for part, kind in steps(groups, WINDOWS_AT_ONCE):
+            piece = x[part]
+            add_attention(piece, block.norm1(piece), folded, kind)
+            piece += block.mlp(block.norm2(piece))
+        return x
+    return x.copy_(block(x, biases, groups))
 
 
 class Rstb(nn.Module):
@@ -237,6 +246,8 @@ class Student(nn.Module):
         if ir.shape[-2] % WINDOW or ir.shape[-1] % WINDOW:
             raise ValueError(f"the student takes sides that are multiples of {WINDOW}, got {tuple(ir.shape[-2:])}")
         shallow = (self.conv_first_ir(ir) + self.conv_first_vi(vis)).contiguous(memory_format=torch.channels_last)
+        # In bfloat16 the gradients of the normalisation layers, sums over all tokens, would stop growing early.
+        shallow = shallow.float()
         x = _layer_norm(self.patch_embed.norm, shallow)
         for layer in self.layers:
             x = layer(x)
