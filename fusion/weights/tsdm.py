@@ -1,4 +1,5 @@
-"""The weight files of TSDM-Fusion: our own, from training, and those on the drive of its authors (no hash is known)."""
+"""The weight files of TSDM-Fusion: our own, which come with the package, and those on the drive of its authors (no hash
+is known)."""
 
 from __future__ import annotations
 
@@ -7,13 +8,35 @@ from fusion.weights.card import WeightFile
 RELEASE = "the Google Drive of the TSDM-Fusion authors (doi 10.1109/TIM.2024.3398115)"
 
 
-def _file(name: str, method: str, source: str, licence: str) -> WeightFile:
-    return WeightFile(name=name, bytes=0, sha256="", method=method, licence=licence, source=source)
+def _ours(name: str, size: int, sha256: str, method: str) -> WeightFile:
+    return WeightFile(
+        name=name,
+        bytes=size,
+        sha256=sha256,
+        method=method,
+        licence="AGPL-3.0-or-later",
+        source="this package",
+        packaged=True,
+    )
+
+
+def _theirs(name: str, method: str) -> WeightFile:
+    return WeightFile(name=name, bytes=0, sha256="", method=method, licence="none", source=RELEASE)
 
 
 FILES = (
-    _file("tsdm_teacher.safetensors", "tsdm_teacher", "`run_bench.py train teacher`", "AGPL-3.0-or-later"),
-    _file("tsdm_student.safetensors", "tsdm_student", "`run_bench.py train student`", "AGPL-3.0-or-later"),
-    _file("Model_TeacherNet_epoch_50.pth", "tsdm_teacher_official", RELEASE, "none"),
-    _file("GT.pth", "tsdm_student_official", RELEASE, "none"),
+    _ours(
+        "tsdm_teacher.safetensors",
+        4684632,
+        "f3736ccc62c1302550a13b7b5f335d48359195943384d066bf37d65aecfdc18d",
+        "tsdm_teacher",
+    ),
+    _ours(
+        "tsdm_student.safetensors",
+        1306422,
+        "6acc6775f5ccd4bf0b76d6b1cb0ca77b6963d02077d7ea1be74d8fbc4aadde69",
+        "tsdm_student",
+    ),
+    _theirs("Model_TeacherNet_epoch_50.pth", "tsdm_teacher_official"),
+    _theirs("GT.pth", "tsdm_student_official"),
 )
