@@ -57,7 +57,8 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
     add_weights_dir(parser)
-    parser.add_argument("--methods", type=comma_list, metavar="A,B", help="fusion methods (list methods), or your own")
+    parser.add_argument("--methods", type=comma_list, metavar="A,B", help="fusion methods (list methods), groups (all, "
+                        "source, classical, learned, variants), or your own")  # fmt: skip
     parser.add_argument("--metrics", type=comma_list, metavar="M,N", help="metric preset or ids (list metrics)")
     parser.add_argument("--detector", metavar="FILE", help="detector weights (.pt, .onnx) or ultralytics model name; "
                         "'none' switches detection off")  # fmt: skip
