@@ -198,9 +198,8 @@ def test_detections_are_stored_and_the_report_is_derived_from_them(small_pairs: 
 def test_the_report_writes_every_table_and_a_page_that_stands_alone(finished: RunFolder) -> None:
     write_report(finished)
     tables = {path.name for path in (finished.path / "tables").iterdir()}
-    assert tables == {
-        f"{name}.{ending}" for name in ("fusion", "robustness", "ranking", "efficiency") for ending in ("csv", "md", "tex")
-    }
+    sections = ("fusion", "robustness", "ranking", "efficiency")
+    assert tables == {f"{name}.{ending}" for name in sections for ending in ("csv", "md", "tex")}
     fusion = pd.read_csv(finished.path / "tables/fusion.csv")
     expected = values(finished).groupby(["factor", "method", "metric", "reference"])["value"].mean()
     found = fusion.set_index(["factor", "method", "metric", "reference"])["mean"]
