@@ -32,7 +32,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 def keep_freed_memory() -> None:
     """Let glibc reuse freed maps: it would give them back to the system, at a thousand page faults for every new map.
 
-    The metrics run three times faster for it. Other allocators are left as they are.
+    Other allocators are left as they are.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:

@@ -40,8 +40,8 @@ def write_report(folder: RunFolder) -> list[Section]:
         sections.append(agreement_section(samples, run))
     sections.append(ranking_section(rows, run))
     efficiency = read_efficiency(folder.path)
-    efficiency = efficiency[efficiency["method"].isin(run.suite.methods)]
-    sections += [] if efficiency.empty else [efficiency_section(efficiency, run)]
+    if efficiency["method"].isin(run.suite.methods).any():
+        sections.append(efficiency_section(efficiency, run))  # whole: its table is what the next run need not measure
     for section in sections:
         _write_tables(folder.path / "tables", section)
     pictures = [*sorted((folder.path / "panels").glob("*.png")), *folder.path.glob("degradations.png")]
