@@ -130,14 +130,19 @@ def test_motion_kernel_is_a_line_of_its_length() -> None:
     assert (row > 0.04).sum() == pytest.approx(12, abs=1)
 
 
-def test_usm_is_opencv_written_out(vis_float: np.ndarray, ir_float: np.ndarray) -> None:
-    for image in (vis_float, ir_float):
-        blurred = cv2.GaussianBlur(image, (51, 51), 0).reshape(image.shape)
-        residual = image - blurred
-        mask = (np.abs(residual) * 255 > 10).astype(np.float32)
-        soft = cv2.GaussianBlur(mask, (51, 51), 0).reshape(image.shape)
-        expected = soft * np.clip(image + 0.5 * residual, 0, 1) + (1 - soft) * image
-        np.testing.assert_allclose(usm_sharpen(image), expected, atol=1e-5)
+@pytest.mark.parametrize(
+    "shape", [(60, 70, 3), (300, 171, 1), (129, 43, 3), (7, 200, 3), (200, 5, 1), (1, 1, 3), (1, 90, 1)]
+)
+def test_usm_is_opencv_written_out(shape: tuple[int, int, int]) -> None:
+    image = cv2.GaussianBlur(np.random.default_rng(3).random(shape, dtype=np.float32), (0, 0), 1).reshape(shape)
+    image = np.clip(3 * image - 1, 0, 1)
+    blurred = cv2.GaussianBlur(image, (51, 51), 0, borderType=cv2.BORDER_REFLECT_101).reshape(shape)
+    residual = image - blurred
+    mask = (np.abs(residual) * 255 > 10).astype(np.float32)
+    soft = cv2.GaussianBlur(mask, (51, 51), 0, borderType=cv2.BORDER_REFLECT_101).reshape(shape)
+    expected = soft * np.clip(image + 0.5 * residual, 0, 1) + (1 - soft) * image
+    np.testing.assert_allclose(usm_sharpen(image), expected, atol=1e-5)
+    np.testing.assert_allclose(usm_sharpen(image[::-1, ::-1]), expected[::-1, ::-1], atol=1e-5)
 
 
 def test_usm_leaves_a_flat_image_alone() -> None:
