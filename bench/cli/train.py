@@ -129,7 +129,8 @@ def _train(args: argparse.Namespace) -> int:
         folder,
         resume=args.resume,
         hardware=training.Hardware(args.device, args.devices, args.precision),
-        teacher=_teacher(config, args.weights_dir),
+        teacher=_weights(config.teacher, args.weights_dir) if isinstance(config, StudentConfig) else None,
+        initial=_weights(config.initial, args.weights_dir) if config.initial else None,
         facts={
             "data": described,
             "kept out of training": ", ".join(pair.image for pair in validation_pairs) or "nothing",
@@ -161,10 +162,9 @@ def _setting(text: str) -> tuple[str, object]:
     return name.strip(), yaml.safe_load(value)
 
 
-def _teacher(config: TrainingConfig, weights_dir: Path | None) -> Path | None:
-    if not isinstance(config, StudentConfig):
-        return None
-    return Path(config.teacher) if Path(config.teacher).is_file() else locate(config.teacher, weights_dir)
+def _weights(name: str, weights_dir: Path | None) -> Path:
+    """A file by its path, else by its name in the weights directory or in this package."""
+    return Path(name) if Path(name).is_file() else locate(name, weights_dir)
 
 
 def _pairs(config: TrainingConfig, data_root: Path | None) -> tuple[list[Pair], list[Pair], str]:

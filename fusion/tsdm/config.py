@@ -44,6 +44,8 @@ class DataSettings(_Settings):
     """Random patches of each pair in an epoch."""
     flips: bool = False
     """Mirror half of the patches left to right; the paper does not."""
+    permute_colours: bool = False
+    """Swap the colour channels of visible patches at random, so that few scenes teach all hues; the paper does not."""
     workers: int = Field(4, ge=0)
 
 
@@ -76,6 +78,8 @@ class StudentLoss(_Settings):
 
 class _Training(_Settings):
     data: DataSettings
+    initial: str | None = None
+    """Weights to start from in place of random ones: a file, or a name as for ``teacher``."""
     batch: Count
     epochs: Count
     ema_decay: float = Field(0.999, ge=0, lt=1)

@@ -69,6 +69,8 @@ class Patches(Dataset):
         ir, vis = (image[top : top + height, left : left + width] for image in (ir, vis))
         if self.settings.flips and generator.random() < 0.5:
             ir, vis = ir[:, ::-1], vis[:, ::-1]
+        if self.settings.permute_colours:
+            vis = vis[..., generator.permutation(3)]
         return item(ir, vis, generator, self.degradation)
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ import yaml
 from torch import nn
 from tqdm import tqdm
 
-from fusion.tsdm.checkpoints import export
+from fusion.tsdm.checkpoints import export, load_state, read_state
 from fusion.tsdm.config import KINDS, StudentConfig, TrainingConfig
 from fusion.tsdm.data import EpochOrder, Item, Patches, TrainingPair, patch_loader, validation_items
 from fusion.tsdm.recipes import NotFinite, Recipe, StudentRecipe, TeacherRecipe
@@ -83,14 +83,15 @@ def train(
     resume: bool = False,
     hardware: Hardware = ONE_DEVICE,
     teacher: Path | None = None,
+    initial: Path | None = None,
     facts: Mapping[str, Any] | None = None,
     progress_bar: bool = True,
 ) -> Outcome:
     """Train on ``training`` pairs into ``folder``, or go on from the checkpoint there with ``resume``.
 
     After each epoch the folder holds ``last.pt`` (everything needed to go on), ``best.pt`` (the averaged weights of the
-    best epoch so far) and TensorBoard files. A student needs ``teacher``, the weights that make its targets. ``facts``
-    are noted in the checkpoints for the model card.
+    best epoch so far) and TensorBoard files. A student needs ``teacher``, the weights that make its targets. ``initial`` are
+    weights to start from. ``facts`` are noted in the checkpoints for the model card.
 
     Raises ``ValueError`` for settings that do not fit the data or the checkpoint and for a loss that is not finite;
     ``FileNotFoundError`` where there is nothing to resume.
@@ -104,6 +105,8 @@ def train(
 
     torch.manual_seed(config.seed)
     recipe = _recipe(config, fabric, teacher)
+    if initial is not None:
+        load_state(recipe.modules["network"], read_state(initial), str(initial))
     average = copy.deepcopy(recipe.modules["network"]).eval().requires_grad_(False)
     state = Progress()
     if checkpoint:
@@ -292,11 +295,13 @@ def export_checkpoint(path: Path, target: Path, half: bool = False) -> None:
         "epoch": f"{epoch.get('epoch', 0)} of {config['epochs']}",
         "steps": f"{progress['step']} of batch {config['batch']}",
         "patch": f"{data['patch'][0]}×{data['patch'][1]}, {data['crops_per_pair']} a pair and epoch"
-        + (", mirrored at random" if data["flips"] else ""),
+        + (", mirrored at random" if data["flips"] else "")
+        + (", colour channels swapped at random" if data.get("permute_colours") else ""),
         "schedule": ", ".join(f"{name} {value}" for name, value in config["optimiser"].items()),
         "loss": ", ".join(f"{name} {value}" for name, value in config["loss"].items()),
         "training time": f"{progress['seconds'] / 3600:.2f} h",
         "seed": config["seed"],
+        **({"started from": config["initial"]} if config.get("initial") else {}),
         **checkpoint["facts"],
         "Metrics on the validation pairs": [
             {"metric": name.removeprefix("validation_"), "value": f"{value:.4f}"}

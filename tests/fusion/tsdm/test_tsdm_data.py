@@ -51,6 +51,18 @@ def test_patches_cut_both_images_at_the_same_random_place():
     assert len(places) > 12
 
 
+def test_colours_are_swapped_in_all_orders_and_nothing_else_changes():
+    plain = Patches([pair(0)], settings(), 0)
+    swapped = Patches([pair(0)], settings(permute_colours=True), 0)
+    orders = set()
+    for epoch in range(1, 21):
+        before, after = plain[epoch, 0], swapped[epoch, 0]
+        assert torch.equal(before["ir"], after["ir"])
+        match = [[torch.equal(a, b) for b in before["vis"]].index(True) for a in after["vis"]]
+        orders.add(tuple(match))
+    assert len(orders) == 6
+
+
 def test_a_patch_depends_on_seed_epoch_and_number_alone():
     first, again = (Patches([pair(0), pair(1)], settings(), 3, PAPER) for _ in range(2))
     first[1, 0], first[1, 4]

@@ -216,6 +216,21 @@ def test_an_exported_checkpoint_is_the_average_with_its_card(tmp_path, teacher_w
     assert ("float16" in card) is half
 
 
+def test_training_starts_from_given_weights(tmp_path):
+    torch.manual_seed(5)
+    start = Teacher().state_dict()
+    export(start, tmp_path / "start.safetensors")
+    config = teacher_config(epochs=1, initial="start.safetensors", optimiser={"learning_rate": 1e-9})
+    run(config, tmp_path / "run", initial=tmp_path / "start.safetensors")
+    for name, value in read_checkpoint(tmp_path / "run" / LAST)["modules"]["network"].items():
+        torch.testing.assert_close(value, start[name], atol=1e-6, rtol=0)
+    export_checkpoint(tmp_path / "run" / BEST, tmp_path / "tuned.safetensors")
+    assert "- **started from**: start.safetensors" in (tmp_path / "tuned.md").read_text()
+    with pytest.raises(ValueError, match="does not fit Teacher"):
+        export({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+        run(config, tmp_path / "other", initial=tmp_path / "other.safetensors")
+
+
 def test_runs_that_cannot_start_say_why(tmp_path, teacher_weights):
     with pytest.raises(ValueError, match="no training pairs"):
         train(teacher_config(), [], [], tmp_path, hardware=CPU)
@@ -241,7 +256,10 @@ def test_a_resumed_run_refuses_other_settings_by_name(tmp_path):
 
 @pytest.mark.parametrize("kind", ["teacher", "student"])
 def test_shipped_configurations_load(kind):
-    assert config_names(kind) == [kind, f"{kind}_reduced"]
+    assert config_names(kind) == {
+        "teacher": ["teacher", "teacher_reduced"],
+        "student": ["student", "student_colours", "student_reduced"],
+    }[kind]
     for name in config_names(kind):
         assert load_config(kind, name).kind == kind
 
