@@ -226,8 +226,8 @@ def test_training_starts_from_given_weights(tmp_path):
         torch.testing.assert_close(value, start[name], atol=1e-6, rtol=0)
     export_checkpoint(tmp_path / "run" / BEST, tmp_path / "tuned.safetensors")
     assert "- **started from**: start.safetensors" in (tmp_path / "tuned.md").read_text()
+    export({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="does not fit Teacher"):
-        export({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
         run(config, tmp_path / "other", initial=tmp_path / "other.safetensors")
 
 
