@@ -90,8 +90,8 @@ def train(
     """Train on ``training`` pairs into ``folder``, or go on from the checkpoint there with ``resume``.
 
     After each epoch the folder holds ``last.pt`` (everything needed to go on), ``best.pt`` (the averaged weights of the
-    best epoch so far) and TensorBoard files. A student needs ``teacher``, the weights that make its targets. ``initial``
-    holds weights to start from. ``facts`` are noted in the checkpoints for the model card.
+    best epoch so far) and TensorBoard files. A student needs ``teacher``, the weights that make its targets.
+    Training starts from ``initial`` where it is given. ``facts`` are noted in the checkpoints for the model card.
 
     Raises ``ValueError`` for settings that do not fit the data or the checkpoint and for a loss that is not finite;
     ``FileNotFoundError`` where there is nothing to resume.
