@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from itertools import islice
+from multiprocessing.connection import wait as wait_for
 
 from bench.cell import Bench, CellResult, Setup, run_cell
 from bench.plan import Cell
@@ -47,7 +49,14 @@ def run_cells(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[Cel
 def _open(setup: Setup) -> None:
     global _bench
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it saves what is done
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process().sentinel,), daemon=True).start()
     _bench = Bench(setup)
+
+
+def _end_with(parent: int) -> None:
+    """A parent that was killed can't tell its workers, which would wait for cells for ever."""
+    wait_for([parent])
+    os._exit(1)
 
 
 def _run(cell: Cell) -> CellResult:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from bench.benchmark import Options, run_benchmark
@@ -210,3 +214,25 @@ def test_the_report_writes_every_table_and_a_page_that_stands_alone(finished: Ru
     page = (finished.path / "index.html").read_text()
     assert 'src="http' not in page
     assert page.count("data:image/png;base64") == len(curves)
+
+
+def test_workers_end_with_a_parent_that_is_killed(small_pairs: Path, tmp_path: Path) -> None:
+    program = Path(__file__).parents[2] / "run_bench.py"
+    (tmp_path / "suite.yaml").write_text("name: killed\ndataset: folder\nmethods: [average]\nmetrics: [en]\n")
+    command = [sys.executable, program, "--suite", tmp_path / "suite.yaml", "--data-root", small_pairs]
+    parent = subprocess.Popen(
+        [*command, "--workers", "2", "--out", tmp_path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    workers: list[psutil.Process] = []
+    started = time.monotonic()
+    while len(workers) < 2 and parent.poll() is None and time.monotonic() - started < 120:
+        children = psutil.Process(parent.pid).children()
+        workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        time.sleep(0.05)
+    parent.kill()
+    parent.wait()
+    assert len(workers) == 2
+    _, alive = psutil.wait_procs(workers, timeout=120)
+    for worker in alive:
+        worker.kill()
+    assert not alive
