@@ -1,19 +1,20 @@
 """Multi-head attention inside windows with a bias on the logits: the fused kernel on a GPU, explicit products on a CPU.
 
-A head of the student has 8 channels, too few for the fused kernel of a CPU. There a few windows at a time go through
-batched products with the tokens innermost, q, k, v and the output as d×T, in float32 and in the processor's cache; the
-backward pass computes the weights anew instead of remembering them (FlashAttention, Dao et al. 2022, Section 3.1).
+The form of training, and of inference on a GPU. A head of the student has 8 channels, too few for the fused kernel of a
+CPU. There a few windows at a time go through batched products with the tokens innermost, q, k, v and the output as d×T,
+in float32 and in the processor's cache; the backward pass computes the weights anew instead of remembering them
+(FlashAttention, Dao et al. 2022, Section 3.1).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 WINDOWS_AT_ONCE = 16
@@ -90,44 +91,6 @@ class _OnCpu(torch.autograd.Function):
             for i, x in enumerate((grad_q, grad_k, torch.bmm(g, weights))):
                 grad_qkv[part, :, i * width : (i + 1) * width] = _by_token(x, heads)
         return grad_qkv, grad_biases, None
-
-
-class Folded(NamedTuple):
-    """The linear layers around an attention, less what cancels; made by :func:`fold`."""
-
-    query: Tensor
-    key: Tensor
-    value: Tensor
-    query_bias: Tensor
-    projection: Tensor
-    constant: Tensor
-    bits: Tensor
-
-
-@torch.autocast("cpu", enabled=False)
-def fold(qkv: nn.Linear, proj: nn.Linear, biases: Tensor) -> Folded:
-    """Layers and biases (kinds×heads×T×T) as :func:`add_attention` takes them.
-
-    A bias of the keys adds the same to all logits of a query and changes no weight; one of the values comes out as it
-    went in, since weights sum to one, and becomes part of the constant after the projection.
-    """
-    query, key, value = qkv.weight.unflatten(0, (3, -1))
-    query_bias, _, value_bias = qkv.bias.unflatten(0, (3, -1))
-    constant = proj.bias + proj.weight @ value_bias
-    return Folded(query, key, value, query_bias[:, None], proj.weight.t(), constant, biases * LOG2_E)
-
-
-@torch.autocast("cpu", enabled=False)
-def add_attention(x: Tensor, y: Tensor, folded: Folded, kind: int) -> None:
-    """x += proj(attention(qkv(y))) in place and without gradients, for windows m×T×C of one kind in float32."""
-    bits = folded.bits[kind]
-    columns, count = y.transpose(1, 2), len(x) * len(bits)
-    q = torch.baddbmm(folded.query_bias, folded.query.expand(len(x), -1, -1), columns)
-    k, v = (torch.bmm(weight.expand(len(x), -1, -1), columns) for weight in (folded.key, folded.value))
-    q, k, v = (part.view(count, -1, part.shape[-1]) for part in (q, k, v))
-    weights, norm = _weights(q, k, bits)
-    out = torch.bmm(v, weights.transpose(1, 2)).mul_(norm).view_as(columns)
-    x.baddbmm_(out.transpose(1, 2), folded.projection.expand(len(x), -1, -1)).add_(folded.constant)
 
 
 def _by_head(x: Tensor, parts: int, heads: int) -> Tensor:

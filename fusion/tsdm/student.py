@@ -1,9 +1,9 @@
 """The student: a SwinIR body that fuses and restores degraded pairs in one pass (TSDM-Fusion, Section III-C).
 
-Every operation of a Swin block acts inside one window or on one token. The whole RSTB therefore works on *tokens in
-window order*, an (N·H·W)×48 matrix in which 64 consecutive rows are one 8×8 window: moving from plain to shifted
-windows is one row permutation, and without gradients a block runs over a few windows at a time, in place, so that its
-working set stays in the processor's cache and memory does not grow with the depth.
+Every operation of a Swin block acts inside one window or on one token. In training and on a GPU the whole RSTB works
+on *tokens in window order*, an (N·H·W)×48 matrix in which 64 consecutive rows are one 8×8 window: moving from plain to
+shifted windows is one row permutation. Without gradients on a CPU, :mod:`fusion.tsdm.block` takes each window out of
+the image and puts it back instead.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fusion.tsdm.attention import WINDOWS_AT_ONCE, Groups, add_attention, fold, steps, window_attention
+from fusion.tsdm.attention import Groups, window_attention
+from fusion.tsdm.block import SHIFT, TOKENS, WINDOW, apply_block
 
 DIM = 48
 HEADS = 6
-WINDOW = 8
-TOKENS = WINDOW * WINDOW
-SHIFT = WINDOW // 2
 STAGES = 4
 BLOCKS_PER_STAGE = 6
 MLP_RATIO = 2
@@ -168,6 +166,11 @@ class ResidualGroup(nn.Module):
         self.drop_path = drop_path
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and not (self.training or torch.is_grad_enabled()):
+            x = x.clone(memory_format=torch.contiguous_format)
+            for i, block in enumerate(self.blocks):
+                apply_block(x, block, shifted=i % 2 == 1)
+            return x
         shape = x.shape
         layout = window_layout(*shape[:3], x.device)
         x = _Permute.apply(x.reshape(-1, DIM), *layout.raster_to_plain)
@@ -182,20 +185,11 @@ class ResidualGroup(nn.Module):
 def _run(block: SwinBlock, x: Tensor, groups: Groups, drop: float, batch: int) -> Tensor:
     """Apply ``block`` to all windows of ``x`` (M×64×48); within a group, sample follows sample."""
     biases = block.attn.biases()
-    if block.training or torch.is_grad_enabled():
-        keep = None
-        if block.training and drop:
-            keep = torch.rand(2, batch, 1, 1, device=x.device).ge(drop).to(x.dtype) / (1 - drop)
-            keep = torch.cat([keep.repeat_interleave(count // batch, dim=1) for count, _ in groups], dim=1)
-        return block(x, biases, groups, keep)
-    if x.device.type == "cpu":
-        folded = fold(block.attn.qkv, block.attn.proj, biases)
-        for part, kind in steps(groups, WINDOWS_AT_ONCE):
-            piece = x[part]
-            add_attention(piece, block.norm1(piece), folded, kind)
-            piece += block.mlp(block.norm2(piece))
-        return x
-    return x.copy_(block(x, biases, groups))
+    keep = None
+    if block.training and drop:
+        keep = torch.rand(2, batch, 1, 1, device=x.device).ge(drop).to(x.dtype) / (1 - drop)
+        keep = torch.cat([keep.repeat_interleave(count // batch, dim=1) for count, _ in groups], dim=1)
+    return block(x, biases, groups, keep)
 
 
 class Rstb(nn.Module):

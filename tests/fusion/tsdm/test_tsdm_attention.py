@@ -1,10 +1,9 @@
-"""The attention on a CPU, its form for GPUs and the folded form of inference against the plain equations."""
+"""The attention of training on a CPU and its form for GPUs against the plain equations."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
 from fusion.tsdm import attention
 
@@ -52,18 +51,6 @@ def test_one_weight_too_large_for_a_power_makes_no_infinity(inputs):
     biases[0, 2, 5, 7] = 400.0
     out = attention.window_attention(qkv, biases, GROUPS)
     torch.testing.assert_close(out, plain(qkv, biases, GROUPS), atol=1e-4, rtol=0)
-
-
-@torch.no_grad()
-def test_folded_layers_add_what_the_layers_give():
-    torch.manual_seed(0)
-    qkv, proj, biases = nn.Linear(48, 144), nn.Linear(48, 48), torch.randn(4, 6, 64, 64)
-    for layer in (qkv, proj):
-        nn.init.normal_(layer.bias)
-    x, y = torch.randn(5, 64, 48), torch.randn(5, 64, 48)
-    expected = x + proj(plain(qkv(y), biases, ((5, 2),)))
-    attention.add_attention(x, y, attention.fold(qkv, proj, biases), 2)
-    torch.testing.assert_close(x, expected, atol=1e-5, rtol=0)
 
 
 def test_steps_cover_every_window_once_in_order():

@@ -256,10 +256,13 @@ def test_a_resumed_run_refuses_other_settings_by_name(tmp_path):
 
 @pytest.mark.parametrize("kind", ["teacher", "student"])
 def test_shipped_configurations_load(kind):
-    assert config_names(kind) == {
-        "teacher": ["teacher", "teacher_reduced"],
-        "student": ["student", "student_colours", "student_reduced"],
-    }[kind]
+    assert (
+        config_names(kind)
+        == {
+            "teacher": ["teacher", "teacher_reduced"],
+            "student": ["student", "student_colours", "student_reduced"],
+        }[kind]
+    )
     for name in config_names(kind):
         assert load_config(kind, name).kind == kind
 
