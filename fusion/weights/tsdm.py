@@ -34,7 +34,7 @@ FILES = (
     _ours(
         "tsdm_student.safetensors",
         1306422,
-        "6acc6775f5ccd4bf0b76d6b1cb0ca77b6963d02077d7ea1be74d8fbc4aadde69",
+        "0df73933cd2e7c1433b24a5027661608e6ce8cc8de7616d65ac1f583c01630c7",
         "tsdm_student",
     ),
     _theirs("Model_TeacherNet_epoch_50.pth", "tsdm_teacher_official"),
