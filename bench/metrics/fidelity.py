@@ -23,15 +23,14 @@ OFFSET = 1e-7
 
 def scales(*planes: Plane) -> list[list[Plane]]:
     """Each plane at the four scales: filtered by the window of the new scale (valid), every second pixel kept."""
-    missing = [plane for plane in planes if "vif scales" not in plane.memo]
-    if missing:
-        pyramid = [missing]
+
+    def smaller(plane: Plane) -> list[Plane]:
+        levels = [plane]
         for window in SCALES[1:]:
-            smaller = blur([plane.x for plane in pyramid[-1]], *window)
-            pyramid.append([Plane(each[..., ::2, ::2].contiguous()) for each in smaller])
-        for plane, levels in zip(missing, zip(*pyramid, strict=True), strict=True):
-            plane.memo["vif scales"] = levels[1:]
-    return [[plane, *plane.memo["vif scales"]] for plane in planes]
+            levels.append(Plane(blur(levels[-1].x, *window)[..., ::2, ::2].contiguous()))
+        return levels[1:]
+
+    return [[plane, *plane.once("vif scales", lambda plane=plane: smaller(plane))] for plane in planes]
 
 
 def logs(x: Tensor) -> Tensor:

@@ -1,30 +1,26 @@
-"""Linear filters on maps N×1×H×W in float64: the one primitive under every windowed metric.
+"""Linear filters on maps N×1×H×W, summed in float64: the one primitive under every windowed metric.
 
-On the CPU OpenCV's separable filter runs (a few milliseconds for a megapixel in double precision), several maps at a
-time on as many threads as torch uses; on any other device the same sums are a pair of one-dimensional convolutions.
+On the CPU a compiled loop filters row by row, in a line that stays in the nearest cache; on any other device the same
+sums are a pair of one-dimensional convolutions.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.metrics.rows import compiled, loops_run_on, over_rows
+
 SOBEL = (1.0, 2.0, 1.0)  # smoothing part; the derivative is (-1, 0, 1)
 DERIVATIVE = (-1.0, 0.0, 1.0)
-BORDERS = {"zero": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT_101}
-
-# Columns by which rows are lengthened while they are filtered. Where their length is a power of two, the pixels below
-# each other all fall into the same few lines of the cache, and a filter of 31 taps takes three times as long.
-PADDING = 8
+BORDERS = {"zero": "constant", "replicate": "replicate", "reflect": "reflect"}
+AT_ONCE = 6  # taps in one pass over a line
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -50,92 +46,81 @@ def gaussian_kernel(size: int, sigma: float) -> tuple[float, ...]:
     return tuple((taps / taps.sum()).tolist())
 
 
-def correlate(
-    maps: Sequence[Tensor],
-    rows: Sequence[float],
-    columns: Sequence[float],
-    border: str = "zero",
-    dtype: torch.dtype | None = None,
-) -> list[Tensor]:
-    """Each map N×1×H×W correlated with ``rows`` down the columns and ``columns`` along the rows; same size.
+def correlate(x: Tensor, rows: Sequence[float], columns: Sequence[float], border: str | None = "zero") -> Tensor:
+    """A map N×1×H×W correlated, in float64, with ``rows`` down the columns and ``columns`` along the rows.
 
     ``border`` is what lies outside: ``zero``, ``replicate`` (the edge pixel) or ``reflect`` (mirrored, edge not
-    repeated). The results have the type ``dtype``, that of the map if None, in which the sums are taken.
+    repeated), and the result has the size of the map; None leaves out the windows that reach outside.
     """
-    return correlate_each([(each, rows, columns) for each in maps], border, dtype)
+    if border is not None:
+        up, left = len(rows) // 2, len(columns) // 2
+        x = functional.pad(x, (left, len(columns) - 1 - left, up, len(rows) - 1 - up), mode=BORDERS[border])
+    return (_filter if loops_run_on(x) else _convolve)(x, rows, columns)
 
 
-def correlate_each(
-    jobs: Sequence[tuple[Tensor, Sequence[float], Sequence[float]]],
-    border: str = "zero",
-    dtype: torch.dtype | None = None,
-) -> list[Tensor]:
-    """As :func:`correlate`, every map with its own kernels, given as (map, rows, columns)."""
-    if jobs[0][0].device.type != "cpu":
-        return [_convolve(x.to(dtype or x.dtype), rows, columns, border) for x, rows, columns in jobs]
-
-    def run(source: np.ndarray, result: np.ndarray, rows: Sequence[float], columns: Sequence[float]) -> None:
-        padded = cv2.copyMakeBorder(source, 0, 0, 0, PADDING, BORDERS[border])
-        kernels = np.array(columns, np.float64), np.array(rows, np.float64)
-        depth = cv2.CV_64F if result.dtype == np.float64 else cv2.CV_32F
-        cv2.sepFilter2D(padded, depth, *kernels, result, borderType=BORDERS[border])
-
-    sizes = [(*x.shape[:-1], x.shape[-1] + PADDING) for x, _, _ in jobs]
-    results = [torch.empty(size, dtype=dtype or x.dtype) for size, (x, _, _) in zip(sizes, jobs, strict=True)]
-    _per_image(run, [(x, result, *kernels) for (x, *kernels), result in zip(jobs, results, strict=True)])
-    return [result[..., :-PADDING] for result in results]
-
-
-def _per_image(function: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
-    """``function(source, result, …)`` of every image H×W of every job, whose maps are N×1×H×W.
-
-    On as many threads as torch uses. The results are made before: of what other threads free, glibc keeps little.
-    """
-    calls = [
-        (source.numpy(), result.numpy(), *rest)
-        for maps, results, *rest in jobs
-        for source, result in zip(maps[:, 0], results[:, 0], strict=True)
-    ]
-    threads = min(torch.get_num_threads(), len(calls))
-    if threads < 2:
-        for call in calls:
-            function(*call)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda call: function(*call), calls))
-
-
-def _convolve(x: Tensor, rows: Sequence[float], columns: Sequence[float], border: str) -> Tensor:
-    up, left = len(rows) // 2, len(columns) // 2
-    padding = (left, len(columns) - 1 - left, up, len(rows) - 1 - up)
-    x = functional.pad(x, padding, mode="constant" if border == "zero" else border)
+def _convolve(x: Tensor, rows: Sequence[float], columns: Sequence[float]) -> Tensor:
+    """``correlate`` where the window lies inside the map."""
+    x = x.to(torch.float64)
     x = functional.conv2d(x, x.new_tensor(rows)[None, None, :, None])
     return functional.conv2d(x, x.new_tensor(columns)[None, None, None, :])
 
 
-def blur(maps: Sequence[Tensor], size: int, sigma: float) -> list[Tensor]:
-    """Each map filtered in float64 by a ``size``×``size`` Gaussian where the window lies inside the image ("valid")."""
+def _filter(x: Tensor, rows: Sequence[float], columns: Sequence[float]) -> Tensor:
+    """As ``_convolve``, on the CPU."""
+    height, width = x.shape[-2] - len(rows) + 1, x.shape[-1] - len(columns) + 1
+    result = torch.empty((len(x), 1, height, width), dtype=torch.float64)
+    taps = (np.array([*each, *[0.0] * (-len(each) % AT_ONCE)]) for each in (rows, columns))
+    over_rows(filter_rows, len(x) * height, x[:, 0].contiguous(), *taps, result[:, 0])
+    return result
+
+
+@compiled
+def filter_rows(first, last, x, rows, columns, result):
+    """The weighted sum of the rows under the window, and of that the weighted sum of its shifts."""
+    height, width = result.shape[1:]
+    line = np.zeros(x.shape[2] + AT_ONCE)
+    inner = line[: x.shape[2]]
+    for index in range(first, last):
+        out = result[index // height, index % height]
+        for j in range(inner.size):
+            inner[j] = 0.0
+        for tap in range(0, rows.size, AT_ONCE):
+            add_rows(inner, rows[tap:], x[index // height], index % height + tap)
+        for j in range(width):
+            out[j] = 0.0
+        for tap in range(0, columns.size, AT_ONCE):
+            add_shifts(out, columns[tap:], line[tap:])
+
+
+@compiled
+def add_rows(total, taps, x, top):
+    """Add rows times their taps; the last taps may be zeros for rows that do not exist."""
+    for j in range(total.size):
+        value = total[j]
+        for k in range(AT_ONCE):
+            value += taps[k] * np.float64(x[min(top + k, len(x) - 1), j])
+        total[j] = value
+
+
+@compiled
+def add_shifts(total, taps, line):
+    """Add shifts of a line times their taps."""
+    for j in range(total.size):
+        value = total[j]
+        for k in range(AT_ONCE):
+            value += taps[k] * line[j + k]
+        total[j] = value
+
+
+def blur(x: Tensor, size: int, sigma: float) -> Tensor:
+    """A map filtered by a ``size``×``size`` Gaussian where the window lies inside the image ("valid")."""
     kernel = gaussian_kernel(size, sigma)
-    return [inside(each, size) for each in correlate(maps, kernel, kernel, dtype=torch.float64)]
+    return correlate(x, kernel, kernel, None)
 
 
-def box_sums(maps: Sequence[Tensor], size: int) -> list[Tensor]:
-    """Sum of each map in float64 over every ``size``×``size`` window inside the image; exact for whole numbers."""
-    if maps[0].device.type != "cpu":
-        return [functional.avg_pool2d(each.to(torch.float64), size, 1, divisor_override=1) for each in maps]
-
-    def run(source: np.ndarray, result: np.ndarray) -> None:
-        cv2.boxFilter(source, cv2.CV_64F, (size, size), result, normalize=False, borderType=cv2.BORDER_CONSTANT)
-
-    results = [torch.empty_like(each, dtype=torch.float64) for each in maps]
-    _per_image(run, list(zip(maps, results, strict=True)))
-    return [inside(each, size) for each in results]
-
-
-def inside(x: Tensor, size: int) -> Tensor:
-    """The part of a same-size result whose ``size``×``size`` window (odd) lies inside the image."""
-    edge = size // 2
-    return x[..., edge : x.shape[-2] - edge, edge : x.shape[-1] - edge]
+def box_sum(x: Tensor, size: int) -> Tensor:
+    """Sum over every ``size``×``size`` window inside the image; exact for whole numbers."""
+    return correlate(x, (1.0,) * size, (1.0,) * size, None)
 
 
 def magnitude(along: Tensor, down: Tensor) -> Tensor:
@@ -144,6 +129,8 @@ def magnitude(along: Tensor, down: Tensor) -> Tensor:
 
 
 def sobel(x: Tensor, border: str = "zero") -> tuple[Tensor, Tensor]:
-    """Horizontal and vertical Sobel derivative, kernel 1-2-1 not normalised; exact in float32 for grey values 0…255."""
-    along, down = correlate_each([(x, SOBEL, DERIVATIVE), (x, DERIVATIVE, SOBEL)], border)
-    return along, down
+    """Horizontal and vertical Sobel derivative, kernel 1-2-1 not normalised.
+
+    Of the type of ``x``; exact in float32 for grey values 0…255.
+    """
+    return correlate(x, SOBEL, DERIVATIVE, border).to(x.dtype), correlate(x, DERIVATIVE, SOBEL, border).to(x.dtype)

@@ -28,26 +28,24 @@ def double(plane: Plane) -> Tensor:
 
 def moments(window: Window, *planes: Plane) -> list[tuple[Tensor, Tensor]]:
     """Local mean and variance of each plane; the variance is exactly 0 where the window is flat."""
-    missing = [plane for plane in planes if ("moments", window) not in plane.memo]
-    if missing:
-        values = [plane.x for plane in missing]
-        blurred = blur([*values, *(x * x for x in values)], *window)  # exact squares in float32 too
-        for plane, mean, square in zip(missing, blurred, blurred[len(missing) :], strict=False):
-            plane.memo["moments", window] = mean, clean(square.addcmul_(mean, mean, value=-1))
-    return [plane.memo["moments", window] for plane in planes]
+
+    def compute(plane: Plane) -> tuple[Tensor, Tensor]:
+        mean = blur(plane.x, *window)
+        return mean, central(plane.x * plane.x, mean, mean, window)  # exact squares in float32 too
+
+    return [plane.once(("moments", window), lambda plane=plane: compute(plane)) for plane in planes]
 
 
 def covariances(window: Window, fused: Plane, *sources: Plane) -> list[Tensor]:
     """Local covariance of ``fused`` with each source, remembered by ``fused``; exactly 0 where a window is flat."""
-    missing = [source for source in sources if ("covariance", window, source) not in fused.memo]
-    if missing:
-        blurred = blur([fused.x * source.x for source in missing], *window)
-        (mean, _), *means = moments(window, fused, *missing)
-        for source, product, (source_mean, _) in zip(missing, blurred, means, strict=True):
-            fused.memo["covariance", window, source] = clean(product.addcmul_(mean, source_mean, value=-1))
-    return [fused.memo["covariance", window, source] for source in sources]
+
+    def compute(source: Plane) -> Tensor:
+        (mean, _), (source_mean, _) = moments(window, fused, source)
+        return central(fused.x * source.x, mean, source_mean, window)
+
+    return [fused.once(("covariance", window, source), lambda source=source: compute(source)) for source in sources]
 
 
-def clean(x: Tensor) -> Tensor:
-    """``x`` with rounding noise set to 0."""
-    return functional.hardshrink(x, ROUNDING)
+def central(product: Tensor, mean: Tensor, other: Tensor, window: Window) -> Tensor:
+    """Local covariance from a product and the two means, rounding noise set to 0."""
+    return functional.hardshrink(blur(product, *window).addcmul_(mean, other, value=-1), ROUNDING)

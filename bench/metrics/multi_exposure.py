@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from bench.metrics.filters import box_sums
+from bench.metrics.filters import box_sum
 from bench.metrics.local import covariances, moments
 from bench.metrics.metric import Metric, Plane
 from bench.metrics.strips import pixel_maps, pixel_sums
@@ -28,7 +28,7 @@ def reference_patch(ir: Plane, vis: Plane) -> list[Tensor]:
 
     def compute() -> list[Tensor]:
         a, b = ir.x, vis.x
-        return pixel_maps(patch_from_sums, *box_sums([a, b, a * a, b * b, a * b], SIZE))
+        return pixel_maps(patch_from_sums, *(box_sum(each, SIZE) for each in (a, b, a * a, b * b, a * b)))
 
     return vis.once(("reference patch", ir), compute)
 

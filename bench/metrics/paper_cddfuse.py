@@ -9,7 +9,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from bench.metrics import quality, structure
-from bench.metrics.filters import box_sums
+from bench.metrics.filters import box_sum
 from bench.metrics.metric import Plane
 from bench.metrics.strips import pixel_sums
 
@@ -29,7 +29,7 @@ def box_moments(plane: Plane) -> tuple[Tensor, Tensor]:
     """Mean and sample variance under the 7×7 box inside the image; sums of integers, so exact."""
 
     def compute() -> tuple[Tensor, Tensor]:
-        total, squares = box_sums([plane.x, plane.x * plane.x], SIZE)
+        total, squares = box_sum(plane.x, SIZE), box_sum(plane.x * plane.x, SIZE)
         return total.div_(SAMPLES), squares.addcmul_(total, total, value=-SAMPLES).div_(SAMPLES - 1)
 
     return plane.once("box moments", compute)
@@ -45,7 +45,7 @@ def box_ssim(dynamic_range: float) -> Callable[[Plane, Plane, Plane], Tensor]:
         return (structure.ssim_map(source, fused, covariance, c1, c2),)
 
     def compute(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
-        products = box_sums([fused.x * ir.x, fused.x * vis.x], SIZE)
+        products = [box_sum(fused.x * each.x, SIZE) for each in (ir, vis)]
         maps = [(*box_moments(fused), *box_moments(each)) for each in (ir, vis)]
         sums = [pixel_sums(similarity, *each, product)[0] for each, product in zip(maps, products, strict=True)]
         return (sums[0] + sums[1]) / products[0][0].numel()

@@ -48,7 +48,7 @@ def replicated_ssim(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     planes = [double(each) for each in (fused, ir, vis)]
     kernel = gaussian_kernel(*structure.GAUSSIAN)
     products = [*planes, *(x * x for x in planes), *(planes[0] * x for x in planes[1:])]
-    maps = correlate(products, kernel, kernel, "replicate")
+    maps = [correlate(each, kernel, kernel, "replicate") for each in products]
     means, squares, shared = maps[:3], maps[3:6], maps[6:]
     variances = [square - mean * mean for square, mean in zip(squares, means, strict=True)]
     result = 0.0
@@ -97,7 +97,7 @@ def _saturated_vifp(source: Plane, fused: Plane) -> Tensor:
         products = [x * x, y * y, x * y]
         if scale == 0:
             products = [each.clamp_(max=PEAK) for each in products]
-        mean_x, mean_y, xx, yy, xy = blur([x, y, *products], *window)
+        mean_x, mean_y, xx, yy, xy = (blur(each, *window) for each in (x, y, *products))
         variance = functional.threshold(xx - mean_x * mean_x, tiny, 0.0)
         distorted_variance = functional.threshold(yy - mean_y * mean_y, tiny, 0.0)
         covariance = xy - mean_x * mean_y

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.metrics.filters import correlate_each, sobel
+from bench.metrics.filters import correlate, sobel
+from bench.metrics.fourier import fourier
 from bench.metrics.histograms import stretched
 from bench.metrics.local import double
 from bench.metrics.metric import Metric, Plane
@@ -42,8 +43,9 @@ def response(
 def filtered_by_sensitivity(plane: Plane, sensitivity: Callable[[Tensor], Tensor], pixels_per_unit: float) -> Tensor:
     """The image with its spectrum multiplied by ``response``."""
     size = plane.x.shape[-2:]
-    spectrum = torch.fft.rfft2(double(plane))
-    return torch.fft.irfft2(spectrum.mul_(response(sensitivity, pixels_per_unit, *size, plane.x.device)), s=size)
+    spectrum = fourier("rfft2", double(plane))
+    spectrum *= response(sensitivity, pixels_per_unit, *size, plane.x.device)
+    return fourier("irfft2", spectrum, s=size)
 
 
 def chen_blum_sensitivity(radius: Tensor) -> Tensor:
@@ -66,7 +68,7 @@ def masked_contrast(plane: Plane) -> Tensor:
 
     x = filtered_by_sensitivity(stretched(plane), chen_blum_sensitivity, 30.0)
     kernels = [blur_kernel(sigma) for sigma in (2.0, 4.0)]
-    return pixel_maps(mask, *correlate_each([(x, kernel, kernel) for kernel in kernels]))[0]
+    return pixel_maps(mask, *(correlate(x, kernel, kernel) for kernel in kernels))[0]
 
 
 def blur_kernel(sigma: float) -> tuple[float, ...]:

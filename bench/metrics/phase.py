@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from bench.metrics.filters import correlate, gaussian_kernel
+from bench.metrics.fourier import fourier
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_sums, strips
+from bench.metrics.rows import compiled, loops_run_on, over_rows
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, WAVE_FACTOR = 3.0, 2.1  # pixels; from one scale to the next
@@ -25,18 +28,20 @@ EPSILON = 1e-4
 TINY = 1e-30
 VISIBLE = 0.1  # phase congruency from which a pixel belongs to a feature
 STABILISER = 1e-4
-WINDOW = (11, 1.5)
+SIZE, SIGMA = 11, 1.5  # of the window
+TAPS = gaussian_kernel(SIZE, SIGMA)
+PARTS = 8  # of an image, each with its own histogram
+LN2_HIGH, LN2_LOW = 0.693359375, math.log(2) - 0.693359375  # the first has few enough bits for exact products
 
 
 class FilterBank(NamedTuple):
     """Log-Gabor transfer functions H×W of one image size in DFT order: their radial and angular factors.
 
-    The radial ones are kept as complex numbers: torch would convert them again for every product with a spectrum.
     ``smallest_power`` and ``noise_gain`` turn the median power at the smallest scale into Kovesi's noise energy: the
     expected power of the sum over the scales is 2 Σ (Σ_s even_s)², by Parseval over the filters' even parts.
     """
 
-    radial: list[Tensor]
+    radial: Tensor
     angular: list[Tensor]
     smallest_power: list[float]
     noise_gain: list[float]
@@ -66,27 +71,13 @@ def filter_bank(height: int, width: int, device: torch.device) -> FilterBank:
         smallest_power.append((radial[0] * spread).square_().sum().item())
         even = (spread + mirrored(spread)).mul_(all_scales).div_(2)
         noise_gain.append(2 * even.square_().sum().item())
-    return FilterBank([each.to(torch.complex64) for each in radial], angular, smallest_power, noise_gain)
+    return FilterBank(torch.stack(radial).to(torch.float32), angular, smallest_power, noise_gain)
 
 
 def centred(size: int, device: torch.device) -> Tensor:
     """Kovesi's frequency axis in cycles per pixel, DFT order; an odd size is divided by one less."""
     index = torch.fft.fftfreq(size, d=1 / size, dtype=torch.float64, device=device)
     return index / (size - size % 2)
-
-
-def median(x: Tensor) -> Tensor:
-    """Median of a float32 vector of values ≥ 0, the mean of the middle two where their number is even.
-
-    The bits of such numbers sort as the numbers do: the leading sixteen find the bucket, and only that is sorted.
-    """
-    low, high = (x.numel() - 1) // 2, x.numel() // 2
-    bucket = x.view(torch.int32) >> 16
-    ends = torch.bincount(bucket, minlength=1 << 15).cumsum(0)
-    first, last = torch.searchsorted(ends, torch.tensor([low, high], device=x.device), right=True)
-    before = ends[first] - (in_first := bucket == first).sum()
-    middle = x[in_first.logical_or_(bucket == last)].sort().values
-    return (middle[low - before] + middle[high - before]) / 2
 
 
 def mirrored(x: Tensor) -> Tensor:
@@ -103,42 +94,93 @@ def phase_congruency(plane: Plane) -> tuple[Tensor, Tensor, Tensor]:
 def _phase_congruency(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     bank = filter_bank(*image.shape, image.device)
     x = image.to(torch.float64)
-    spectrum = torch.fft.fft2(x - x.mean()).to(torch.complex64)
-    sums = [torch.zeros_like(image) for _ in range(5)]
+    spectrum = fourier("fft2", x - x.mean()).to(torch.complex64)
+    sums = image.new_zeros(5, *image.shape)
     for orientation in range(ORIENTATIONS):
-        turned = spectrum * bank.angular[orientation]
-        responses = [torch.fft.ifft2(turned * band) for band in bank.radial]
+        responses = filtered(spectrum, bank.angular[orientation], bank.radial)
         threshold = noise_threshold(responses[0], bank, orientation)
-        for strip in strips(*sums, *responses):
-            accumulate(strip[:5], strip[5:], threshold, orientation * math.pi / ORIENTATIONS)
+        angle = orientation * math.pi / ORIENTATIONS
+        if loops_run_on(image):
+            over_rows(accumulate_rows, len(image), responses, threshold, math.cos(angle), math.sin(angle), sums)
+        else:
+            accumulate(sums, responses, threshold, angle)
     energies, amplitudes, xx, yy, xy = sums
     both, difference = (xx + yy).div_(ORIENTATIONS / 2), (xx - yy).div_(ORIENTATIONS / 2)
     spread = xy.div_(ORIENTATIONS).square_().add_(difference.square_()).sqrt_().add_(EPSILON)
     return energies.div_(amplitudes.add_(EPSILON)), (both + spread).div_(2), (both - spread).div_(2)
 
 
-def noise_threshold(smallest: Tensor, bank: FilterBank, orientation: int) -> Tensor:
+def filtered(spectrum: Tensor, angular: Tensor, radial: Tensor) -> Tensor:
+    """The response to the filter of each scale at one orientation, complex64 S×H×W."""
+    if not loops_run_on(spectrum):
+        return fourier("ifft2", spectrum * angular * radial)
+    products = torch.empty(radial.shape, dtype=torch.complex64)
+    over_rows(multiply_rows, len(spectrum), spectrum, angular, radial, products)
+    return fourier("ifft2", products)
+
+
+@compiled
+def multiply_rows(first, last, spectrum, angular, radial, products):
+    """The spectrum times the transfer function of each scale."""
+    for row in range(first, last):
+        for scale in range(SCALES):
+            for j in range(spectrum.shape[1]):
+                products[scale, row, j] = spectrum[row, j] * (np.float64(angular[row, j]) * radial[scale, row, j])
+
+
+def noise_threshold(smallest: Tensor, bank: FilterBank, orientation: int) -> float:
     """Kovesi's threshold on the energy at one orientation, from the response at the smallest scale."""
-    power = smallest.real.square().addcmul_(smallest.imag, smallest.imag)
-    noise = median(power.flatten()) / math.log(2) / bank.smallest_power[orientation]
-    deviation = (noise * bank.noise_gain[orientation] / 2).sqrt()
+    noise = median_power(smallest) / math.log(2) / bank.smallest_power[orientation]
+    deviation = math.sqrt(noise * bank.noise_gain[orientation] / 2)
     return deviation * (math.sqrt(math.pi / 2) + NOISE_FACTOR * math.sqrt(2 - math.pi / 2)) / NOISE_DIVISOR
 
 
-def accumulate(sums: Sequence[Tensor], responses: Sequence[Tensor], threshold: Tensor, angle: float) -> None:
+def median_power(response: Tensor) -> float:
+    """Median of the squared lengths of complex numbers H×W, the mean of the middle two where their number is even.
+
+    The bits of numbers ≥ 0 sort as the numbers do: the leading sixteen find the bucket, and only that is sorted.
+    """
+    low, high = (response.numel() - 1) // 2, response.numel() // 2
+    if not loops_run_on(response):
+        middle, before = torch.view_as_real(response).square().sum(-1).flatten().sort().values, 0
+    else:
+        power, counts = np.empty(response.shape, np.float32), np.zeros((PARTS, 1 << 15), np.int64)
+        over_rows(count_powers, PARTS, response, power, counts)
+        ends = counts.sum(0).cumsum()
+        first, last = np.searchsorted(ends, (low, high), side="right")
+        before = ends[first] - counts[:, first].sum()
+        smallest, largest = (np.array((first, last + 1)) << 16).astype(np.int32).view(np.float32)
+        middle = np.sort(power[(power >= smallest) & (power < largest)])
+    return float(middle[low - before] + middle[high - before]) / 2
+
+
+@compiled
+def count_powers(first, last, response, power, counts):
+    """Squared lengths, and how many there are in each bucket, for each part of the rows."""
+    for part in range(first, last):
+        count = counts[part]
+        for row in range(len(power) * part // PARTS, len(power) * (part + 1) // PARTS):
+            numbers, squares = response[row], power[row]
+            for j in range(len(squares)):
+                squares[j] = numbers[j].real * numbers[j].real + numbers[j].imag * numbers[j].imag
+            for bits in squares.view(np.int32):
+                count[bits >> 16] += 1
+
+
+def accumulate(sums: Sequence[Tensor], responses: Tensor, threshold: float, angle: float) -> None:
     """Add one orientation to the sums of energy and amplitude and to the moments of their ratio, in place.
 
     Kovesi's energy above ``threshold``, weighted by the spread of frequencies: with E, O the even and odd responses of
     the scales and T their sum over the scales, his Σ (E T_E + O T_O)/|T| − |E T_O − O T_E|/|T| is
     (|T|² − Σ |E T_O − O T_E|)/|T|.
     """
-    even, odd = torch.stack([each.real for each in responses]), torch.stack([each.imag for each in responses])
+    even, odd = responses.real, responses.imag
     lengths = even.square().addcmul_(odd, odd).sqrt_()
     amplitude, largest = lengths.sum(0), lengths.amax(0)
     total_even, total_odd = even.sum(0), odd.sum(0)
     energy = total_even.square().addcmul_(total_odd, total_odd)
     length = energy.sqrt().add_(EPSILON)
-    energy.sub_(even.mul_(total_odd).addcmul_(odd, total_even, value=-1).abs_().sum(0))
+    energy.sub_((even * total_odd).addcmul_(odd, total_even, value=-1).abs_().sum(0))
     weight = (amplitude / largest.add_(EPSILON)).mul_(GAIN / SCALES).sub_(GAIN * FREQUENCY_CUT_OFF).sigmoid_()
     energy.div_(length).sub_(threshold).clamp_(min=0).mul_(weight)
     for total, term in zip(sums, (energy, amplitude), strict=False):
@@ -147,6 +189,48 @@ def accumulate(sums: Sequence[Tensor], responses: Sequence[Tensor], threshold: T
     square = energy.div_(amplitude.clamp_(min=TINY)).square_()
     for total, factor in zip(sums[2:], (cosine * cosine, sine * sine, cosine * sine), strict=True):
         total.add_(square, alpha=factor)
+
+
+@compiled
+def accumulate_rows(first, last, responses, threshold, cosine, sine, sums):
+    """As ``accumulate``."""
+    epsilon, zero, one = np.float32(EPSILON), np.float32(0), np.float32(1)
+    xx, yy, xy = cosine * cosine, sine * sine, cosine * sine
+    for row in range(first, last):
+        for j in range(sums.shape[2]):
+            amplitude = largest = even = odd = zero
+            for scale in range(SCALES):
+                response = responses[scale, row, j]
+                length = math.sqrt(response.real * response.real + response.imag * response.imag)
+                amplitude, largest = amplitude + length, max(largest, length)
+                even, odd = even + response.real, odd + response.imag
+            energy = even * even + odd * odd
+            length = math.sqrt(energy) + epsilon
+            for scale in range(SCALES):
+                response = responses[scale, row, j]
+                energy -= abs(response.real * odd - response.imag * even)
+            spread = amplitude / (largest + epsilon)
+            exponent = np.float32(GAIN * FREQUENCY_CUT_OFF) - np.float32(GAIN / SCALES) * spread
+            weight = one / (one + exponential(exponent))
+            energy = np.float32(max(energy / length - threshold, 0.0)) * weight  # the threshold rounded would be a bias
+            ratio = energy / max(amplitude, np.float32(TINY))
+            square = ratio * ratio
+            sums[0, row, j] += energy
+            sums[1, row, j] += amplitude
+            sums[2, row, j] += xx * square
+            sums[3, row, j] += yy * square
+            sums[4, row, j] += xy * square
+
+
+@compiled
+def exponential(x):
+    """eˣ in float32 for |x| < 80 to the last digit but one: numba's own is no vector instruction."""
+    power = math.floor(x * np.float32(1 / math.log(2)) + np.float32(0.5))
+    x = (x - power * np.float32(LN2_HIGH)) - power * np.float32(LN2_LOW)
+    series = np.float32(1 / 5040)
+    for divisor in (720, 120, 24, 6, 2, 1, 1):
+        series = series * x + np.float32(1 / divisor)
+    return series * np.int32((np.int32(power) + np.int32(127)) << 23).view(np.float32)
 
 
 def phase_congruency_quality(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
@@ -175,22 +259,87 @@ def best_correlation(reference: Tensor, sources: Sequence[Tensor], masks: Sequen
 
     Statistics under the window, zero border; a source counts 0 outside its mask.
     """
-    x, *others = (each.to(torch.float64) for each in (reference, *sources))
-    products = [x * x, *(other * other for other in others), *(other * x for other in others)]
-    kernel = gaussian_kernel(*WINDOW)
-    maps = correlate([reference, *sources, *products], kernel, kernel, dtype=torch.float64)
+    maps, masks = torch.stack((reference, *sources))[:, :, 0], torch.stack(tuple(masks))[:, :, 0]
+    if loops_run_on(maps):
+        sums = maps.new_zeros(maps.shape[1:3], dtype=torch.float64)
+        padded = functional.pad(maps, (SIZE // 2,) * 4)
+        over_rows(correlate_rows, sums.numel(), padded, masks, sums)
+        return sums.sum(1)
+    maps = maps.to(torch.float64)
+    products = torch.cat((maps, maps * maps, maps[1:] * maps[:1]))
+    blurred = correlate(products.flatten(0, 1)[:, None], TAPS, TAPS).view(products.shape)
+    means, squares, shared = blurred.split((4, 4, 3))
+    variances = squares - means * means
+    scale = (variances[1:] * variances[:1]).abs_().sqrt_()
+    ratios = (shared - means[1:] * means[:1] + STABILISER) / (scale + STABILISER) * masks
+    return ratios.amax(0).sum((1, 2))
 
-    def best(*maps: Tensor) -> tuple[Tensor]:
-        (mean, *means), (square, *squares), shared, masks = maps[:4], maps[4:8], maps[8:11], maps[11:]
-        variance = square - mean * mean
-        ratios = []
-        for source_mean, source_square, product, mask in zip(means, squares, shared, masks, strict=True):
-            variances = (source_square - source_mean * source_mean).mul_(variance)
-            covariance = (product - mean * source_mean).add_(STABILISER)
-            ratios.append(covariance.div_(variances.abs_().sqrt_().add_(STABILISER)).mul_(mask))
-        return (torch.maximum(torch.maximum(*ratios[:2]), ratios[2]),)
 
-    return pixel_sums(best, *maps, *masks)[0]
+@compiled
+def correlate_rows(first, last, maps, masks, sums):
+    """As ``best_correlation``, summed over each row; ``maps`` have a border of zeros."""
+    height, width = masks.shape[2:]
+    lines, statistics, best = np.empty((11, maps.shape[3])), np.empty((11, width)), np.empty(width)
+    for index in range(first, last):
+        image, row = index // height, index % height
+        reference = maps[0, image][row : row + SIZE]
+        for k in range(4):
+            x = maps[k, image][row : row + SIZE]
+            add_rows(x, lines[k])
+            add_products(x, x, lines[4 + k])
+            if k:
+                add_products(x, reference, lines[7 + k])
+        for k in range(11):
+            add_columns(lines[k], statistics[k])
+        for j in range(width):
+            best[j] = -np.inf
+        for k in range(3):
+            source_mean, source_square, product = statistics[k + 1], statistics[k + 5], statistics[k + 8]
+            keep_larger(best, statistics[0], statistics[4], source_mean, source_square, product, masks[k, image, row])
+        total = 0.0
+        for value in best:
+            total += value
+        sums[image, row] = total
+
+
+@compiled
+def add_rows(x, line):
+    """Sum of the rows under the window."""
+    for j in range(line.size):
+        total = 0.0
+        for k in range(SIZE):
+            total += TAPS[k] * np.float64(x[k, j])
+        line[j] = total
+
+
+@compiled
+def add_products(x, y, line):
+    """Sum of the products of the rows of two maps under the window."""
+    for j in range(line.size):
+        total = 0.0
+        for k in range(SIZE):
+            total += TAPS[k] * (np.float64(x[k, j]) * np.float64(y[k, j]))
+        line[j] = total
+
+
+@compiled
+def add_columns(line, result):
+    """Sum of the columns under the window."""
+    for j in range(result.size):
+        total = 0.0
+        for k in range(SIZE):
+            total += TAPS[k] * line[j + k]
+        result[j] = total
+
+
+@compiled
+def keep_larger(best, mean, square, source_mean, source_square, product, mask):
+    """Where it is larger than ``best``, the correlation of the reference with one source."""
+    for j in range(best.size):
+        variances = (square[j] - mean[j] * mean[j]) * (source_square[j] - source_mean[j] * source_mean[j])
+        covariance = product[j] - mean[j] * source_mean[j]
+        ratio = (covariance + STABILISER) / (math.sqrt(abs(variances)) + STABILISER) if mask[j] else 0.0
+        best[j] = max(best[j], ratio)
 
 
 QP = Metric(

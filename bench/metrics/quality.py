@@ -42,8 +42,8 @@ def gradient_sum(fused: Plane) -> Tensor:
     """Sum over the pixels of sqrt((gx² + gy²)/2), central differences, one-sided at the border."""
 
     def compute() -> Tensor:
-        along = correlate([fused.x], (1.0,), DERIVATIVE, "replicate")[0]  # twice the gradient: whole numbers, exact
-        down = correlate([fused.x], DERIVATIVE, (1.0,), "replicate")[0]
+        along = correlate(fused.x, (1.0,), DERIVATIVE, "replicate")  # twice the gradient: whole numbers, exact
+        down = correlate(fused.x, DERIVATIVE, (1.0,), "replicate")
         along[..., (0, -1)] *= 2
         down[..., (0, -1), :] *= 2
         return pixel_sums(lambda x, y: (magnitude(x, y),), along, down)[0] / math.sqrt(8)

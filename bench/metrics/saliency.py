@@ -57,15 +57,15 @@ def weighted_fusion_quality(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
 
 def edge_magnitude(plane: Plane) -> Plane:
     """Magnitude of the 3×3 Prewitt gradient, zero border."""
-    along = correlate([plane.x], ONES, DERIVATIVE)[0]
-    down = correlate([plane.x], DERIVATIVE, ONES)[0]
+    along = correlate(plane.x, ONES, DERIVATIVE)
+    down = correlate(plane.x, DERIVATIVE, ONES)
     return Plane(magnitude(along, down))
 
 
 def edge_dependent_fusion_quality(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Piella & Heijmans 2003, eq. 6 with α = 1."""
-    sources = [each.once("edge magnitude", lambda each=each: edge_magnitude(each)) for each in (ir, vis)]
-    return weighted_fusion_quality(ir, vis, fused) * weighted_fusion_quality(*sources, edge_magnitude(fused))
+    edges = (edge_magnitude(each) for each in (ir, vis, fused))  # six maps with their moments: too many to remember
+    return weighted_fusion_quality(ir, vis, fused) * weighted_fusion_quality(*edges)
 
 
 def narrow_means(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tensor]:
@@ -83,11 +83,10 @@ def narrow_means(ir: Plane, vis: Plane, fused: Plane) -> tuple[Tensor, Tensor]:
         return cvejic, torch.where(agree, weighted, torch.maximum(first, second))
 
     def compute() -> tuple[Tensor, Tensor]:
-        f, a, b = moments(NARROW, fused, ir, vis)
-        shared = [*covariances(NARROW, fused, ir, vis), *covariances(NARROW, vis, ir)]
+        images = [Plane(each.x) for each in (fused, ir, vis)]  # no other metric needs what is remembered here
+        f, a, b = moments(NARROW, *images)
+        shared = [*covariances(NARROW, *images), *covariances(NARROW, images[2], images[1])]
         cvejic, yang = pixel_sums(terms, *f, *a, *b, *shared)
-        for key in (("moments", NARROW), ("covariance", NARROW, ir), ("covariance", NARROW, vis)):
-            fused.memo.pop(key, None)  # of use to no other metric
         return cvejic / shared[0][0].numel(), yang / shared[0][0].numel()
 
     return fused.once(("narrow", ir, vis), compute)

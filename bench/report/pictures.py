@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from bench.cell import Bench, Setup, fuse_seen, seen_sources
 from bench.datasets.pair import Pair
+from bench.executors.local import available_cores
 from bench.plan import CLEAN, Condition, conditions
 from bench.registry import FACTORS
 from bench.report.contact_sheet import draw_contact_sheet
@@ -27,7 +29,7 @@ def write_panels(folder: RunFolder, setup: Setup, pairs: Sequence[Pair], most: i
 
     Where there are detections, the pairs on which the methods differ most are shown, else pairs evenly taken.
     """
-    bench, paths = Bench(setup), []
+    bench, paths = Bench(replace(setup, threads=available_cores())), []  # no worker needs them any more
     detections, truth = folder.detections(), folder.truth()
     titles = {name: described["title"] for name, described in folder.read_info()["methods"].items()}
     for condition in _shown(setup):
