@@ -103,8 +103,8 @@ def _weighted_sums(source: np.ndarray, step: int, result: np.ndarray) -> None:
 @compiled
 def _mirrored(i: int, size: int) -> int:
     """The place that a mirror at both ends shows at ``i``, ends not repeated."""
+    if size == 1:
+        return 0
     while i < 0 or i >= size:
         i = -i if i < 0 else 2 * (size - 1) - i
-        if size == 1:
-            return 0
     return i
