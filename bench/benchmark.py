@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -54,6 +54,8 @@ class Options:
     """How many pairs are drawn as panels; 0 draws no picture at all."""
     named_methods: bool = False
     """Whether the user named the methods: then one that is unavailable is an error, not left out."""
+    recompute: tuple[str, ...] = ()
+    """Methods whose stored results are forgotten, since their weights, code or images changed."""
 
 
 def run_benchmark(suite: Suite, options: Options) -> RunFolder:
@@ -82,7 +84,9 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
     info = _describe(setup, dataset, pairs, left_out, options)
     if suite.retrains:
         info["detector"] = describe_retraining(setup, pairs, training)
-    _refuse_other_weights(folder.read_info(), info)
+    _forget(options.recompute, specs, folder)
+    _refuse_other_results(folder.read_info(), info)
+    info["methods"] = folder.read_info().get("methods", {}) | info["methods"]
     with _log_to(folder.path / "log.txt"):
         failures = []
         if suite.retrains:
@@ -101,7 +105,7 @@ def _retrain(setup: Setup, training: list[Pair], info: dict, folder: RunFolder) 
     """The set-up with a detector for each method, without the methods whose detector failed; told in ``info``."""
     detectors, known, failures = train_detectors(setup, training, info["methods"], folder.path)
     info["detector"]["per_method"] = folder.read_info().get("detector", {}).get("per_method", {}) | known
-    _refuse_other_weights(folder.read_info(), info)
+    _refuse_other_results(folder.read_info(), info)
     info["left_out"] |= {failure.method: failure.error for failure in failures}
     suite = setup.suite.model_copy(update={"methods": tuple(detectors)})
     info["suite"] = suite.model_dump(mode="json")
@@ -258,14 +262,28 @@ def _describe_method(spec: str, options: Options) -> dict:
     }
 
 
-def _refuse_other_weights(before: dict, now: dict) -> None:
-    """Rows of two different networks must not meet under one name."""
+def _forget(names: Sequence[str], known: Container[str], folder: RunFolder) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--recompute {name}: not among the methods of this run; name some of: {', '.join(known)}")
+    if names and folder.read_info():
+        folder.forget(names)
+
+
+def _refuse_other_results(before: dict, now: dict) -> None:
+    """Rows of two different networks, or of two definitions of a metric, must not meet under one name."""
+    for name, known in before.get("metrics", {}).items():
+        if now["metrics"].get(name, known) != known:
+            raise UsageError(
+                f"metric {name} is defined otherwise than when this run was begun (version {known}, now "
+                f"{now['metrics'][name]}); start a new run with another --out"
+            )
     for name, description in before.get("methods", {}).items():
         current = now["methods"].get(name)
         if current and (current["weights"], current["version"]) != (description["weights"], description["version"]):
             raise UsageError(
-                f"method {name} has other weights or another version than when this run was begun; start a new run "
-                f"with another --out or --seed, or remove the old run folder"
+                f"method {name} has other weights or another version than when this run was begun; add --recompute "
+                f"{name} to compute it again (the other methods stay), or start a new run with another --out"
             )
     old, new = before.get("detector", {}), now.get("detector", {})
     if old and new and old["sha256"] != new["sha256"]:
@@ -277,8 +295,8 @@ def _refuse_other_weights(before: dict, now: dict) -> None:
     for name, facts in new.get("per_method", {}).items():
         if name in trained and trained[name]["sha256"] != facts["sha256"]:
             raise UsageError(
-                f"the detector of method {name} has other weights than when this run was begun; start a new run with "
-                f"another --out, or remove the old run folder"
+                f"the detector of method {name} has other weights than when this run was begun; add --recompute "
+                f"{name} to compute it again (the other methods stay), or start a new run with another --out"
             )
 
 

@@ -114,7 +114,9 @@ def train_detectors(
     """
     detectors, known, failures, bench = {}, {}, [], Bench(setup)
     for number, name in enumerate(setup.suite.methods, start=1):
-        log.info("%s: detector %d of %d, for %s", setup.suite.detection.protocol, number, len(methods), name)
+        log.info(
+            "%s: detector %d of %d, for %s", setup.suite.detection.protocol, number, len(setup.suite.methods), name
+        )
         try:
             detectors[name] = _train_for(name, methods[name], training, bench, folder)
         except ImageProblem as error:

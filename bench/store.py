@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as compute
 import pyarrow.parquet as parquet
 
 from bench.cell import DETECTION_COLUMNS, CellResult, Failure, Row
@@ -92,6 +93,28 @@ class RunFolder:
             with open(self.path / "failures.jsonl", "a") as file:
                 file.writelines(json.dumps(failure._asdict()) + "\n" for failure in failures)
 
+    def forget(self, methods: Sequence[str]) -> None:
+        """Take out all that is stored of ``methods``; cut short at any point, it can be repeated."""
+        for old in sorted((self.path / "rows").glob("*.parquet")):
+            new = f"{uuid.uuid4().hex}.parquet"
+            kept = {}
+            for kind, schema in (("detections", DETECTION_SCHEMA), ("rows", ROW_SCHEMA)):
+                shard = parquet.read_table(self.path / kind / old.name, schema=schema)
+                kept[kind] = shard.filter(~compute.field("method").isin(list(methods)))
+                unchanged = kept[kind].num_rows == shard.num_rows
+            if unchanged:  # of the rows, without which there are no detections
+                continue
+            for kind, shard in kept.items():
+                if kept["rows"].num_rows:
+                    self._write(f"{kind}/{new}", shard)
+            for kind in ("rows", "detections"):
+                (self.path / kind / old.name).unlink()
+        info = self.read_info()
+        for described in (info["methods"], info.get("detector", {}).get("per_method", {})):
+            for name in methods:
+                described.pop(name, None)
+        self.write_info(info)
+
     def forget_failures(self) -> None:
         """Failed cells have no rows and are computed again by the next run."""
         (self.path / "failures.jsonl").unlink(missing_ok=True)
@@ -129,7 +152,9 @@ class RunFolder:
     def _write_table(self, name: str, rows: Sequence[tuple], schema: pa.Schema) -> None:
         columns = zip(*rows, strict=True) if rows else [() for _ in schema]
         arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, schema, strict=True)]
-        table = pa.Table.from_arrays(arrays, schema=schema)
+        self._write(name, pa.Table.from_arrays(arrays, schema=schema))
+
+    def _write(self, name: str, table: pa.Table) -> None:
         write_atomically(self.path / name, lambda path: parquet.write_table(table, path))
 
     def _read_shards(self, kind: str, schema: pa.Schema) -> pd.DataFrame:

@@ -75,6 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--panels", type=int, default=3, metavar="N", help="pairs drawn as panels (default: 3; 0: no pictures)"
     )
+    parser.add_argument("--recompute", type=comma_list, default=[], metavar="A,B", help="methods whose stored results "
+                        "are thrown away and computed again, after their weights, code or images changed")  # fmt: skip
     parser.add_argument("--no-report", action="store_true", help="compute only; `report RUN` makes the tables later")
 
 
@@ -129,6 +131,7 @@ def run(args: argparse.Namespace) -> int:
             args.executor,
             panels=0 if args.no_report else args.panels,
             named_methods=args.methods is not None,
+            recompute=tuple(args.recompute),
         ),
     )
     if not args.no_report:

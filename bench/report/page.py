@@ -43,7 +43,9 @@ def write_page(
         failures=[f"{failure.image} {failure.method}: {failure.error}" for failure in failures],
         left_out=info["left_out"],
         trained_here=", ".join(
-            of["title"] for of in info["methods"].values() if info["dataset"]["name"] in of.get("trained_on", ())
+            of["title"]
+            for name in suite["methods"]
+            if info["dataset"]["name"] in (of := info["methods"][name]).get("trained_on", ())
         ),
         sections=[_view(section) for section in sections],
         pictures=[_picture(path) for path in pictures],

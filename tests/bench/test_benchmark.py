@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,9 @@ import pytest
 from bench.benchmark import Options, run_benchmark
 from bench.cell import Bench, run_cell
 from bench.errors import UsageError
+from bench.metrics import METRICS
 from bench.plan import CLEAN
+from bench.registry import METHODS as KNOWN_METHODS
 from bench.report import write_report
 from bench.store import ROW_KEY, RunFolder
 from bench.suite import Suite
@@ -31,8 +34,9 @@ def suite(**fields: object) -> Suite:
     return Suite(**base | {"severities": (0, 3), "metrics": ("en", "psnr", "qabf")} | fields)
 
 
-def run(root: Path, out: Path, workers: int = 1, **fields: object) -> RunFolder:
-    return run_benchmark(suite(**fields), Options(data_root=root, out=out, device="cpu", workers=workers))
+def run(root: Path, out: Path, workers: int = 1, recompute: tuple[str, ...] = (), **fields: object) -> RunFolder:
+    options = Options(data_root=root, out=out, device="cpu", workers=workers, recompute=recompute)
+    return run_benchmark(suite(**fields), options)
 
 
 def values(folder: RunFolder) -> pd.DataFrame:
@@ -123,6 +127,35 @@ def test_a_run_is_extended_by_methods_without_computing_the_old_ones_again(
     assert first.path == second.path
     assert set(fused) == set(METHODS) - {"ir"}
     pd.testing.assert_frame_equal(values(second), values(finished))
+
+
+def test_a_method_that_changed_is_refused_until_it_is_computed_anew(
+    finished: RunFolder, small_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(small_pairs, tmp_path, methods=("ir", "vis"))
+    monkeypatch.setitem(KNOWN_METHODS._cards, "ir", replace(KNOWN_METHODS["ir"], version="new"))
+    run(small_pairs, tmp_path, methods=("vis", "average"))  # does not forget which ir its rows are of
+    with pytest.raises(UsageError, match=r"method ir has other weights or another version.*--recompute ir"):
+        run(small_pairs, tmp_path)
+    with pytest.raises(UsageError, match=r"--recompute gff: not among the methods of this run.*ir, vis"):
+        run(small_pairs, tmp_path, recompute=("gff",))
+    loaded = []
+    original = Bench._load
+    monkeypatch.setattr(Bench, "_load", lambda self, name: loaded.append(name) or original(self, name))
+    folder = run(small_pairs, tmp_path, methods=METHODS[:3], recompute=("ir",))
+    assert set(loaded) == {"ir"}
+    assert folder.read_info()["methods"]["ir"]["version"] == "new"
+    expected = values(finished).query("method in @METHODS[:3]").reset_index(drop=True)
+    pd.testing.assert_frame_equal(values(folder), expected)
+
+
+def test_a_metric_of_another_definition_is_refused(
+    small_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(small_pairs, tmp_path, methods=("ir",), metrics=("en",))
+    monkeypatch.setitem(METRICS._cards, "en", replace(METRICS["en"], version="new"))
+    with pytest.raises(UsageError, match=r"metric en is defined otherwise .*\(version 1, now new\).*--out"):
+        run(small_pairs, tmp_path, methods=("ir",), metrics=("en",))
 
 
 def test_an_unreadable_image_fails_its_cells_and_the_rest_goes_on(small_pairs: Path, tmp_path: Path) -> None:

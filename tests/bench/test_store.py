@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -83,6 +84,46 @@ def test_failures_are_kept_until_the_next_run(tmp_path: Path) -> None:
     assert folder.done() == set()
     folder.forget_failures()
     assert folder.failures() == []
+
+
+def test_a_method_can_be_forgotten_and_the_others_stay(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_info({"methods": {"ir": {}, "vis": {}}, "detector": {"per_method": {"vis": {}}}})
+    folder.append([result("a"), result("a", method="vis")])  # one shard of both
+    folder.append([result("b", method="vis")])
+    folder.append([result("b")])
+    untouched = {path.name for path in (tmp_path / "rows").iterdir()}
+    folder.forget(["vis"])
+    assert folder.done() == {(image, Condition("jpeg", 3, "both"), "ir") for image in ("a", "b")}
+    assert sorted(folder.detections()["image"]) == ["a", "b"]
+    assert set(folder.detections()["method"]) == {"ir"}
+    shards = {kind: {path.name for path in (tmp_path / kind).iterdir()} for kind in ("rows", "detections")}
+    assert shards["rows"] == shards["detections"]
+    assert len(shards["rows"] & untouched) == 1
+    assert folder.read_info() == {"methods": {"ir": {}}, "detector": {"per_method": {}}}
+
+
+@pytest.mark.parametrize("last", range(4))
+def test_forgetting_can_be_cut_short_and_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_info({"methods": {"ir": {}, "vis": {}}})
+    folder.append([result("a"), result("a", method="vis")])
+    unlink, calls = Path.unlink, itertools.count()
+
+    def cut(path: Path, **options: bool) -> None:
+        if next(calls) == last:
+            raise RuntimeError("power cut")
+        unlink(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", cut)
+        with pytest.raises(RuntimeError, match="power cut"):
+            folder.forget(["vis"])
+    assert "vis" in folder.read_info()["methods"]
+    assert len(folder.detections()) == len(folder.done()) == (1 if last == 3 else 2)
+    folder.forget(["vis"])
+    assert folder.done() == {("a", Condition("jpeg", 3, "both"), "ir")}
+    assert folder.detections()["method"].tolist() == ["ir"]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
