@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -143,6 +146,19 @@ def test_usm_is_opencv_written_out(shape: tuple[int, int, int]) -> None:
     expected = soft * np.clip(image + 0.5 * residual, 0, 1) + (1 - soft) * image
     np.testing.assert_allclose(usm_sharpen(image), expected, atol=1e-5)
     np.testing.assert_allclose(usm_sharpen(image[::-1, ::-1]), expected[::-1, ::-1], atol=1e-5)
+
+
+def test_usm_with_the_vectors_of_another_processor(tmp_path: Path) -> None:
+    image = np.clip(np.random.default_rng(4).normal(0.5, 0.3, (150, 70, 3)), 0, 1).astype(np.float32)
+    np.save(tmp_path / "image.npy", image)
+    script = (
+        "import numpy, sys; from degradation.sharpening import LANES, usm_sharpen; assert LANES == 8; "
+        "numpy.save(sys.argv[2], usm_sharpen(numpy.load(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", script, tmp_path / "image.npy", tmp_path / "sharp.npy"]
+    processor = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run(command, env=os.environ | processor, check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "sharp.npy"), usm_sharpen(image), atol=1e-6)
 
 
 def test_usm_leaves_a_flat_image_alone() -> None:
