@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from bench.metrics.filters import correlate, gaussian_kernel
 from bench.metrics.fourier import fourier
@@ -30,6 +29,8 @@ VISIBLE = 0.1  # phase congruency from which a pixel belongs to a feature
 STABILISER = 1e-4
 SIZE, SIGMA = 11, 1.5  # of the window
 TAPS = gaussian_kernel(SIZE, SIGMA)
+STATISTICS = 11  # of the window: 4 means, 4 mean squares, 3 mean products
+STRIP = 64  # columns, whose lines stay in the cache
 PARTS = 8  # of an image, each with its own histogram
 LN2_HIGH, LN2_LOW = 0.693359375, math.log(2) - 0.693359375  # the first has few enough bits for exact products
 
@@ -94,29 +95,51 @@ def phase_congruency(plane: Plane) -> tuple[Tensor, Tensor, Tensor]:
 def _phase_congruency(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     bank = filter_bank(*image.shape, image.device)
     x = image.to(torch.float64)
-    spectrum = fourier("fft2", x - x.mean()).to(torch.complex64)
-    sums = image.new_zeros(5, *image.shape)
+    spectrum = whole_spectrum(fourier("rfft2", x - x.mean()).to(torch.complex64), x.shape[-1])
+    sums, responses = image.new_zeros(5, *image.shape), torch.empty_like(bank.radial, dtype=torch.complex64)
     for orientation in range(ORIENTATIONS):
-        responses = filtered(spectrum, bank.angular[orientation], bank.radial)
+        responses = filtered(spectrum, bank.angular[orientation], bank.radial, responses)
         threshold = noise_threshold(responses[0], bank, orientation)
         angle = orientation * math.pi / ORIENTATIONS
         if loops_run_on(image):
             over_rows(accumulate_rows, len(image), responses, threshold, math.cos(angle), math.sin(angle), sums)
         else:
             accumulate(sums, responses, threshold, angle)
+    if loops_run_on(image):
+        over_rows(finish_rows, len(image), sums)
+        return sums[0], sums[1], sums[2]
     energies, amplitudes, xx, yy, xy = sums
     both, difference = (xx + yy).div_(ORIENTATIONS / 2), (xx - yy).div_(ORIENTATIONS / 2)
     spread = xy.div_(ORIENTATIONS).square_().add_(difference.square_()).sqrt_().add_(EPSILON)
     return energies.div_(amplitudes.add_(EPSILON)), (both + spread).div_(2), (both - spread).div_(2)
 
 
-def filtered(spectrum: Tensor, angular: Tensor, radial: Tensor) -> Tensor:
-    """The response to the filter of each scale at one orientation, complex64 S×H×W."""
+@compiled
+def finish_rows(first, last, sums):
+    """Replace three of the sums of ``accumulate`` by the total phase congruency and its largest and smallest moment."""
+    epsilon, half, share = np.float32(EPSILON), np.float32(0.5), np.float32(2 / ORIENTATIONS)
+    for row in range(first, last):
+        for j in range(sums.shape[2]):
+            xx, yy, xy = sums[2, row, j], sums[3, row, j], sums[4, row, j] * np.float32(1 / ORIENTATIONS)
+            both, difference = (xx + yy) * share, (xx - yy) * share
+            spread = math.sqrt(xy * xy + difference * difference) + epsilon
+            sums[0, row, j] /= sums[1, row, j] + epsilon
+            sums[1, row, j] = (both + spread) * half
+            sums[2, row, j] = (both - spread) * half
+
+
+def whole_spectrum(half: Tensor, width: int) -> Tensor:
+    """The spectrum H×W of a real image from its columns up to the middle: the others are their conjugates."""
+    rest = half[:, 1 : (width + 1) // 2].flip((0, 1)).roll(1, 0).conj()
+    return torch.cat((half, rest), 1)
+
+
+def filtered(spectrum: Tensor, angular: Tensor, radial: Tensor, scratch: Tensor) -> Tensor:
+    """The response to the filter of each scale at one orientation, complex64 S×H×W; it may lie in ``scratch``."""
     if not loops_run_on(spectrum):
         return fourier("ifft2", spectrum * angular * radial)
-    products = torch.empty(radial.shape, dtype=torch.complex64)
-    over_rows(multiply_rows, len(spectrum), spectrum, angular, radial, products)
-    return fourier("ifft2", products)
+    over_rows(multiply_rows, len(spectrum), spectrum, angular, radial, scratch)
+    return fourier("ifft2", scratch)
 
 
 @compiled
@@ -149,8 +172,10 @@ def median_power(response: Tensor) -> float:
         ends = counts.sum(0).cumsum()
         first, last = np.searchsorted(ends, (low, high), side="right")
         before = ends[first] - counts[:, first].sum()
-        smallest, largest = (np.array((first, last + 1)) << 16).astype(np.int32).view(np.float32)
-        middle = np.sort(power[(power >= smallest) & (power < largest)])
+        places = counts[:, first : last + 1].sum(1).cumsum()
+        middle = np.empty(places[-1], np.float32)
+        over_rows(copy_powers, PARTS, power, first, last, places, middle)
+        middle.sort()
     return float(middle[low - before] + middle[high - before]) / 2
 
 
@@ -165,6 +190,20 @@ def count_powers(first, last, response, power, counts):
                 squares[j] = numbers[j].real * numbers[j].real + numbers[j].imag * numbers[j].imag
             for bits in squares.view(np.int32):
                 count[bits >> 16] += 1
+
+
+@compiled
+def copy_powers(first, last, power, smallest, largest, ends, result):
+    """The squared lengths of some buckets; those of a part end at its place in ``ends``."""
+    for part in range(first, last):
+        place = ends[part]
+        for row in range(len(power) * part // PARTS, len(power) * (part + 1) // PARTS):
+            squares = power[row]
+            buckets = squares.view(np.int32)
+            for j in range(len(squares)):
+                if smallest <= buckets[j] >> 16 <= largest:
+                    place -= 1
+                    result[place] = squares[j]
 
 
 def accumulate(sums: Sequence[Tensor], responses: Tensor, threshold: float, angle: float) -> None:
@@ -238,14 +277,11 @@ def phase_congruency_quality(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     infrared, visible = (x.once("phase congruency", lambda x=x: phase_congruency(x)) for x in (ir, vis))
     result = phase_congruency(fused)
     stronger = infrared[0] > visible[0]
-    first_mask, second_mask = infrared[0] > VISIBLE, visible[0] > VISIBLE
-    masks = first_mask, second_mask, torch.where(stronger, first_mask, second_mask)
-    count = masks[2].flatten(1).sum(1)
+    masks = infrared[0] > VISIBLE, visible[0] > VISIBLE
+    count = torch.where(stronger, *masks).flatten(1).sum(1)
     quality = torch.ones_like(count, dtype=torch.float64)
     for first, second, reference in zip(infrared, visible, result, strict=True):
-        sources = first, second, torch.where(stronger, first, second)
-        masked = [source * mask for source, mask in zip(sources, masks, strict=True)]
-        quality = quality * best_correlation(reference, masked, masks) / count.clamp(min=1)
+        quality = quality * best_correlation(reference, (first, second), masks, stronger) / count.clamp(min=1)
     return torch.where(count > 0, quality, featureless(result))
 
 
@@ -254,18 +290,20 @@ def featureless(result: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     return (result[0].flatten(1).amax(1) <= VISIBLE).to(torch.float64)
 
 
-def best_correlation(reference: Tensor, sources: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+def best_correlation(reference: Tensor, sources: Sequence[Tensor], masks: Sequence[Tensor], stronger: Tensor) -> Tensor:
     """Sum over the pixels of the largest of (cov + C)/(sqrt|var var| + C) of ``reference`` with each source.
 
-    Statistics under the window, zero border; a source counts 0 outside its mask.
+    The third source is the first where ``stronger``, else the second. Statistics under the window, zero border; a
+    source counts 0 outside its mask.
     """
-    maps, masks = torch.stack((reference, *sources))[:, :, 0], torch.stack(tuple(masks))[:, :, 0]
-    if loops_run_on(maps):
-        sums = maps.new_zeros(maps.shape[1:3], dtype=torch.float64)
-        padded = functional.pad(maps, (SIZE // 2,) * 4)
-        over_rows(correlate_rows, sums.numel(), padded, masks, sums)
+    if loops_run_on(reference):
+        sums = torch.zeros(reference.shape[0], reference.shape[2], dtype=torch.float64)
+        maps = [x[:, 0] for x in (reference, *sources, *masks, stronger)]
+        over_rows(correlate_rows, sums.numel(), *maps, sums)
         return sums.sum(1)
-    maps = maps.to(torch.float64)
+    masks = torch.stack((*masks, torch.where(stronger, *masks)))[:, :, 0]
+    maps = torch.stack((reference, *sources, torch.where(stronger, *sources)))[:, :, 0].to(torch.float64)
+    maps[1:] *= masks
     products = torch.cat((maps, maps * maps, maps[1:] * maps[:1]))
     blurred = correlate(products.flatten(0, 1)[:, None], TAPS, TAPS).view(products.shape)
     means, squares, shared = blurred.split((4, 4, 3))
@@ -276,59 +314,78 @@ def best_correlation(reference: Tensor, sources: Sequence[Tensor], masks: Sequen
 
 
 @compiled
-def correlate_rows(first, last, maps, masks, sums):
-    """As ``best_correlation``, summed over each row; ``maps`` have a border of zeros."""
-    height, width = masks.shape[2:]
-    lines, statistics, best = np.empty((11, maps.shape[3])), np.empty((11, width)), np.empty(width)
-    for index in range(first, last):
-        image, row = index // height, index % height
-        reference = maps[0, image][row : row + SIZE]
-        for k in range(4):
-            x = maps[k, image][row : row + SIZE]
-            add_rows(x, lines[k])
-            add_products(x, x, lines[4 + k])
-            if k:
-                add_products(x, reference, lines[7 + k])
-        for k in range(11):
-            add_columns(lines[k], statistics[k])
-        for j in range(width):
-            best[j] = -np.inf
-        for k in range(3):
-            source_mean, source_square, product = statistics[k + 1], statistics[k + 5], statistics[k + 8]
-            keep_larger(best, statistics[0], statistics[4], source_mean, source_square, product, masks[k, image, row])
-        total = 0.0
-        for value in best:
-            total += value
-        sums[image, row] = total
+def correlate_rows(begin, end, reference, first, second, first_mask, second_mask, stronger, sums):
+    """As ``best_correlation``, summed over each row.
+
+    The lines of a window, weighted along themselves, are kept for the next rows: each twice, so that any eleven
+    successive ones lie together.
+    """
+    height, width = reference.shape[1:]
+    lines = np.empty((STATISTICS, 2 * SIZE, STRIP))
+    for left in range(0, width, STRIP):
+        columns = min(STRIP, width - left)
+        statistics, best, masks = np.empty((STATISTICS, columns)), np.empty(columns), np.empty((3, columns), np.bool_)
+        for index in range(begin, end):
+            image, row = index // height, index % height
+            maps = reference[image], first[image], second[image], first_mask[image], second_mask[image], stronger[image]
+            known = SIZE - 1 if row and index > begin else 0
+            for below in range(row + known, row + SIZE):
+                add_line(masked_values(maps, below - SIZE // 2, left - SIZE // 2, columns + SIZE - 1), below, lines)
+            for k in range(STATISTICS):
+                add_lines(lines[k, row % SIZE :], statistics[k])
+            chosen = slice(left, left + columns)
+            masks[0], masks[1] = first_mask[image, row, chosen], second_mask[image, row, chosen]
+            for j in range(columns):
+                masks[2, j] = masks[0, j] if stronger[image, row, left + j] else masks[1, j]
+                best[j] = -np.inf
+            for k in range(3):
+                source_mean, source_square, product = statistics[k + 1], statistics[k + 5], statistics[k + 8]
+                keep_larger(best, statistics[0], statistics[4], source_mean, source_square, product, masks[k])
+            for value in best:
+                sums[image, row] += value
 
 
 @compiled
-def add_rows(x, line):
-    """Sum of the rows under the window."""
-    for j in range(line.size):
-        total = 0.0
-        for k in range(SIZE):
-            total += TAPS[k] * np.float64(x[k, j])
-        line[j] = total
+def masked_values(maps, row, left, columns):
+    """A piece of a row of the reference, both sources and the stronger one in double precision, 0 outside the image."""
+    reference, first, second, first_mask, second_mask, stronger = maps
+    height, width = reference.shape
+    values = np.zeros((4, columns))
+    if 0 <= row < height:
+        for j in range(max(0, -left), min(columns, width - left)):
+            x = left + j
+            a = np.float64(first[row, x] if first_mask[row, x] else 0)
+            b = np.float64(second[row, x] if second_mask[row, x] else 0)
+            values[0, j], values[1, j], values[2, j] = reference[row, x], a, b
+            values[3, j] = a if stronger[row, x] else b
+    return values
 
 
 @compiled
-def add_products(x, y, line):
-    """Sum of the products of the rows of two maps under the window."""
-    for j in range(line.size):
-        total = 0.0
-        for k in range(SIZE):
-            total += TAPS[k] * (np.float64(x[k, j]) * np.float64(y[k, j]))
-        line[j] = total
+def add_line(values, row, lines):
+    """Weighted sums along a line of the maps, of their squares and of their products with the first of them."""
+    place, columns = row % SIZE, values.shape[1] - SIZE + 1
+    products = np.empty(values.shape[1])
+    for k in range(STATISTICS):
+        x, y = values[k if k < 4 else k - 4 if k < 8 else k - 7], values[k - 4 if 4 <= k < 8 else 0]
+        for j in range(products.size):
+            products[j] = x[j] if k < 4 else x[j] * y[j]
+        line, again = lines[k, place], lines[k, place + SIZE]
+        for j in range(columns):
+            total = 0.0
+            for tap in range(SIZE):
+                total += TAPS[tap] * products[j + tap]
+            line[j] = total
+            again[j] = total
 
 
 @compiled
-def add_columns(line, result):
-    """Sum of the columns under the window."""
+def add_lines(lines, result):
+    """Weighted sums of the lines of a window."""
     for j in range(result.size):
         total = 0.0
-        for k in range(SIZE):
-            total += TAPS[k] * line[j + k]
+        for tap in range(SIZE):
+            total += TAPS[tap] * lines[tap, j]
         result[j] = total
 
 
