@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -20,8 +21,16 @@ PALETTE = (
 )  # fmt: skip
 MARKERS = "osD^vP*Xh<>p"
 SOURCE_STYLES = {"ir": {"color": "#111111", "linestyle": "--"}, "vis": {"color": "#777777", "linestyle": ":"}}
-COLUMNS = 3
-NAMES_PER_ROW = 6
+LINES = ("-", "-.", (0, (1, 1)))
+"""Of the first methods, and of those that take the palette again."""
+MOST_BANDS = len(PALETTE)
+"""Lines with a band each; of more, the bands would hide the lines."""
+PANELS = ((4.8, 3.0), (3.6, 2.2), (2.6, 1.75))
+"""Inches of a panel where one, two or three stand side by side."""
+GAP, LEFT, RIGHT = (0.15, 0.62), 0.65, 0.12
+"""Inches between panels, and at the sides of a figure."""
+KEY, LETTER, LETTER_OF_TITLE = 0.55, 0.062, 0.078
+"""Inches of a line's sample in the legend, of a letter there, and of one in the title."""
 STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -41,7 +50,7 @@ def line_styles(methods: list[str]) -> dict[str, dict]:
         name: {
             "color": PALETTE[index % len(PALETTE)],
             "marker": MARKERS[index % len(MARKERS)],
-            "linestyle": "-" if index < len(PALETTE) else "-.",
+            "linestyle": LINES[index // len(PALETTE) % len(LINES)],
         }
         for index, name in enumerate(fused)
     }
@@ -53,55 +62,66 @@ def draw_curves(
 ) -> Figure:
     """A figure of ``points`` (columns factor, severity, method, mean, low, high; clean points repeated per factor).
 
-    ``low`` and ``high`` may be NaN (no band is drawn then). ``titles`` names factors and methods for the reader.
+    No band is drawn where ``low`` and ``high`` are NaN, nor for more than 16 methods. ``titles`` names factors and
+    methods for the reader.
     """
     factors = list(dict.fromkeys(points["factor"]))
     methods = list(dict.fromkeys(points["method"]))
     styles = line_styles(methods)
-    columns = min(COLUMNS, len(factors))
+    bands = len(methods) <= MOST_BANDS
+    columns = min(len(PANELS), len(factors))
     lines = math.ceil(len(factors) / columns)
-    rows_of_names = math.ceil(len(methods) / NAMES_PER_ROW)
+    width = _width(columns)
+    heading = textwrap.wrap(title, int(width / LETTER_OF_TITLE))
+    longest = max(len(titles.get(method, method)) for method in methods)
+    names_per_row = min(int(width / (KEY + LETTER * longest)), len(methods))
+    rows_of_names = math.ceil(len(methods) / names_per_row)
     with matplotlib.rc_context(STYLE):
-        figure, panels = _grid(lines, columns, below=0.5 + 0.2 * rows_of_names)
+        above, below = 0.47 + 0.15 * len(heading), 0.5 + 0.2 * rows_of_names
+        figure, panels = _grid(lines, columns, above, below)
         for factor, axes in zip(factors, panels, strict=False):
-            _draw_panel(axes, points[points["factor"] == factor], styles, titles)
+            _draw_panel(axes, points[points["factor"] == factor], styles, titles, bands)
             axes.set_title(titles.get(factor, factor), fontsize=9)
         for axes in panels[len(factors) :]:
             axes.set_visible(False)
         for axes in figure.axes[::columns]:
             axes.set_ylabel(f"{label} {ARROWS[direction]}".strip())
-        figure.suptitle(title, fontsize=10, fontweight="bold")
+        figure.suptitle("\n".join(heading), fontsize=10, fontweight="bold")
         handles, names = figure.axes[0].get_legend_handles_labels()
-        figure.legend(
-            handles, names, loc="lower center", ncols=min(NAMES_PER_ROW, len(names)), frameon=False, fontsize=8
-        )
+        figure.legend(handles, names, loc="lower center", ncols=names_per_row, frameon=False, fontsize=8)
     return figure
 
 
-def _grid(lines: int, columns: int, below: float) -> tuple[Figure, list[Axes]]:
+def _width(columns: int) -> float:
+    """Inches of a figure with that many panels side by side."""
+    return LEFT + columns * PANELS[columns - 1][0] + (columns - 1) * GAP[0] + RIGHT
+
+
+def _grid(lines: int, columns: int, above: float, below: float) -> tuple[Figure, list[Axes]]:
     """Panels with fixed margins in inches (a layout engine would double the drawing time)."""
-    panel, gap, left, right, above = (2.6, 1.75), (0.15, 0.62), 0.65, 0.12, 0.62
-    width = left + columns * panel[0] + (columns - 1) * gap[0] + right
-    height = above + lines * panel[1] + (lines - 1) * gap[1] + below
+    panel = PANELS[columns - 1]
+    width = _width(columns)
+    height = above + lines * panel[1] + (lines - 1) * GAP[1] + below
     figure = Figure(figsize=(width, height))
     panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
     figure.subplots_adjust(
-        left=left / width,
-        right=1 - right / width,
+        left=LEFT / width,
+        right=1 - RIGHT / width,
         top=1 - above / height,
         bottom=below / height,
-        wspace=gap[0] / panel[0],
-        hspace=gap[1] / panel[1],
+        wspace=GAP[0] / panel[0],
+        hspace=GAP[1] / panel[1],
     )
     return figure, list(panels.flat)
 
 
-def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], titles: dict[str, str]) -> None:
+def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], titles: dict[str, str], bands: bool) -> None:
     for method, line in points.groupby("method", sort=False):
         line = line.sort_values("severity")
         style = styles[method]
         axes.plot(line["severity"], line["mean"], label=titles.get(method, method), lw=1.4, ms=3.5, **style)
-        axes.fill_between(line["severity"], line["low"], line["high"], color=style["color"], alpha=0.12, lw=0)
+        if bands:
+            axes.fill_between(line["severity"], line["low"], line["high"], color=style["color"], alpha=0.12, lw=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("severity")
 
