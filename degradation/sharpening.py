@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import cv2
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+
+from degradation.vectors import GROUP, LANES, ORDER, VECTOR, aligned, compiled, mirrored, multiply_add, places
 
 KERNEL_SIZE = 51
 SIGMA = 8.0
@@ -20,18 +19,12 @@ THRESHOLD = np.float32(10 / 255)
 RADIUS = KERNEL_SIZE // 2
 TAPS = cv2.getGaussianKernel(KERNEL_SIZE, SIGMA, cv2.CV_32F)[: RADIUS + 1, 0].tolist()
 """Of one side and the middle: the kernel is symmetric."""
-FEATURES = cpu_target.target_context.codegen().magic_tuple()[2].split(",")
-"""Of the processor that numba compiles for, in LLVM's words."""
-LANES, GROUP = (16, 8) if "+avx512f" in FEATURES else (8, 4)
-"""Values in a vector, and sums formed at once: neighbours have all but two of their 51 terms in common."""
 ROWS = 128
 """Of a strip, blurred at a time."""
 STACK = -(-(ROWS + 2 * RADIUS) // LANES) * LANES
 """Rows that a strip is made from."""
 MARGIN = 32
 """Beside a line: ``RADIUS``, and as much more as lets the line begin with a whole vector."""
-
-compiled = numba.njit(cache=True, error_model="numpy", fastmath={"contract"})
 
 
 def usm_sharpen(image: np.ndarray) -> np.ndarray:
@@ -53,9 +46,9 @@ def usm_sharpen(image: np.ndarray) -> np.ndarray:
 def _sharpen(image: np.ndarray, channels: int, mask: np.ndarray, result: np.ndarray) -> None:
     """:func:`usm_sharpen` of rows H×(W·C); ``mask`` is scratch."""
     vectors = -(-image.shape[1] // channels // LANES)
-    stacks = _aligned((channels * vectors, STACK, LANES))
+    stacks = aligned((channels * vectors, STACK, LANES))
     # Lines 4 kB apart would compete for places in the cache.
-    blurred = _aligned((ROWS, channels, (vectors + 1) * LANES))
+    blurred = aligned((ROWS, channels, (vectors + 1) * LANES))
     blur = np.empty(image.shape[1], np.float32)
     for top in range(0, len(image), ROWS):
         _blur(image, top, channels, stacks, blurred)
@@ -85,11 +78,11 @@ def _blur(source: np.ndarray, top: int, channels: int, stacks: np.ndarray, blurr
     height, vectors = len(source), len(stacks) // channels
     rows, known = min(ROWS, height - top), 2 * RADIUS if top else 0
     stacks[:, :known] = stacks[:, ROWS : ROWS + known]
-    lines = _aligned((channels, LANES, vectors * LANES + 2 * MARGIN))
-    turned, sums = _aligned((lines.shape[2], LANES)), _aligned((vectors * LANES, LANES))
+    lines = aligned((channels, LANES, vectors * LANES + 2 * MARGIN))
+    turned, sums = aligned((lines.shape[2], LANES)), aligned((vectors * LANES, LANES))
     for row in range(known, rows + 2 * RADIUS, LANES):
         for y in range(LANES):
-            _split(source[_mirrored(top - RADIUS + row + y, height)], lines, y)
+            _split(source[mirrored(top - RADIUS + row + y, height)], lines, y)
         for channel in range(channels):
             for x in range(0, len(turned), LANES):
                 _turn(lines[channel], 0, x, turned, x)
@@ -116,8 +109,8 @@ def _split(line: np.ndarray, parts: np.ndarray, y: int) -> None:
             for x in range(width):
                 part[MARGIN + x] = line[x * channels + channel]
         for x in range(1, RADIUS + 1):
-            part[MARGIN - x] = part[MARGIN + _mirrored(-x, width)]
-            part[MARGIN + width - 1 + x] = part[MARGIN + _mirrored(width - 1 + x, width)]
+            part[MARGIN - x] = part[MARGIN + mirrored(-x, width)]
+            part[MARGIN + width - 1 + x] = part[MARGIN + mirrored(width - 1 + x, width)]
 
 
 @compiled
@@ -134,32 +127,6 @@ def _join(parts: np.ndarray, line: np.ndarray) -> None:
                 line[x * channels + channel] = parts[channel, x]
 
 
-@compiled
-def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """An empty float32 array that begins with a line of the cache, so that no vector lies across two."""
-    size = 1
-    for side in shape:
-        size *= side
-    spare = np.empty(size + LANES, np.float32)
-    first = -(spare.ctypes.data // 4) % LANES
-    return spare[first : first + size].reshape(shape)
-
-
-@compiled
-def _mirrored(i: int, size: int) -> int:
-    """The place that a mirror at both ends shows at ``i``, ends not repeated."""
-    if size == 1:
-        return 0
-    while i < 0 or i >= size:
-        i = -i if i < 0 else 2 * (size - 1) - i
-    return i
-
-
-_INDEX, _VECTOR = ir.IntType(64), ir.VectorType(ir.FloatType(), LANES)
-_FIRST = _INDEX(0)
-_LANES = ir.VectorType(ir.IntType(32), LANES)
-
-
 @intrinsic
 def _weighted_sums(typing_context, source, row, result, to_row, to_column):
     """result[to_row + j, to_column:][:LANES] = Σ_k taps[k] source[row + j + k] for j < GROUP, of a source as wide.
@@ -170,13 +137,11 @@ def _weighted_sums(typing_context, source, row, result, to_row, to_column):
 
 
 def _generate_weighted_sums(context, builder, signature, arguments):
-    place = _places(context, builder, signature.args[0], arguments[0], pitch=4 * LANES)
-    to = _places(context, builder, signature.args[2], arguments[2])
+    place = places(context, builder, signature.args[0], arguments[0], pitch=4 * LANES)
+    to = places(context, builder, signature.args[2], arguments[2])
     row, to_row, to_column = arguments[1], arguments[3], arguments[4]
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    multiply_add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
-    taps = [ir.Constant(_VECTOR, [tap] * LANES) for tap in TAPS]
-    terms, totals = {}, [ir.Constant(_VECTOR, [0.0] * LANES)] * GROUP
+    taps = [ir.Constant(VECTOR, [tap] * LANES) for tap in TAPS]
+    terms, totals = {}, [ir.Constant(VECTOR, [0.0] * LANES)] * GROUP
 
     def term(k):
         if k not in terms:
@@ -186,9 +151,9 @@ def _generate_weighted_sums(context, builder, signature, arguments):
     for tap in range(RADIUS):
         for j in range(GROUP):
             pair = builder.fadd(term(j + tap), term(j + KERNEL_SIZE - 1 - tap))
-            totals[j] = builder.call(multiply_add, [pair, taps[tap], totals[j]])
+            totals[j] = multiply_add(builder, pair, taps[tap], totals[j])
     for j, total in enumerate(totals):
-        whole = builder.call(multiply_add, [term(j + RADIUS), taps[RADIUS], total])
+        whole = multiply_add(builder, term(j + RADIUS), taps[RADIUS], total)
         builder.store(whole, to(to_row, j, to_column), align=4 * LANES)
     return context.get_dummy_value()
 
@@ -200,15 +165,15 @@ def _turn(typing_context, source, row, column, result, to_row):
 
 
 def _generate_turn(context, builder, signature, arguments):
-    place = _places(context, builder, signature.args[0], arguments[0])
-    to = _places(context, builder, signature.args[3], arguments[3])
+    place = places(context, builder, signature.args[0], arguments[0])
+    to = places(context, builder, signature.args[3], arguments[3])
     row, column, to_row = arguments[1], arguments[2], arguments[4]
     lines = [builder.load(place(row, i, column), align=4 * LANES) for i in range(LANES)]
     size = LANES
     while size > 1:  # exchange two quarters of every square of this size
         size //= 2
-        upper = ir.Constant(_LANES, [k + LANES - size if k & size else k for k in range(LANES)])
-        lower = ir.Constant(_LANES, [k + LANES if k & size else k + size for k in range(LANES)])
+        upper = ir.Constant(ORDER, [k + LANES - size if k & size else k for k in range(LANES)])
+        lower = ir.Constant(ORDER, [k + LANES if k & size else k + size for k in range(LANES)])
         for i in range(LANES):
             if not i & size:
                 pair = lines[i], lines[i + size]
@@ -216,19 +181,3 @@ def _generate_turn(context, builder, signature, arguments):
     for j, line in enumerate(lines):
         builder.store(line, to(to_row, j), align=4 * LANES)
     return context.get_dummy_value()
-
-
-def _places(context, builder, kind, array, pitch=None):
-    """A function of (row, rows further, column) that gives where a vector of a two-dimensional array lies.
-
-    ``pitch`` is the distance of two rows in bytes, where it is known beforehand.
-    """
-    array = context.make_array(kind)(context, builder, array)
-    pitch = _INDEX(pitch) if pitch else cgutils.unpack_tuple(builder, array.strides)[0]
-
-    def place(row, further, column=_FIRST):
-        first = cgutils.pointer_add(builder, builder.gep(array.data, [column]), builder.mul(row, pitch))
-        offset = builder.mul(pitch, _INDEX(further))
-        return cgutils.pointer_add(builder, first, offset, _VECTOR.as_pointer())
-
-    return place

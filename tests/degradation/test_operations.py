@@ -148,17 +148,26 @@ def test_usm_is_opencv_written_out(shape: tuple[int, int, int]) -> None:
     np.testing.assert_allclose(usm_sharpen(image[::-1, ::-1]), expected[::-1, ::-1], atol=1e-5)
 
 
-def test_usm_with_the_vectors_of_another_processor(tmp_path: Path) -> None:
+def test_the_vectors_of_another_processor_give_the_same(tmp_path: Path) -> None:
     image = np.clip(np.random.default_rng(4).normal(0.5, 0.3, (150, 70, 3)), 0, 1).astype(np.float32)
-    np.save(tmp_path / "image.npy", image)
-    script = (
-        "import numpy, sys; from degradation.sharpening import LANES, usm_sharpen; assert LANES == 8; "
-        "numpy.save(sys.argv[2], usm_sharpen(numpy.load(sys.argv[1])))"
-    )
-    command = [sys.executable, "-c", script, tmp_path / "image.npy", tmp_path / "sharp.npy"]
+    kernel = anisotropic_kernel(9, 0.7, 8.0, 2.0)
+    np.savez(tmp_path / "in.npz", image=image, kernel=kernel)
+    script = """
+import sys
+import numpy
+from degradation.blur import convolve
+from degradation.sharpening import usm_sharpen
+from degradation.vectors import LANES
+image, kernel = numpy.load(sys.argv[1]).values()
+assert LANES == 8
+numpy.savez(sys.argv[2], sharp=usm_sharpen(image), blurred=convolve(image, kernel))
+"""
+    command = [sys.executable, "-c", script, tmp_path / "in.npz", tmp_path / "out.npz"]
     processor = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run(command, env=os.environ | processor, check=True)
-    np.testing.assert_allclose(np.load(tmp_path / "sharp.npy"), usm_sharpen(image), atol=1e-6)
+    results = np.load(tmp_path / "out.npz")
+    np.testing.assert_allclose(results["sharp"], usm_sharpen(image), atol=1e-6)
+    np.testing.assert_allclose(results["blurred"], convolve(image, kernel), atol=1e-6)
 
 
 def test_usm_leaves_a_flat_image_alone() -> None:
