@@ -1,17 +1,28 @@
-"""The command line: one module per sub-command, each with ``HELP``, ``add_arguments(parser)`` and ``run(args)``."""
+"""The command line: one module per sub-command, each with ``add_arguments(parser)`` and ``run(args)``."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import logging
-import pkgutil
 import sys
 
 from bench.errors import UsageError
 
 PROGRAM = "run_bench.py"
 DEFAULT = "run"
+COMMANDS = {
+    "run": "run a benchmark suite (the default command)",
+    "compare": "put runs side by side",
+    "datasets": "download a dataset, or verify it on disk",
+    "degrade": "write degraded pairs as PNG, for methods that run elsewhere",
+    "fuse": "fuse two folders of images with one method",
+    "list": "show suites, datasets, methods, factors, metrics or detectors",
+    "report": "rebuild the tables, curves and page of a run",
+    "score": "score folders of fused images",
+    "train": "train the teacher, the student or a detector; export weights",
+    "weights": "show, download or verify the weights of methods",
+}
 EPILOG = """\
 examples:
   python run_bench.py                                      the demo: synthetic pairs, no download, under two minutes
@@ -27,15 +38,13 @@ exit status: 0 done, 1 a run that finished with failed cells, 2 a usage or input
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status. Without a sub-command the arguments are those of ``run``."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    commands = {module.name: module for module in pkgutil.iter_modules(__path__)}
-    if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
+    if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help")):
         arguments = [DEFAULT, *arguments]
-    command = arguments[0] if arguments[0] in commands else None
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     for package in ("bench", "fusion", "degradation", "detectors"):  # libraries only speak up when something is wrong
         logging.getLogger(package).setLevel(logging.INFO)
     try:
-        args = _parser(commands, command).parse_args(arguments)
+        args = _parser(arguments[0]).parse_args(arguments)
         return args.run(args)
     except UsageError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -48,8 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
 
 
-def _parser(commands: dict[str, pkgutil.ModuleInfo], command: str | None) -> argparse.ArgumentParser:
-    """The parser of one command, or for ``--help`` that of all; only what is asked for is imported."""
+def _parser(command: str) -> argparse.ArgumentParser:
+    """The parser that knows the arguments of one command (``--help`` is none); only what is asked for is imported."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="TSDM-Bench: which infrared-visible fusion method holds up when the inputs get bad, "
@@ -58,16 +67,13 @@ def _parser(commands: dict[str, pkgutil.ModuleInfo], command: str | None) -> arg
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name in [command] if command else sorted(commands, key=lambda name: (name != DEFAULT, name)):
-        module = importlib.import_module(f"{__name__}.{name}")
-        subparser = subparsers.add_parser(
-            name,
-            help=module.HELP,
-            description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == command:
+            module = importlib.import_module(f"{__name__}.{name}")
+            subparser.description = module.__doc__
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
     return parser
 
 

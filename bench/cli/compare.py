@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from bench.store import RunFolder
 
-HELP = "put runs side by side"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders such as results/m3fd/latest")

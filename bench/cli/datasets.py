@@ -18,8 +18,6 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     from bench.datasets.pair import Dataset, Pair
 
-HELP = "download a dataset, or verify it on disk"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("download", "verify"))

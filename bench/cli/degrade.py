@@ -37,7 +37,6 @@ from bench.registry import FACTORS
 from bench.store import write_atomically
 from degradation.condition import degrade
 
-HELP = "write degraded pairs as PNG, for methods that run elsewhere"
 MANIFEST = "manifest.jsonl"
 log = logging.getLogger(__name__)
 

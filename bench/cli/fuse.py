@@ -9,7 +9,6 @@ from pathlib import Path
 from bench.cli.run import add_weights_dir
 from bench.errors import UsageError
 
-HELP = "fuse two folders of images with one method"
 log = logging.getLogger(__name__)
 
 

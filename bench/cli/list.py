@@ -22,7 +22,6 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     from bench.datasets.pair import Pair
 
-HELP = "show suites, datasets, methods, factors, metrics or detectors"
 SHOWN = {
     "suites": ("name", "title", "dataset", "pairs", "methods", "factors", "severities", "metrics", "detector"),
     "datasets": ("name", "title", "description", "size", "licence", "download", "layout"),

@@ -18,7 +18,6 @@ from bench.executors import EXECUTORS
 from bench.suite import PROTOCOLS, Suite, load_suite, suite_names
 from detectors.recipe import RECIPES
 
-HELP = "run a benchmark suite (the default command)"
 DATA_VARIABLE, WEIGHTS_VARIABLE = "TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"
 log = logging.getLogger(__name__)
 

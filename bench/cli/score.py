@@ -17,7 +17,6 @@ from bench.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-HELP = "score folders of fused images"
 COLUMNS = ("method", "image", "metric", "value")
 PAIRS_PER_WORKER = 8  # a worker process takes seconds to start
 SHOWN = 6  # names in a note

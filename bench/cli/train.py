@@ -43,7 +43,6 @@ from fusion.tsdm.config import StudentConfig, TrainingConfig, config_names, load
 from fusion.tsdm.data import split
 from fusion.weights.location import locate
 
-HELP = "train the teacher, the student or a detector; export weights"
 INTERRUPTED = 130
 
 

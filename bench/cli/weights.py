@@ -18,7 +18,6 @@ from fusion.weights.card import WeightFile, card, cards
 from fusion.weights.download import fetch
 from fusion.weights.location import candidates, is_intact, remedy
 
-HELP = "show, download or verify the weights of methods"
 COLUMNS = ("name", "method", "bytes", "licence", "place")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
+import pkgutil
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.cli import main
+import bench.cli
+from bench.cli import COMMANDS, main
 
 SMALL = """
 name: small
@@ -209,3 +212,12 @@ def test_help_teaches(capsys: pytest.CaptureFixture) -> None:
     out = capsys.readouterr().out
     assert "examples:" in out
     assert "exit status" in out
+    assert set(COMMANDS) == {module.name for module in pkgutil.iter_modules(bench.cli.__path__)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        run(command, "--help")
+    assert end.value.code == 0
+    assert importlib.import_module(f"bench.cli.{command}").__doc__.splitlines()[0] in capsys.readouterr().out
