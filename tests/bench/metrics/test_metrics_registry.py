@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import importlib
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.error import URLError
 
 import numpy as np
@@ -15,6 +17,7 @@ from synthetic_triple import natural
 
 from bench.errors import UsageError
 from bench.metrics import METRICS, PRESETS, document, evaluate, plane_of, resolve, to_grey
+from bench.metrics.no_reference import photographs
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,7 +39,7 @@ def test_the_ids_asked_for_are_there():
     asked = (
         "en sd sf ag ei mi qmi qte qncie ce rce fmi_pixel fmi_gradient fmi_edge fmi_dct fmi_wavelet ssim_mean ms_ssim "
     )
-    asked += "mef_ssim cc scd mse rmse psnr vif viff qs qw qe qc qy qabf qg labf nabf qsf qp qcb qcv brisque"
+    asked += "mef_ssim cc scd mse rmse psnr vif viff qs qw qe qc qy qabf qg labf nabf qsf qp qcb qcv brisque niqe"
     assert set(asked.split()) <= set(METRICS)
     assert len(PRESETS["core"]) == 12
 
@@ -49,7 +52,7 @@ def test_presets_hold_known_ids_once():
 
 def test_all_is_every_definition_that_belongs_to_no_single_paper():
     of_papers = {name for name in METRICS if re.search(r"_(vifb|tang|tang2022|cddfuse|cddfuse_255|liu|nats)$", name)}
-    assert set(PRESETS["all"]) == set(METRICS) - of_papers - {"brisque"}
+    assert set(PRESETS["all"]) == set(METRICS) - of_papers - {"brisque", "niqe"}
 
 
 def test_resolve_takes_presets_and_ids_in_order_and_once():
@@ -139,7 +142,8 @@ def test_brisque_says_what_to_do_without_its_model(monkeypatch):
 
     monkeypatch.setattr(piq, "brisque", unreachable)
     image = plane_of(torch.zeros(1, 1, 64, 64, dtype=torch.uint8))
-    with pytest.raises(ValueError, match=r"could not be downloaded \(no network\); run once with a network connection"):
+    told = r"could not be downloaded \(no network\); run once .* or place brisque_svm.* in .*/checkpoints"
+    with pytest.raises(ValueError, match=told):
         METRICS["brisque"].compute(image, image, image)
 
 
@@ -149,6 +153,34 @@ def test_brisque_has_a_value_where_its_statistics_are_undefined(monkeypatch):
     monkeypatch.setattr(piq, "brisque", lambda image, **_: torch.tensor(float("nan") if image.max() == 0 else 21.5))
     images = plane_of(torch.stack([torch.zeros(1, 64, 64), torch.ones(1, 64, 64)]))
     assert METRICS["brisque"].compute(images, images, images).tolist() == [100, 21.5]
+
+
+def test_niqe_gives_pyiqa_grey_images_in_its_range(monkeypatch):
+    def create_metric(name, device):
+        assert (name, device.type) == ("niqe", "cpu")
+        return lambda image: image.mean() * 10 if image.max() > 0 else torch.tensor(float("nan"))
+
+    monkeypatch.setitem(sys.modules, "pyiqa", SimpleNamespace(create_metric=create_metric))
+    photographs.cache_clear()
+    images = plane_of(torch.stack([torch.zeros(1, 96, 192), torch.full((1, 96, 192), 0.4)]))
+    assert METRICS["niqe"].compute(images, images, images).tolist() == pytest.approx([100, 4.0])
+
+
+def test_niqe_says_what_to_do_without_its_package_model_or_blocks(monkeypatch):
+    def create_metric(name, device):
+        raise URLError("no network")
+
+    photographs.cache_clear()
+    image = plane_of(torch.zeros(1, 1, 192, 96, dtype=torch.uint8))
+    monkeypatch.setitem(sys.modules, "pyiqa", None)
+    with pytest.raises(ValueError, match=r"needs pyiqa.*pip install 'tsdm-bench\[niqe\]'"):
+        METRICS["niqe"].compute(image, image, image)
+    monkeypatch.setitem(sys.modules, "pyiqa", SimpleNamespace(create_metric=create_metric))
+    with pytest.raises(ValueError, match=r"\(no network\).*place niqe_modelparameters.mat in .*/pyiqa"):
+        METRICS["niqe"].compute(image, image, image)
+    small = plane_of(torch.zeros(1, 1, 191, 100, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="blocks of 96×96 pixels, of which 100×191 has less than two"):
+        METRICS["niqe"].compute(small, small, small)
 
 
 @pytest.fixture(params=["with torchmetrics", "without torchmetrics"])
