@@ -26,8 +26,8 @@ from degradation.vectors import (
 
 NEGLIGIBLE = 1e-8
 """A kernel that differs by less from the product of a row and a column is applied as such, in two passes."""
-LARGEST_COMPILED = 15
-"""Rows of a kernel that is compiled for its size; OpenCV, which has larger ones, turns to a Fourier transform."""
+COMPILED_SIZES = (9, 13)
+"""Of the kernels that code is compiled for, smaller ones being padded with zeros. OpenCV has those that are larger."""
 ROWS = 32
 """Of a strip: with what lies around it, it stays in the second-level cache."""
 
@@ -69,14 +69,15 @@ def motion_kernel(length: float, angle: float) -> np.ndarray:
 
 
 def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Convolve every channel of float32 H×W×C with a point-symmetric ``kernel`` of sum 1; the border is mirrored.
+    """Convolve every channel of float32 H×W×C with a point-symmetric ``kernel``, K×K (odd), sum 1; mirrored border.
 
     The mirror does not repeat the edge (``gfedcb|abcdefgh|gfedcba``). The result is kept in [0, 1].
     """
-    if len(kernel) <= LARGEST_COMPILED and kernel.shape[0] == kernel.shape[1]:
+    if len(kernel) <= COMPILED_SIZES[-1]:
+        size = next(size for size in COMPILED_SIZES if size >= len(kernel))
         lines = np.ascontiguousarray(image, np.float32).reshape(len(image), -1)
         result = np.empty_like(lines)
-        columns = tuple(np.ascontiguousarray(column, np.float32) for column in kernel.T)
+        columns = tuple(np.pad(kernel, (size - len(kernel)) // 2).astype(np.float32).T.copy())
         _convolve(lines, lines.shape[1] // image.shape[1], columns, result)
         return result.reshape(image.shape)
     row, column = kernel.sum(axis=0), kernel.sum(axis=1)

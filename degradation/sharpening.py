@@ -77,7 +77,10 @@ def _blur(source: np.ndarray, top: int, channels: int, stacks: np.ndarray, blurr
     """
     height, vectors = len(source), len(stacks) // channels
     rows, known = min(ROWS, height - top), 2 * RADIUS if top else 0
-    stacks[:, :known] = stacks[:, ROWS : ROWS + known]
+    for i in range(len(stacks)):
+        for y in range(known):
+            for x in range(LANES):
+                stacks[i, y, x] = stacks[i, ROWS + y, x]
     lines = aligned((channels, LANES, vectors * LANES + 2 * MARGIN))
     turned, sums = aligned((lines.shape[2], LANES)), aligned((vectors * LANES, LANES))
     for row in range(known, rows + 2 * RADIUS, LANES):
@@ -90,8 +93,8 @@ def _blur(source: np.ndarray, top: int, channels: int, stacks: np.ndarray, blurr
                 _weighted_sums(turned, MARGIN - RADIUS + x, sums, x, 0)
             for i in range(vectors):
                 _turn(sums, i * LANES, 0, stacks[channel * vectors + i], row)
-    for y in range(0, rows, GROUP):
-        for i in range(len(stacks)):
+    for i in range(len(stacks)):
+        for y in range(0, rows, GROUP):
             _weighted_sums(stacks[i], y, blurred[:, i // vectors], y, i % vectors * LANES)
 
 
