@@ -25,7 +25,7 @@ COMMANDS = {
 }
 EPILOG = """\
 examples:
-  python run_bench.py                                      the demo: synthetic pairs, no download, under two minutes
+  python run_bench.py                                      the demo: synthetic pairs, no download, about two minutes
   python run_bench.py --suite m3fd --data-root ~/data      the benchmark on M3FD; repeat the command to resume
   python run_bench.py --suite tno --methods ir,vis,gff --factors noise_gray --severities 0,3,5
   python run_bench.py list methods                         what there is: suites datasets methods factors metrics
