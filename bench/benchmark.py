@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from bench.plan import conditions, plan, select_pairs, select_training_pairs
 from bench.report.efficiency import write_efficiency
 from bench.report.pictures import write_contact_sheet, write_panels
 from bench.retraining import describe_retraining, prepare_retraining, train_detectors
-from bench.store import RunFolder
+from bench.store import RunFolder, without_methods
 from bench.suite import PROTOCOLS, Suite
 
 log = logging.getLogger(__name__)
@@ -84,9 +84,12 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
     info = _describe(setup, dataset, pairs, left_out, options)
     if suite.retrains:
         info["detector"] = describe_retraining(setup, pairs, training)
-    _forget(options.recompute, specs, folder)
-    _refuse_other_results(folder.read_info(), info)
-    info["methods"] = folder.read_info().get("methods", {}) | info["methods"]
+    _refuse_unknown(options.recompute, specs)
+    known = without_methods(folder.read_info(), options.recompute)
+    _refuse_other_results(known, info)
+    if options.recompute:
+        folder.forget(options.recompute)
+    info["methods"] = known.get("methods", {}) | info["methods"]
     with _log_to(folder.path / "log.txt"):
         failures = []
         if suite.retrains:
@@ -262,12 +265,10 @@ def _describe_method(spec: str, options: Options) -> dict:
     }
 
 
-def _forget(names: Sequence[str], known: Container[str], folder: RunFolder) -> None:
+def _refuse_unknown(names: Iterable[str], known: Mapping[str, str]) -> None:
     for name in names:
         if name not in known:
             raise UsageError(f"--recompute {name}: not among the methods of this run; name some of: {', '.join(known)}")
-    if names and folder.read_info():
-        folder.forget(names)
 
 
 def _refuse_other_results(before: dict, now: dict) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import shutil
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -44,6 +46,15 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def without_methods(info: dict, methods: Container[str]) -> dict:
+    """What ``run.json`` says, less its descriptions of some methods and of the detectors trained for them."""
+    info = copy.deepcopy(info)
+    for place in (info, info.get("detector", {})):
+        for key in place.keys() & {"methods", "per_method"}:
+            place[key] = {name: described for name, described in place[key].items() if name not in methods}
+    return info
 
 
 class RunFolder:
@@ -94,7 +105,8 @@ class RunFolder:
                 file.writelines(json.dumps(failure._asdict()) + "\n" for failure in failures)
 
     def forget(self, methods: Sequence[str]) -> None:
-        """Take out all that is stored of ``methods``; cut short at any point, it can be repeated."""
+        """Take out all that is stored of ``methods``, and the panels; cut short at any point, it can be repeated."""
+        shutil.rmtree(self.path / "panels", ignore_errors=True)  # those that are there are not drawn again
         for old in sorted((self.path / "rows").glob("*.parquet")):
             new = f"{uuid.uuid4().hex}.parquet"
             kept = {}
@@ -109,11 +121,8 @@ class RunFolder:
                     self._write(f"{kind}/{new}", shard)
             for kind in ("rows", "detections"):
                 (self.path / kind / old.name).unlink()
-        info = self.read_info()
-        for described in (info["methods"], info.get("detector", {}).get("per_method", {})):
-            for name in methods:
-                described.pop(name, None)
-        self.write_info(info)
+        if info := self.read_info():
+            self.write_info(without_methods(info, methods))
 
     def forget_failures(self) -> None:
         """Failed cells have no rows and are computed again by the next run."""

@@ -137,6 +137,8 @@ def test_a_method_that_changed_is_refused_until_it_is_computed_anew(
     run(small_pairs, tmp_path, methods=("vis", "average"))  # does not forget which ir its rows are of
     with pytest.raises(UsageError, match=r"method ir has other weights or another version.*--recompute ir"):
         run(small_pairs, tmp_path)
+    with pytest.raises(UsageError, match=r"method ir has other weights"):  # and what was to be thrown away stays
+        run(small_pairs, tmp_path, recompute=("vis",))
     with pytest.raises(UsageError, match=r"--recompute gff: not among the methods of this run.*ir, vis"):
         run(small_pairs, tmp_path, recompute=("gff",))
     loaded = []

@@ -92,6 +92,7 @@ def test_a_method_can_be_forgotten_and_the_others_stay(tmp_path: Path) -> None:
     folder.append([result("a"), result("a", method="vis")])  # one shard of both
     folder.append([result("b", method="vis")])
     folder.append([result("b")])
+    (tmp_path / "panels").mkdir()
     untouched = {path.name for path in (tmp_path / "rows").iterdir()}
     folder.forget(["vis"])
     assert folder.done() == {(image, Condition("jpeg", 3, "both"), "ir") for image in ("a", "b")}
@@ -101,6 +102,7 @@ def test_a_method_can_be_forgotten_and_the_others_stay(tmp_path: Path) -> None:
     assert shards["rows"] == shards["detections"]
     assert len(shards["rows"] & untouched) == 1
     assert folder.read_info() == {"methods": {"ir": {}}, "detector": {"per_method": {}}}
+    assert not (tmp_path / "panels").exists()
 
 
 @pytest.mark.parametrize("last", range(4))
