@@ -74,7 +74,7 @@ def draw_curves(
     width = _width(columns)
     heading = textwrap.wrap(title, int(width / LETTER_OF_TITLE))
     longest = max(len(titles.get(method, method)) for method in methods)
-    names_per_row = min(int(width / (KEY + LETTER * longest)), len(methods))
+    names_per_row = max(1, min(int(width / (KEY + LETTER * longest)), len(methods)))
     rows_of_names = math.ceil(len(methods) / names_per_row)
     with matplotlib.rc_context(STYLE):
         above, below = 0.47 + 0.15 * len(heading), 0.5 + 0.2 * rows_of_names

@@ -251,6 +251,13 @@ def test_the_report_writes_every_table_and_a_page_that_stands_alone(finished: Ru
     assert page.count("data:image/png;base64") == len(curves)
 
 
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # another child, which has just ended
+        return False
+
+
 def test_workers_end_with_a_parent_that_is_killed(small_pairs: Path, tmp_path: Path) -> None:
     program = Path(__file__).parents[2] / "run_bench.py"
     (tmp_path / "suite.yaml").write_text("name: killed\ndataset: folder\nmethods: [average]\nmetrics: [en]\n")
@@ -262,7 +269,7 @@ def test_workers_end_with_a_parent_that_is_killed(small_pairs: Path, tmp_path: P
     started = time.monotonic()
     while len(workers) < 2 and parent.poll() is None and time.monotonic() - started < 120:
         children = psutil.Process(parent.pid).children()
-        workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        workers = [child for child in children if _is_worker(child)]
         time.sleep(0.05)
     parent.kill()
     parent.wait()
