@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from bench.errors import UsageError
-from bench.registry import METHODS
-from fusion.method import Method
-from fusion.weights.card import card
-from fusion.weights.download import fetch
-from fusion.weights.location import locate, missing, remedy
+from fusion.method import METHODS, Method
+from tsdm_bench.errors import UsageError
+from tsdm_bench.weights.card import card
+from tsdm_bench.weights.download import fetch
+from tsdm_bench.weights.location import locate, missing, remedy
 
 KINDS = get_args(get_type_hints(Method)["kind"])
 ALL, VARIANTS = "all", "variants"

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from bench.datasets import DATASETS
 from bench.datasets.pair import Dataset, Pair
-from bench.errors import UsageError
-from bench.registry import FACTORS
 from bench.statistics.clusters import scene_clusters
 from bench.suite import Suite
+from degradation.factor import FACTORS
+from tsdm_bench.errors import UsageError
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bench.errors import UsageError
-from detectors.recipe import RECIPES, Recipe
+from detectors.training.recipe import RECIPES, Recipe
+from tsdm_bench.errors import UsageError
 
 Severity = Annotated[int, Field(ge=0, le=5)]
 Reference = Literal["clean", "seen"]

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 import torch
 
-from degradation.blur import convolve, gaussian_kernel
 from degradation.jpeg import jpeg
+from degradation.kernels.blur import convolve, gaussian_kernel
+from degradation.kernels.sharpening import usm_sharpen
 from degradation.noise import add_color_noise, add_correlated_noise, add_gray_noise, random_covariance
 from degradation.photometry import brightness, contrast, to_float, to_uint8
 from degradation.random_model import PAPER, apply_steps, blur_kernel, degrade_ir, degrade_vis, draw_steps
-from degradation.sharpening import usm_sharpen
 
 HEIGHT, WIDTH = 768, 1024
 SIGMA = 10 / 255

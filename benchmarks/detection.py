@@ -19,22 +19,22 @@ import numpy as np
 import pandas as pd
 import torch
 
-from bench.cell import as_batch, quantise
 from bench.datasets import DATASETS
 from bench.datasets.pair import M3FD_CLASSES, Pair
 from bench.datasets.synthetic import scenes
 from bench.metrics import to_grey
-from bench.registry import FACTORS, METHODS
 from bench.statistics.detection import sample_detection
 from bench.statistics.objects import found_objects, recall_by_contrast, signal_to_clutter
 from degradation.condition import degrade
-from detectors.average_precision import average_precision
+from degradation.factor import FACTORS
+from detectors.backends.export import export_onnx
 from detectors.detector import Detector, open_detector
-from detectors.export import export_onnx
-from detectors.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
-from detectors.recipe import Recipe
-from detectors.training import Sample, train_detector, write_training_set
-from fusion.method import prepare
+from detectors.evaluation.average_precision import average_precision
+from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
+from detectors.training.loop import Sample, train_detector, write_training_set
+from detectors.training.recipe import Recipe
+from fusion.method import METHODS, prepare
+from tsdm_bench.images import as_batch, quantise
 
 DEMO_METHODS = ("ir", "vis", "average", "maximum", "laplacian_pyramid")
 DEMO_TRAINING_SEED, DEMO_TEST_SEED = 1001, 2002

@@ -20,9 +20,8 @@ from pathlib import Path
 
 import torch
 
-from bench.registry import METHODS
-from fusion.method import prepare
-from fusion.weights.location import locate
+from fusion.method import METHODS, prepare
+from tsdm_bench.weights.location import locate
 
 HEIGHT, WIDTH = 768, 1024
 KIB_PER_GIB = 1 << 20

@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from fusion.tsdm.checkpoints import export, load_network
 from fusion.tsdm.inference import fuse_whole
 from fusion.tsdm.methods import load_student, load_teacher
-from fusion.tsdm.student import BLOCKS_PER_STAGE, DIM, HEADS, STAGES, TOKENS, WINDOW, Student
-from fusion.tsdm.teacher import Teacher
+from fusion.tsdm.networks.student import BLOCKS_PER_STAGE, DIM, HEADS, STAGES, TOKENS, WINDOW, Student
+from fusion.tsdm.networks.teacher import Teacher
+from fusion.tsdm.training.checkpoints import export, load_network
 
 ORACLE_FOLDER = Path(__file__).parents[1] / "tests" / "fusion" / "tsdm"
 PLAIN_UP_TO = 256 * 320

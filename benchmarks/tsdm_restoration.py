@@ -19,16 +19,16 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tqdm import tqdm
 
-from bench.cell import as_batch, quantise
 from bench.datasets import DATASETS
 from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights
 from bench.metrics import evaluate, plane_of
-from bench.registry import FACTORS
 from degradation.condition import degrade
+from degradation.factor import FACTORS
 from fusion.method import Fuse, prepare
-from fusion.tsdm.config import load_config
-from fusion.tsdm.data import split
+from fusion.tsdm.training.config import load_config
+from fusion.tsdm.training.data import split
+from tsdm_bench.images import as_batch, quantise
 
 REFERENCE = "teacher on the clean pair"
 SEEN = {"student": "tsdm_student", "teacher": "tsdm_teacher", "average": "average", "gff": "gff"}

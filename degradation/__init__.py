@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from degradation.condition import condition_generator, degrade
 from degradation.factor import MAX_SEVERITY, MODALITIES, Factor, Modality
+from degradation.kernels.sharpening import usm_sharpen
 from degradation.random_model import PAPER, RandomModel, degrade_ir, degrade_vis
-from degradation.sharpening import usm_sharpen
 
 __all__ = [
     "MAX_SEVERITY",

@@ -13,8 +13,8 @@ from torch import Tensor
 from degradation.batched_jpeg import jpeg_batch
 from degradation.factor import Modality
 from degradation.jpeg import jpeg
+from degradation.kernels.sharpening import KERNEL_SIZE, SIGMA, THRESHOLD, WEIGHT
 from degradation.random_model import PAPER, RandomModel, Step, blur_kernel, draw_steps
-from degradation.sharpening import KERNEL_SIZE, SIGMA, THRESHOLD, WEIGHT
 
 LUMA = (0.299, 0.587, 0.114)
 SMALLEST_SIDE = 8
@@ -32,7 +32,7 @@ def degrade_vis_batch(images: Tensor, generator: np.random.Generator, model: Ran
 
 
 def usm_sharpen_batch(images: Tensor) -> Tensor:
-    """:func:`degradation.sharpening.usm_sharpen` for float32 N×C×H×W in [0, 1]; both sides at least 26."""
+    """:func:`degradation.kernels.sharpening.usm_sharpen` for float32 N×C×H×W in [0, 1]; both sides at least 26."""
     residual = images - _usm_blur(images)
     weight = _usm_blur((residual.abs() > THRESHOLD).to(images.dtype))
     sharp = (images + WEIGHT * residual).clamp(0, 1)

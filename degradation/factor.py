@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tsdm_bench.cards import Registry
+
 Modality = Literal["ir", "vis"]
 MODALITIES: tuple[Modality, ...] = ("ir", "vis")
 MAX_SEVERITY = 5
@@ -52,3 +54,6 @@ class Factor:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         return tuple(m for m in MODALITIES if m in self.ladder)
+
+
+FACTORS: Registry[Factor] = Registry("factor", Factor, ("degradation.factors",), "tsdm_bench.factors")

@@ -15,9 +15,9 @@ import numpy as np
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from degradation.blur import anisotropic_kernel, convolve, gaussian_kernel
 from degradation.factor import Modality
 from degradation.jpeg import jpeg
+from degradation.kernels.blur import anisotropic_kernel, convolve, gaussian_kernel
 from degradation.noise import add_color_noise, add_correlated_noise, add_gray_noise, random_covariance
 from degradation.photometry import brightness, contrast, to_float, to_uint8
 

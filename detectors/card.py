@@ -90,7 +90,7 @@ CARDS = (
 
 def cards(weights_dir: Path | None = None) -> Iterator[dict]:
     """Every card as a dict, with ``available``: whether the file is here without a download."""
-    from fusion.weights.location import cache_dir
+    from tsdm_bench.weights.location import cache_dir
 
     places = [*([weights_dir] if weights_dir else []), OWN_WEIGHTS, cache_dir()]
     for card in CARDS:

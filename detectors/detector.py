@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torchvision.ops import nms
 
+from detectors.backends.letterbox import Placement, letterbox, to_image
+from detectors.backends.network import Network
+from detectors.backends.onnx_backend import open_onnx
+from detectors.backends.ultralytics_backend import download_named, open_ultralytics
 from detectors.card import OWN_WEIGHTS
 from detectors.class_map import resolve_class_map
-from detectors.letterbox import Placement, letterbox, to_image
-from detectors.network import Network
-from detectors.onnx_backend import open_onnx
-from detectors.ultralytics_backend import download_named, open_ultralytics
-from fusion.weights.location import cache_dir
+from tsdm_bench.weights.location import cache_dir
 
 MOST_CANDIDATES = 30_000
 """Boxes that enter the suppression at most, best first, as in ultralytics."""

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tsdm_bench.cards import Registry
+
 Fuse = Callable[[Tensor, Tensor], Tensor]
 """``fuse(ir, vis) -> fused``: float32 NCHW in [0, 1]; ir N×1×H×W, vis N×3×H×W RGB, fused N×3×H×W RGB."""
 
@@ -44,6 +46,11 @@ class Method:
     """Datasets of ours whose pairs the weights have seen, as far as it is known: their numbers there are no test."""
     keyed: bool = False
     load: Callable[[dict[str, Path], torch.device], Callable[..., Tensor]]
+
+
+METHODS: Registry[Method] = Registry(
+    "method", Method, ("fusion.classical", "fusion.learned", "fusion.tsdm"), "tsdm_bench.methods"
+)
 
 
 def rgb_to_ycbcr(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,10 +7,11 @@ import importlib
 import logging
 import sys
 
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 PROGRAM = "run_bench.py"
 DEFAULT = "run"
+ROOMS = ("bench", "fusion", "detectors", "degradation", "tsdm_bench")
 COMMANDS = {
     "run": "run a benchmark suite (the default command)",
     "compare": "put runs side by side",
@@ -41,7 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help")):
         arguments = [DEFAULT, *arguments]
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for package in ("bench", "fusion", "degradation", "detectors"):  # libraries only speak up when something is wrong
+    for package in (
+        "bench",
+        "fusion",
+        "degradation",
+        "detectors",
+        "tsdm_bench",
+    ):  # libraries only speak up when something is wrong
         logging.getLogger(package).setLevel(logging.INFO)
     try:
         args = _parser(arguments[0]).parse_args(arguments)

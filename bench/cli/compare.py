@@ -10,12 +10,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.store import RunFolder
+    from bench.run.store import RunFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     import pandas as pd
 
     from bench.report.tables import Column, Table, markdown
-    from bench.store import RunFolder, write_atomically
+    from bench.run.store import RunFolder
+    from tsdm_bench.files import write_atomically
 
     if len(args.runs) < 2:
         raise UsageError("compare needs at least two run folders, got one")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.run import add_data_root
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.datasets.pair import Dataset, Pair
@@ -97,7 +97,7 @@ def _verify(dataset: Dataset, root: Path) -> int:
 
 
 def _problem(pair: Pair) -> str:
-    from bench.datasets.files import ImageProblem
+    from tsdm_bench.images import ImageProblem
 
     try:
         pair.read()

@@ -31,11 +31,11 @@ from tqdm import tqdm
 
 from bench.cli.run import add_selection, suite_of
 from bench.datasets.pair import Pair
-from bench.errors import UsageError
 from bench.plan import CLEAN, Condition, conditions, select_pairs
-from bench.registry import FACTORS
-from bench.store import write_atomically
 from degradation.condition import degrade
+from degradation.factor import FACTORS
+from tsdm_bench.errors import UsageError
+from tsdm_bench.files import write_atomically
 
 MANIFEST = "manifest.jsonl"
 log = logging.getLogger(__name__)

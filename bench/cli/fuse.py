@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from bench.cli.run import add_weights_dir
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ def run(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from bench.benchmark import pick_device
-    from bench.cell import quantise
-    from bench.datasets.files import ImageProblem, images_by_stem, pair_up
+    from bench.datasets.files import images_by_stem, pair_up
     from bench.methods import find_method, find_weights, obtain
-    from bench.store import write_atomically
+    from bench.run.flow import pick_device
     from fusion.method import prepare
+    from tsdm_bench.files import write_atomically
+    from tsdm_bench.images import ImageProblem, quantise
 
     for folder in (args.ir, args.vis):
         if not images_by_stem(folder):

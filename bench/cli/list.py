@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli import comma_list
 from bench.cli.run import add_data_root, add_weights_dir
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.datasets.pair import Pair
@@ -137,7 +137,7 @@ def _methods(weights_dir: Path | None) -> Iterator[dict]:
 
 
 def _factors(weights_dir: Path | None) -> Iterator[dict]:
-    from bench.registry import FACTORS
+    from degradation.factor import FACTORS
 
     for card in FACTORS.values():
         ladder = {modality: [dict(rung) for rung in rungs] for modality, rungs in card.ladder.items()}
@@ -187,9 +187,9 @@ def _efficiency(args: argparse.Namespace) -> list[dict]:
     """What the methods that can run here cost, measured one after the other."""
     from tqdm import tqdm
 
-    from bench.benchmark import pick_device
     from bench.methods import expand, find_method, find_weights, unavailable
-    from bench.report.efficiency import SIZE, efficiency_table
+    from bench.run.cost import SIZE, efficiency_table
+    from bench.run.flow import pick_device
 
     methods = [find_method(spec) for spec in expand(args.methods)]
     if args.methods == ("all",):
@@ -211,9 +211,9 @@ def _calibrate(args: argparse.Namespace) -> int:
     """Measure the ladders on every dataset that lies under the data root."""
     from tqdm import tqdm
 
-    from bench.registry import FACTORS
-    from bench.store import write_atomically
     from degradation.calibration import calibrate
+    from degradation.factor import FACTORS
+    from tsdm_bench.files import write_atomically
 
     pairs = _pairs_under(args)
     with tqdm(total=len(pairs), unit="pair") as bar:

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from bench.report import write_report
-    from bench.store import RunFolder
+    from bench.run.store import RunFolder
 
     folder = RunFolder.existing(args.run_folder)
     write_report(folder)

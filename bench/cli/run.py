@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.cli import comma_list, comma_numbers
-from bench.errors import UsageError
 from bench.executors import EXECUTORS
 from bench.suite import PROTOCOLS, Suite, load_suite, suite_names
-from detectors.recipe import RECIPES
+from detectors.training.recipe import RECIPES
+from tsdm_bench.errors import UsageError
 
 DATA_VARIABLE, WEIGHTS_VARIABLE = "TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"
 log = logging.getLogger(__name__)
@@ -114,8 +114,8 @@ def _trained_at(suite: Suite, image_size: int) -> Suite:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bench.benchmark import Options, run_benchmark
     from bench.report import write_report
+    from bench.run.flow import Options, run_benchmark
 
     if args.workers is not None and args.workers < 1:
         raise UsageError(f"--workers must be at least 1, got {args.workers}")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _images(folder: Path) -> dict[str, Path]:
-    from bench.datasets.files import IMAGE_SUFFIXES, images_by_stem
+    from bench.datasets.files import images_by_stem
+    from tsdm_bench.images import IMAGE_SUFFIXES
 
     images = images_by_stem(folder)
     if not images:
@@ -160,9 +161,8 @@ def _one_thread() -> None:
 
 def score(task: Task) -> Scores:
     """All results of one source pair; what the sources have to offer is computed once."""
-    from bench.cell import as_batch
-    from bench.datasets.files import ImageProblem, read_rgb
     from bench.metrics import evaluate, plane_of
+    from tsdm_bench.images import ImageProblem, as_batch, read_rgb
 
     rows, failures = [], []
     try:

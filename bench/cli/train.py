@@ -26,22 +26,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tqdm import tqdm
 
-from bench.benchmark import pick_device
-from bench.cell import as_batch, quantise
 from bench.cli.run import add_data_root, add_weights_dir
 from bench.datasets import DATASETS
-from bench.datasets.files import ImageProblem
 from bench.datasets.pair import Pair
-from bench.errors import UsageError
 from bench.methods import find_method, find_weights, obtain
-from bench.registry import FACTORS
+from bench.run.flow import pick_device
 from degradation import degrade
-from detectors.training import Recipe, Sample, train_detector, write_training_set
+from degradation.factor import FACTORS
+from detectors.training.loop import Recipe, Sample, train_detector, write_training_set
 from fusion.method import Fuse, prepare
-from fusion.tsdm import training
-from fusion.tsdm.config import StudentConfig, TrainingConfig, config_names, load_config
-from fusion.tsdm.data import split
-from fusion.weights.location import locate
+from fusion.tsdm.training import loop as training
+from fusion.tsdm.training.config import StudentConfig, TrainingConfig, config_names, load_config
+from fusion.tsdm.training.data import split
+from tsdm_bench.errors import UsageError
+from tsdm_bench.images import ImageProblem, as_batch, quantise
+from tsdm_bench.weights.location import locate
 
 INTERRUPTED = 130
 

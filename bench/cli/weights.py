@@ -12,11 +12,11 @@ from pathlib import Path
 
 from bench.cli.list import as_text_table
 from bench.cli.run import add_weights_dir
-from bench.errors import UsageError
-from bench.registry import METHODS
-from fusion.weights.card import WeightFile, card, cards
-from fusion.weights.download import fetch
-from fusion.weights.location import candidates, is_intact, remedy
+from fusion.method import METHODS
+from tsdm_bench.errors import UsageError
+from tsdm_bench.weights.card import WeightFile, card, cards
+from tsdm_bench.weights.download import fetch
+from tsdm_bench.weights.location import candidates, is_intact, remedy
 
 COLUMNS = ("name", "method", "bytes", "licence", "place")
 

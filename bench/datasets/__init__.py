@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from bench.datasets.pair import Dataset
-from bench.registry import Registry
+from tsdm_bench.cards import Registry
 
 DATASETS: Registry[Dataset] = Registry("dataset", Dataset, (__name__,), "tsdm_bench.datasets")

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from bench.datasets.pair import Archive, Dataset
-from bench.errors import UsageError
-from fusion.weights.download import receive
+from tsdm_bench.errors import UsageError
+from tsdm_bench.weights.download import receive
 
 
 def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:

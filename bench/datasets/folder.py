@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench.datasets.files import image_size, images_by_stem, pair_up, read_voc, read_yolo
+from bench.datasets.files import images_by_stem, pair_up
+from bench.datasets.labels import read_voc, read_yolo
 from bench.datasets.pair import Box, Dataset, Pair
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
+from tsdm_bench.images import image_size
 
 VISIBLE_NAMES = ("vis", "vi", "Vis", "visible")
 INFRARED_NAMES = ("ir", "Ir", "infrared")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bench.datasets.files import find_folder, images_by_stem, pair_up, read_voc
+from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.labels import read_voc
 from bench.datasets.pair import Box, Dataset, Pair
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 CLASSES = ("person",)
 DRIVE_FILE = "https://drive.google.com/file/d/1VTlT3Y7e1h-Zsne4zahjx5q0TK2ClMVv"

@@ -7,9 +7,10 @@ from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 
-from bench.datasets.files import find_folder, images_by_stem, pair_up, read_voc
+from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.labels import read_voc
 from bench.datasets.pair import M3FD_CLASSES, Box, Dataset, Pair, github_archive
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 SOURCE = "Liu et al., Target-aware Dual Adversarial Learning (TarDAL), CVPR 2022"
 FUSION_PAIRS = "CharlesShan-hub/M3FD-Fusion-Backup"

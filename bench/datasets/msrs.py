@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bench.datasets.files import find_folder, image_size, images_by_stem, pair_up, read_yolo
+from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.labels import read_yolo
 from bench.datasets.pair import Box, Dataset, Pair, github_archive
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
+from tsdm_bench.images import image_size
 
 CLASSES = ("person", "bicycle", "car")
 REPOSITORY = "Linfeng-Tang/MSRS"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.datasets.files import find_folder, images_by_stem, pair_up
 from bench.datasets.pair import Dataset, Pair, github_archive
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 REPOSITORY = "hanna-xu/RoadScene"
 COMMIT = "ab71420f8fc96396eeb97eecf3694909b3feb656"

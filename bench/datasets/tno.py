@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.datasets.files import find_folder, images_by_stem, pair_up
 from bench.datasets.pair import Dataset, Pair, github_archive
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 SELECTION = "Linfeng-Tang/Evaluation-for-Image-Fusion"
 COMMIT = "0e87153be77320e31ef2cabb5820518d2ac56bac"

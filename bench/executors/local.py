@@ -11,7 +11,10 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
 
-from bench.cell import Bench, CellResult, Setup, run_cell
+from bench.cell.rows import CellResult
+from bench.cell.setup import Setup
+from bench.cell.sources import Bench
+from bench.cell.work import run_cell
 from bench.plan import Cell
 
 _bench: Bench | None = None

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from bench.cell import Bench, CellResult, Setup, run_cell
-from bench.errors import UsageError
+from bench.cell.rows import CellResult
+from bench.cell.setup import Setup
+from bench.cell.sources import Bench
+from bench.cell.work import run_cell
 from bench.plan import Cell
+from tsdm_bench.errors import UsageError
 
 
 def run_cells(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[CellResult]:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bench.errors import UsageError
 from bench.metrics.metric import Metric, Plane
 from bench.metrics.presets import PRESETS
-from bench.registry import Registry
+from tsdm_bench.cards import Registry
+from tsdm_bench.errors import UsageError
 
 NAMED = ", ".join(PRESETS)
 NAMES = "infrared", "visible", "fused"
-METRICS: Registry[Metric] = Registry("metric", Metric, ("bench.metrics",), "tsdm_bench.metrics")
+METRICS: Registry[Metric] = Registry("metric", Metric, ("bench.metrics", "bench.metrics.papers"), "tsdm_bench.metrics")
 
 
 def resolve(spec: str | Sequence[str]) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from bench.metrics.covariance import sum_of_squares
-from bench.metrics.filters import magnitude, sobel
+from bench.metrics.kernels.filters import magnitude, sobel
+from bench.metrics.kernels.rows import compiled, loops_run_on, over_rows
+from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Metric, Plane
 from bench.metrics.quality import difference_energy
-from bench.metrics.rows import compiled, loops_run_on, over_rows
-from bench.metrics.strips import pixel_sums
 
 Edges = Sequence[Tensor]  # magnitude, angle
 Ratio = Callable[[Tensor, Tensor], Tensor]

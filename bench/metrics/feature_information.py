@@ -18,10 +18,10 @@ import pywt
 import torch
 from torch import Tensor
 
-from bench.metrics.filters import sobel
+from bench.metrics.kernels.filters import sobel
+from bench.metrics.kernels.rows import compiled, loops_run_on, over_rows
 from bench.metrics.local import double
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.rows import compiled, loops_run_on, over_rows
 
 SIZE = 3
 SAMPLES = SIZE * SIZE

@@ -8,10 +8,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bench.metrics.filters import blur
+from bench.metrics.kernels.filters import blur
+from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import ROUNDING, Window, covariances, moments
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_sums
 
 SCALES = tuple(Window(2 ** (5 - scale) + 1, (2 ** (5 - scale) + 1) / 5) for scale in (1, 2, 3, 4))
 NOISE = 2.0  # variance of the visual noise, on 0…255

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.metrics.rows import loops_run_on
+from bench.metrics.kernels.rows import loops_run_on
 
 
 def fourier(kind: str, x: Tensor, **options: Any) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.metrics.filters import blur
+from bench.metrics.kernels.filters import blur
 from bench.metrics.metric import Plane
 
 ROUNDING = 1e-9  # well above the rounding error of E[x²] − E[x]² on 0…255, well below any variance of integers

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from bench.metrics.filters import box_sum
+from bench.metrics.kernels.filters import box_sum
+from bench.metrics.kernels.strips import pixel_maps, pixel_sums
 from bench.metrics.local import covariances, moments
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_maps, pixel_sums
 from bench.metrics.structure import C2, GAUSSIAN, SCALE_WEIGHTS, halved
 
 SIZE = GAUSSIAN.size

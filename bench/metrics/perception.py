@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.metrics.filters import correlate, sobel
 from bench.metrics.fourier import fourier
 from bench.metrics.histograms import stretched
+from bench.metrics.kernels.filters import correlate, sobel
+from bench.metrics.kernels.strips import pixel_maps, pixel_sums
 from bench.metrics.local import double
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_maps, pixel_sums
 
 BLOCK = 16  # pixels, Chen & Varshney 2007
 SALIENCY_POWER = 5

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.metrics.filters import correlate, gaussian_kernel
 from bench.metrics.fourier import fourier
+from bench.metrics.kernels.filters import correlate, gaussian_kernel
+from bench.metrics.kernels.rows import compiled, loops_run_on, over_rows
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.rows import compiled, loops_run_on, over_rows
 
 SCALES, ORIENTATIONS = 4, 6
 SHORTEST_WAVE, WAVE_FACTOR = 3.0, 2.1  # pixels; from one scale to the next

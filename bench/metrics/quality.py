@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from bench.metrics.covariance import squared_error, sum_of_squares, variance
-from bench.metrics.filters import DERIVATIVE, correlate, magnitude, sobel
+from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude, sobel
+from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_sums
 
 PEAK = 255.0
 IDENTICAL = 100.0  # dB, in place of infinity

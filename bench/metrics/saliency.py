@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bench.metrics.filters import DERIVATIVE, correlate, magnitude
+from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude
+from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, moments
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_sums
 from bench.metrics.structure import GAUSSIAN, ssim_map
 
 NARROW = Window(7, 1.5)

@@ -8,9 +8,9 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
+from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, double, moments
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.strips import pixel_sums
 
 GAUSSIAN = Window(11, 1.5)
 PEAK = 255.0

@@ -6,15 +6,16 @@ import logging
 from pathlib import Path
 
 from bench.report.detection import detection_section, scene_section
-from bench.report.efficiency import read_efficiency
 from bench.report.fusion import efficiency_section, fusion_section, ranking_section
 from bench.report.layout import Run, describe
 from bench.report.page import Section, write_page
 from bench.report.robustness import agreement_is_defined, agreement_section, robustness_section
 from bench.report.summary import Labelled, clean_by_scene, detection_samples, fusion_scores, labelled_part, selected
 from bench.report.tables import latex, markdown
+from bench.run.cost import read_efficiency
+from bench.run.store import RunFolder
 from bench.statistics.detection import DetectionSamples
-from bench.store import RunFolder, write_atomically
+from tsdm_bench.files import write_atomically
 
 log = logging.getLogger(__name__)
 

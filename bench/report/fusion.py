@@ -41,7 +41,7 @@ def fusion_section(scores: pd.DataFrame, run: Run) -> Section:
 
 
 def efficiency_section(table_: pd.DataFrame, run: Run) -> Section:
-    """What each method costs on the machine of the run (:mod:`bench.report.efficiency`)."""
+    """What each method costs on the machine of the run (:mod:`bench.run.cost`)."""
     section = Section("efficiency", "Efficiency", table_)
     wide = table_.drop_duplicates("method", keep="last").set_index("method")
     wide = wide.assign(thousands=wide["parameters"].astype(float) / 1000)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.registry import FACTORS
 from bench.report.curves import draw_curves, save
 from bench.report.page import Section
 from bench.report.summary import curve_points
 from bench.report.tables import Column, Table
 from bench.suite import Suite
+from degradation.factor import FACTORS
 
 TRAINED_HERE = "†"
 """Behind the title of a method whose weights were trained on pairs of the dataset of the run."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from bench.cell import Failure
+from bench.cell.rows import Failure
 from bench.report.tables import Table, as_html
 
 OPEN_CURVES = ("map50", "map50-95", "vif-clean", "qabf-clean")

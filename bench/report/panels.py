@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from bench.datasets.pair import Box
 from detectors.detector import Detection
-from detectors.matching import AREAS, match_boxes
+from detectors.evaluation.matching import AREAS, match_boxes
 
 SHOWN_FROM = 0.25
 """Detections below this score are not drawn; the usual threshold of YOLO pictures."""

@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.cell import Bench, Setup, fuse_seen, seen_sources
+from bench.cell.setup import Setup
+from bench.cell.sources import Bench, seen_sources
+from bench.cell.work import fuse_seen
 from bench.datasets.pair import Pair
 from bench.executors.local import available_cores
 from bench.plan import CLEAN, Condition, conditions
-from bench.registry import FACTORS
 from bench.report.contact_sheet import draw_contact_sheet
 from bench.report.panels import draw_panel, telling_images
-from bench.store import RunFolder, write_atomically
+from bench.run.store import RunFolder
+from degradation.factor import FACTORS
 from detectors.detector import Detection
+from tsdm_bench.files import write_atomically
 
 MIDDLE_SEVERITY = 3
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ import pandas as pd
 from bench.executors.local import available_cores
 from bench.metrics import resolve
 from bench.plan import CLEAN, Condition, conditions
+from bench.run.store import RunFolder
 from bench.statistics.detection import ALL, DetectionSamples, detection_by_scene, sample_detection
 from bench.statistics.intervals import mean_with_interval
-from bench.store import RunFolder
 from bench.suite import Suite
 
 CONDITION = ["factor", "severity", "modality"]

@@ -1,8 +1,8 @@
 """From stored boxes to average precision per method and condition, as measured and in every bootstrap resample.
 
 Detections are matched to objects once per condition; a resample only reweights images
-(``detectors.average_precision``). All methods and conditions share the same draws, so differences and ratios of them
-are paired.
+(``detectors.evaluation.average_precision``). All methods and conditions share the same draws, so differences and ratios
+of them are paired.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pandas as pd
 
 from bench.statistics.clusters import LARGEST_GAP, resample_counts, scene_clusters
 from bench.statistics.intervals import CONDITION, LEVEL, RESAMPLES, interval
-from detectors.average_precision import IOU_THRESHOLDS, precision_and_recall
-from detectors.matching import AREAS, match
+from detectors.evaluation.average_precision import IOU_THRESHOLDS, precision_and_recall
+from detectors.evaluation.matching import AREAS, match
 
 CELL = (*CONDITION, "method")
 SAMPLED = ("AP", "AP50", "AP75", "AR")

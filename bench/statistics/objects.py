@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from detectors.matching import AREAS, match_boxes
+from detectors.evaluation.matching import AREAS, match_boxes
 
 SURROUND = 2.0
 """The surroundings of a box are the rest of the box enlarged by this factor about its centre."""

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from degradation.blur import anisotropic_kernel, convolve, gaussian_kernel, motion_kernel
 from degradation.factor import Drawn, Factor, Parameters
+from degradation.kernels.blur import anisotropic_kernel, convolve, gaussian_kernel, motion_kernel
 from degradation.ladders import LADDERS
 
 

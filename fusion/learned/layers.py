@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusion.weights.state import load_state
-from fusion.weights.tensor_bundle import read_tensor_bundle
+from tsdm_bench.weights.state import load_state
+from tsdm_bench.weights.tensor_bundle import read_tensor_bundle
 
 State = dict[str, Tensor]
 Padding = Literal["zeros", "reflect", "replicate"]

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fusion.tsdm.student import WINDOW
+from fusion.tsdm.networks.student import WINDOW
 
 RECEPTIVE_RADIUS = 104
 """How far an input pixel reaches in the student's output: 7 pixels across the first window, 4 per further block

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from fusion.method import Method
-from fusion.tsdm.checkpoints import load_network
 from fusion.tsdm.inference import fuse_tiled, fuse_whole
-from fusion.tsdm.student import Student
-from fusion.tsdm.teacher import Teacher
+from fusion.tsdm.networks.student import Student
+from fusion.tsdm.networks.teacher import Teacher
+from fusion.tsdm.training.checkpoints import load_network
 
 STUDENT_WEIGHTS, TEACHER_WEIGHTS = "tsdm_student.safetensors", "tsdm_teacher.safetensors"
 OFFICIAL_STUDENT_WEIGHTS, OFFICIAL_TEACHER_WEIGHTS = "GT.pth", "Model_TeacherNet_epoch_50.pth"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fusion.weights.card import WeightFile, github_urls
+from tsdm_bench.weights.card import WeightFile, github_urls
 
 
 def _file(

@@ -3,7 +3,7 @@ is known)."""
 
 from __future__ import annotations
 
-from fusion.weights.card import WeightFile
+from tsdm_bench.weights.card import WeightFile
 
 RELEASE = "the Google Drive of the TSDM-Fusion authors (doi 10.1109/TIM.2024.3398115)"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import bench.methods
-from bench.benchmark import Options, run_benchmark
-from bench.errors import UsageError
 from bench.methods import expand, find_method, groups, obtain
-from bench.registry import METHODS
+from bench.run.flow import Options, run_benchmark
 from bench.suite import Suite, load_suite
+from fusion.method import METHODS
+from tsdm_bench.errors import UsageError
 
 LEARNED = ("datfuse", "ydtr", "lutfuse")
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from bench.datasets.pair import Dataset, Pair
-from bench.errors import UsageError
 from bench.plan import (
     CLEAN,
     Condition,
@@ -16,6 +15,7 @@ from bench.plan import (
     select_training_pairs,
 )
 from bench.suite import Suite
+from tsdm_bench.errors import UsageError
 
 
 def suite(**fields: object) -> Suite:

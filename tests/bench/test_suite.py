@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import UsageError
 from bench.methods import expand
-from bench.registry import FACTORS, METHODS
 from bench.suite import Suite, load_suite, suite_names
+from degradation.factor import FACTORS
+from fusion.method import METHODS
+from tsdm_bench.errors import UsageError
 
 
 @pytest.mark.parametrize("name", suite_names())

@@ -11,8 +11,8 @@ from degradation.batched import apply_steps_batch, degrade_ir_batch, degrade_vis
 from degradation.batched_jpeg import jpeg_batch
 from degradation.calibration import psnr
 from degradation.jpeg import jpeg
+from degradation.kernels.sharpening import usm_sharpen
 from degradation.random_model import apply_steps, degrade_vis
-from degradation.sharpening import usm_sharpen
 
 STEPS = [
     [

@@ -7,10 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from bench.registry import FACTORS
 from degradation import degrade
 from degradation.condition import condition_generator
-from degradation.factor import MAX_SEVERITY
+from degradation.factor import FACTORS, MAX_SEVERITY
 
 KEY = {"seed": 0, "dataset": "d", "image": "i"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.registry import FACTORS
+from degradation.factor import FACTORS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "degradation.md"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.registry import FACTORS
 from degradation import degrade
 from degradation.calibration import psnr
-from degradation.factor import MAX_SEVERITY, Factor
+from degradation.factor import FACTORS, MAX_SEVERITY, Factor
 from degradation.ladders import LADDERS
 from degradation.random_model import PAPER
 from tests.degradation.conftest import make_pair

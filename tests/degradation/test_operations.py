@@ -14,10 +14,10 @@ import pytest
 from PIL import Image, ImageEnhance
 from scipy import ndimage
 
-from degradation.blur import anisotropic_kernel, convolve, gaussian_kernel, motion_kernel
 from degradation.jpeg import jpeg
+from degradation.kernels.blur import anisotropic_kernel, convolve, gaussian_kernel, motion_kernel
+from degradation.kernels.sharpening import usm_sharpen
 from degradation.photometry import brightness, contrast, to_float, to_uint8
-from degradation.sharpening import usm_sharpen
 
 
 @pytest.fixture(scope="module")
@@ -155,9 +155,9 @@ def test_the_vectors_of_another_processor_give_the_same(tmp_path: Path) -> None:
     script = """
 import sys
 import numpy
-from degradation.blur import convolve
-from degradation.sharpening import usm_sharpen
-from degradation.vectors import LANES
+from degradation.kernels.blur import convolve
+from degradation.kernels.sharpening import usm_sharpen
+from degradation.kernels.vectors import LANES
 image, kernel = numpy.load(sys.argv[1]).values()
 assert LANES == 8
 numpy.savez(sys.argv[2], sharp=usm_sharpen(image), blurred=convolve(image, kernel))

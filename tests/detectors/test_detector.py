@@ -14,10 +14,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torchvision.ops import box_iou
 
+from detectors.backends.layouts import STRIDES, YOLOX, recognise
+from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.class_map import COCO_CLASSES
 from detectors.detector import Detection, _suppress, open_detector
-from detectors.layouts import STRIDES, YOLOX, recognise
-from detectors.ultralytics_backend import import_ultralytics
 
 M3FD = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 SIZE = 64
@@ -187,7 +187,7 @@ def test_ultralytics_stays_quiet_and_writes_nowhere(tmp_path):
 import sys
 from pathlib import Path
 import numpy as np
-from detectors.ultralytics_backend import import_ultralytics
+from detectors.backends.ultralytics_backend import import_ultralytics
 ultralytics = import_ultralytics()
 from ultralytics.nn.tasks import DetectionModel
 import torch

@@ -7,10 +7,10 @@ import pandas as pd
 
 from bench.datasets.pair import M3FD_CLASSES
 from bench.datasets.synthetic import scenes
-from detectors.average_precision import average_precision
 from detectors.card import CARDS, OWN_WEIGHTS, cards
 from detectors.detector import open_detector
-from detectors.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
+from detectors.evaluation.average_precision import average_precision
+from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
 
 NAME = "yolov5p_synthetic.onnx"
 HELD_OUT_SEED = 2002

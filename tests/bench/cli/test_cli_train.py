@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from bench.cli import main
-from fusion.tsdm.checkpoints import load_network
-from fusion.tsdm.student import Student
+from fusion.tsdm.networks.student import Student
+from fusion.tsdm.training.checkpoints import load_network
 
 pytest.importorskip("lightning.fabric")
 

@@ -7,7 +7,7 @@ from urllib.error import HTTPError
 import pytest
 
 from bench.cli import main
-from fusion.weights import download
+from tsdm_bench.weights import download
 
 
 @pytest.fixture(autouse=True)

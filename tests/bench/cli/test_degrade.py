@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bench.cli import main
-from bench.registry import FACTORS
 from degradation import degrade
+from degradation.factor import FACTORS
 
 SUITE = """
 name: small

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from bench.datasets import DATASETS
-from bench.datasets.files import ImageProblem, read_grey, read_rgb
 from bench.datasets.m3fd import scene_table
 from bench.datasets.pair import Box
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
+from tsdm_bench.images import ImageProblem, read_grey, read_rgb
 
 VOC = (
     "<annotation><object><name>{}</name><bndbox><xmin>1</xmin><ymin>3</ymin><xmax>10</xmax><ymax>12</ymax></bndbox>"

@@ -18,7 +18,7 @@ import pytest
 from bench.cli import main
 from bench.datasets import DATASETS
 from bench.datasets.download import download
-from bench.errors import UsageError
+from tsdm_bench.errors import UsageError
 
 PIXELS = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
 PNG = cv2.imencode(".png", PIXELS)[1].tobytes()

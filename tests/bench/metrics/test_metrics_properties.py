@@ -191,7 +191,7 @@ def test_the_number_of_threads_changes_nothing_that_counts(threads, values):
 
 
 def test_what_other_devices_do_in_torch_agrees_with_the_compiled_loops(values, monkeypatch):
-    from bench.metrics import rows
+    from bench.metrics.kernels import rows
 
     monkeypatch.setattr(rows, "DEVICE", "none")
     for name, value in evaluate(OFFLINE, *planes("natural")).items():
@@ -201,7 +201,8 @@ def test_what_other_devices_do_in_torch_agrees_with_the_compiled_loops(values, m
 
 @pytest.mark.parametrize("kernel_rows", [1, 2, 7, 100])
 def test_rows_are_the_same_bit_for_bit_on_any_number_of_threads(kernel_rows):
-    from bench.metrics import filters, phase
+    from bench.metrics import phase
+    from bench.metrics.kernels import filters
 
     before, x = torch.get_num_threads(), torch.rand(2, 1, kernel_rows, 61)
     found = []
@@ -225,7 +226,7 @@ def test_the_gpu_agrees_with_the_cpu(values):
 
 
 def test_the_filter_of_other_devices_equals_that_of_the_cpu():
-    from bench.metrics import filters
+    from bench.metrics.kernels import filters
 
     x = torch.rand(2, 1, 31, 37, dtype=torch.float64)
     for rows, columns in (((0.1, 0.3, 0.2, 0.3, 0.1), (-1.0, 0.5, 1.0)), ((1.0,), filters.gaussian_kernel(17, 3.4))):
@@ -238,7 +239,7 @@ def test_the_filter_of_other_devices_equals_that_of_the_cpu():
 def test_outside_the_map_lies_what_scipy_puts_there(border):
     from scipy import ndimage
 
-    from bench.metrics import filters
+    from bench.metrics.kernels import filters
 
     x, mode = torch.rand(31, 37), {"zero": "constant", "replicate": "nearest", "reflect": "mirror"}[border]
     rows, columns = (0.1, 0.3, 0.2, 0.3, 0.1), (-1.0, 0.5, 1.0)
@@ -247,7 +248,7 @@ def test_outside_the_map_lies_what_scipy_puts_there(border):
 
 
 def test_sums_under_a_box_are_exact():
-    from bench.metrics import filters
+    from bench.metrics.kernels import filters
 
     x = torch.randint(0, 256, (2, 1, 31, 37)).float()
     expected = x.double().unfold(2, 7, 1).unfold(3, 7, 1).sum((-2, -1))

@@ -15,9 +15,9 @@ import pytest
 import torch
 from synthetic_triple import natural
 
-from bench.errors import UsageError
 from bench.metrics import METRICS, PRESETS, document, evaluate, plane_of, resolve, to_grey
 from bench.metrics.no_reference import photographs
+from tsdm_bench.errors import UsageError
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.registry import FACTORS
 from bench.report.contact_sheet import draw_contact_sheet
 from degradation import degrade
+from degradation.factor import FACTORS
 
 
 @pytest.fixture(scope="module")

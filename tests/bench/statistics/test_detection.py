@@ -15,7 +15,7 @@ from bench.statistics.robustness import (
     rank_agreement,
     robustness_table,
 )
-from detectors.average_precision import average_precision
+from detectors.evaluation.average_precision import average_precision
 
 CLASSES = ("Car", "People", "Bus")
 SCENES = {f"{i:05d}": ("day" if i < 600 else "night") for i in range(0, 1200, 100)}

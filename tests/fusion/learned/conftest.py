@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.registry import Registry
 from fusion.method import Method, prepare
-from fusion.weights.location import locate
+from tsdm_bench.cards import Registry
+from tsdm_bench.weights.location import locate
 
 METHODS = dict(Registry("method", Method, ("fusion.learned",), "tsdm_bench.no_plug_ins"))
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from fusion.learned import mufusion, single_token_transformer
 from fusion.learned.saving import stretched, truncated
-from fusion.weights.card import card
-from fusion.weights.state import load_state
-from fusion.weights.tensor_bundle import read_tensor_bundle
+from tsdm_bench.weights.card import card
+from tsdm_bench.weights.state import load_state
+from tsdm_bench.weights.tensor_bundle import read_tensor_bundle
 
 
 def random_pair(count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
@@ -59,7 +59,35 @@ def test_any_size_and_batch_equals_loop(method, prepared):
     assert batch.shape == vis.shape
     assert batch.isfinite().all()
     assert batch.std() > 0.01
-    torch.testing.assert_close(batch, loop, rtol=0, atol=1e-4)
+    assert_same(batch, loop)
+
+
+def assert_same(batch: Tensor, loop: Tensor) -> None:
+    """Equal within 1e-4, or within one grey level on at most 0.1 % of the values of an image in whole levels.
+
+    Sums of another order, as other processors and batch sizes have them, may fall on the other side of a rounding.
+    """
+    differs = (batch - loop).abs()
+    levels = batch * 255
+    if (levels - levels.round()).abs().max() < 1e-3:
+        assert (differs > 1e-4).double().mean() <= 1e-3
+        assert differs.max() <= 1 / 255 + 1e-4
+    else:
+        assert differs.max() <= 1e-4
+
+
+def test_whole_levels_may_differ_by_one_on_a_thousandth_of_the_values():
+    image = torch.arange(4000).remainder(250).view(1, 1, 40, 100) / 255
+    other = image.clone()
+    other[0, 0, 0, :4] += 1 / 255
+    assert_same(image, other)
+    other[0, 0, 0, 4] += 1 / 255
+    with pytest.raises(AssertionError):
+        assert_same(image, other)
+    with pytest.raises(AssertionError):
+        assert_same(image, image + torch.eye(40, 100) * 2 / 255)
+    with pytest.raises(AssertionError):
+        assert_same(image / 2, image / 2 + torch.eye(40, 100) / 255)
 
 
 def test_tokens_do_not_see_each_other(paths, methods, monkeypatch):

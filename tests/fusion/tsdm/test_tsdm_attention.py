@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fusion.tsdm import attention
+from fusion.tsdm.networks import attention
 
 GROUPS = ((19, 0), (3, 1), (2, 3))
 """More windows of the first kind than are taken at once; kind 2 has none."""

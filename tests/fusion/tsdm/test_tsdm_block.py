@@ -10,8 +10,8 @@ import pytest
 import torch
 from plain_student import swin_block
 
-from fusion.tsdm import block as compiled
-from fusion.tsdm.student import DIM, SwinBlock
+from fusion.tsdm.kernels import block as compiled
+from fusion.tsdm.networks.student import DIM, SwinBlock
 
 needs_bfloat16 = pytest.mark.skipif("+avx512bf16" not in compiled.FEATURES, reason="no AVX512-BF16 instructions here")
 
@@ -69,7 +69,7 @@ def test_threads_of_pytorch_stay_as_they_were():
     """Numba changes them when it starts its own, once per process; they decide the last bits of PyTorch's sums."""
     code = (
         "import torch; torch.set_num_threads(1)\n"
-        "from fusion.tsdm.student import Student\n"
+        "from fusion.tsdm.networks.student import Student\n"
         "with torch.inference_mode(): Student().eval()(torch.rand(1, 1, 8, 8), torch.rand(1, 3, 8, 8))\n"
         "assert torch.get_num_threads() == 1, torch.get_num_threads()"
     )

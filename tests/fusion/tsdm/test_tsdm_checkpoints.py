@@ -5,9 +5,9 @@ import torch
 from reference_run import filled, pattern
 from torch import nn
 
-from fusion.tsdm.checkpoints import export, load_network, load_state, model_card, read_state
-from fusion.tsdm.student import Student
-from fusion.tsdm.teacher import Teacher
+from fusion.tsdm.networks.student import Student
+from fusion.tsdm.networks.teacher import Teacher
+from fusion.tsdm.training.checkpoints import export, load_network, load_state, model_card, read_state
 
 
 class AuthorsNetwork(nn.Module):

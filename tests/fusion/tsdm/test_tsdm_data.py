@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from degradation import PAPER
-from degradation.sharpening import usm_sharpen
-from fusion.tsdm.config import DataSettings
-from fusion.tsdm.data import EpochOrder, Patches, patch_loader, split, validation_items
+from degradation.kernels.sharpening import usm_sharpen
+from fusion.tsdm.training.config import DataSettings
+from fusion.tsdm.training.data import EpochOrder, Patches, patch_loader, split, validation_items
 
 
 def pair(number: int, height: int = 40, width: int = 56) -> SimpleNamespace:

@@ -6,7 +6,7 @@ from plain_student import plain_student
 from reference_run import filled, pattern
 
 from fusion.tsdm.inference import RECEPTIVE_RADIUS, fuse_tiled, fuse_whole, pad_to_windows
-from fusion.tsdm.student import Student
+from fusion.tsdm.networks.student import Student
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from reference_run import pattern
 
-from fusion.tsdm import losses
+from fusion.tsdm.training import losses
 
 RELATIVE = 2e-5
 

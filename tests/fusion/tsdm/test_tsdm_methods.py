@@ -6,11 +6,11 @@ from reference_run import filled, pattern
 
 from fusion.method import Method, prepare, rgb_to_ycbcr, ycbcr_to_rgb
 from fusion.tsdm import methods
-from fusion.tsdm.checkpoints import export
 from fusion.tsdm.inference import fuse_whole
-from fusion.tsdm.student import Student
-from fusion.tsdm.teacher import Teacher
-from fusion.weights.card import card
+from fusion.tsdm.networks.student import Student
+from fusion.tsdm.networks.teacher import Teacher
+from fusion.tsdm.training.checkpoints import export
+from tsdm_bench.weights.card import card
 
 CARDS = [value for value in vars(methods).values() if isinstance(value, Method)]
 

@@ -5,11 +5,11 @@ import torch
 from plain_student import plain_student
 from reference_run import filled, pattern
 
-from fusion.tsdm import student as student_module
-from fusion.tsdm.checkpoints import DERIVED_BUFFERS
-from fusion.tsdm.discriminator import Discriminator
-from fusion.tsdm.student import Student
-from fusion.tsdm.teacher import Teacher
+from fusion.tsdm.networks import student as student_module
+from fusion.tsdm.networks.discriminator import Discriminator
+from fusion.tsdm.networks.student import Student
+from fusion.tsdm.networks.teacher import Teacher
+from fusion.tsdm.training.checkpoints import DERIVED_BUFFERS
 
 NETWORKS = {"student_keys": Student, "teacher_keys": Teacher, "discriminator_keys": Discriminator}
 TOLERANCE = 1e-4

@@ -11,12 +11,12 @@ import torch
 from reference_run import filled
 from torch import nn
 
-from fusion.tsdm import training
-from fusion.tsdm.checkpoints import export, load_network, read_state
-from fusion.tsdm.config import StudentConfig, TeacherConfig, config_names, load_config
-from fusion.tsdm.student import Student
-from fusion.tsdm.teacher import Teacher
-from fusion.tsdm.training import BEST, LAST, Hardware, export_checkpoint, read_checkpoint, train, update_average
+from fusion.tsdm.networks.student import Student
+from fusion.tsdm.networks.teacher import Teacher
+from fusion.tsdm.training import loop as training
+from fusion.tsdm.training.checkpoints import export, load_network, read_state
+from fusion.tsdm.training.config import StudentConfig, TeacherConfig, config_names, load_config
+from fusion.tsdm.training.loop import BEST, LAST, Hardware, export_checkpoint, read_checkpoint, train, update_average
 
 pytest.importorskip("lightning.fabric")
 CPU = Hardware(accelerator="cpu")

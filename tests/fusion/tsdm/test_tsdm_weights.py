@@ -7,14 +7,14 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from bench.cell import as_batch
 from bench.datasets import DATASETS
 from bench.methods import find_method
-from bench.registry import FACTORS
 from degradation.condition import degrade
+from degradation.factor import FACTORS
 from fusion.method import prepare
-from fusion.weights.card import card
-from fusion.weights.location import PACKAGE_DIR, is_intact, locate
+from tsdm_bench.images import as_batch
+from tsdm_bench.weights.card import card
+from tsdm_bench.weights.location import PACKAGE_DIR, is_intact, locate
 
 LARGEST = {"tsdm_student": 3_000_000, "tsdm_teacher": 10_000_000}
 SIDE = 128

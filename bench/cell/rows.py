@@ -1,0 +1,88 @@
+"""The schema of what a run stores: one value of one metric, one detection, one failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pyarrow as pa
+
+
+class Row(NamedTuple):
+    """One value of one metric; the truth that every table is derived from."""
+
+    dataset: str
+    image: str
+    scene: str
+    factor: str
+    severity: int
+    modality: str
+    seed: int
+    method: str
+    metric: str
+    reference: str
+    """``clean``, ``seen``, or ``none`` for metrics that look at the fused image alone."""
+    value: float
+    seconds: float
+    """Time that fusing took."""
+
+
+# ``class`` is a Python keyword, so this tuple is made by call.
+DetectionRow = NamedTuple(
+    "DetectionRow",
+    [
+        *((name, str) for name in ("dataset", "image", "factor")),
+        ("severity", int),
+        *((name, str) for name in ("modality", "method", "detector", "label")),
+        *((name, float) for name in ("score", "x", "y", "w", "h")),
+    ],
+)
+
+
+DETECTION_COLUMNS = tuple("class" if name == "label" else name for name in DetectionRow._fields)
+
+
+class Failure(NamedTuple):
+    """What went wrong where; ``method`` is empty where the pair itself could not be read or degraded."""
+
+    image: str
+    factor: str
+    severity: int
+    modality: str
+    method: str
+    error: str
+
+
+@dataclass
+class CellResult:
+    """What one cell adds to the run."""
+
+    rows: list[Row] = field(default_factory=list)
+    detections: list[DetectionRow] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+ROW_KEY = ["image", "factor", "severity", "modality", "method", "metric", "reference"]
+
+
+CELL_KEY = ["image", "factor", "severity", "modality", "method"]
+
+
+TEXT, WHOLE, REAL = pa.string(), pa.int64(), pa.float64()
+
+
+TYPES = {"severity": WHOLE, "seed": WHOLE} | dict.fromkeys(("value", "seconds", "score", "x", "y", "w", "h"), REAL)
+
+
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([(name, TYPES.get(name, TEXT)) for name in columns])
+
+
+ROW_SCHEMA, DETECTION_SCHEMA = _schema(Row._fields), _schema(DETECTION_COLUMNS)
+
+
+PAIR_SCHEMA = pa.schema([("image", TEXT), ("scene", TEXT), ("split", TEXT), ("labelled", pa.bool_())])
+
+
+TRUTH_SCHEMA = _schema(("image", "class", "x", "y", "w", "h"))

@@ -1,0 +1,38 @@
+"""What a worker needs to know of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.suite import Suite
+from detectors.detector import Detector, open_detector
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker needs to open a :class:`Bench`; small and picklable."""
+
+    suite: Suite
+    specs: dict[str, str]
+    """Method name → what :func:`find_method` understands: the card's name, or a user's own specification."""
+    dataset: str
+    classes: tuple[str, ...]
+    metrics: tuple[str, ...]
+    weights_dir: Path | None
+    device: str
+    threads: int
+    detectors: dict[str, Path] = field(default_factory=dict)
+    """Method name → the detector that was trained for it; empty where one detector serves all."""
+
+    def open_detector(self, own: Path | None = None) -> Detector:
+        """The detector that was trained for a method, else the one of the suite (the caller has left only one)."""
+        settings = self.suite.detector
+        detector = open_detector(
+            own or settings.weights[0],
+            classes=self.classes,
+            weights_dir=self.weights_dir,
+            device=self.device,
+            **settings.model_dump(exclude={"weights"}),
+        )
+        return replace(detector, name=f"{self.suite.detection.protocol}-{detector.name}") if own else detector

@@ -1,0 +1,244 @@
+"""The protocols ``retrain`` and ``retrain-augmented``: one detector per method, trained before the cells are run.
+
+Every method gets the same pairs, conditions, network, start, recipe and seed; only its fused images differ. What is
+trained lies in ``detectors/`` of the run folder under a name made from its content, so that it is never trained twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bench.cell.rows import Failure
+from bench.cell.setup import Setup
+from bench.cell.sources import Bench, seen_sources
+from bench.cell.work import fuse_seen
+from bench.datasets.pair import Pair
+from bench.plan import CLEAN, Condition, conditions, near_training
+from bench.statistics.clusters import LARGEST_GAP
+from bench.suite import PROTOCOLS, Suite
+from degradation.condition import condition_generator
+from degradation.factor import FACTORS
+from detectors.detector import find_weights
+from detectors.training.loop import (
+    Sample,
+    TrainingSet,
+    detector_path,
+    forget_images,
+    read_training_set,
+    train_detector,
+    write_training_set,
+)
+from tsdm_bench.errors import UsageError
+from tsdm_bench.files import write_atomically
+from tsdm_bench.images import ImageProblem
+
+FEWEST_PAIRS = 8
+"""Below this a detector has nothing to learn from."""
+log = logging.getLogger(__name__)
+
+
+def prepare_retraining(setup: Setup, pairs: Sequence[Pair], training: Sequence[Pair]) -> Setup:
+    """The set-up with everything settled that the detectors depend on; they are all trained from the same start.
+
+    Raises ``UsageError`` where there is too little to train on, nothing to test on, or no file to start from.
+    """
+    suite, detection = setup.suite, setup.suite.detection
+    if len(training) < FEWEST_PAIRS:
+        raise UsageError(
+            f"protocol {detection.protocol} has {len(training)} labelled training pairs of {setup.dataset}; expected "
+            f"at least {FEWEST_PAIRS}: add pairs, raise detection.limit, or use --protocol fixed"
+        )
+    if not any(pair.boxes for pair in pairs):
+        raise UsageError(
+            f"protocol {detection.protocol}: none of the {len(pairs)} pairs of {setup.dataset} that are held out from "
+            f"training has a labelled object; add labels, raise --limit, or use --protocol fixed"
+        )
+    recipe = replace(detection.recipe, seed=suite.seed)
+    initial = _first_to_be_had(detection.initial, setup.weights_dir)
+    if near := near_training(pairs, training):
+        log.warning(
+            "%d of %d held-out pairs of %s are within %d frames of a training pair: their precision flatters; "
+            "detection.split: scenes keeps such frames together",
+            len(near), len(pairs), setup.dataset, LARGEST_GAP,
+        )  # fmt: skip
+    read = {"weights": (recipe.architecture,), "image_size": recipe.image_size, "class_map": None}
+    settled = {
+        "detection": detection.model_copy(update={"recipe": recipe, "initial": initial}),
+        "detector": suite.detector.model_copy(update=read),
+    }
+    return replace(setup, suite=suite.model_copy(update=settled))
+
+
+def describe_retraining(setup: Setup, pairs: Sequence[Pair], training: Sequence[Pair]) -> dict:
+    """What ``run.json`` says of the detectors before they are trained; ``sha256`` is that of what they share."""
+    suite, detection = setup.suite, setup.suite.detection
+    recipe, initial = detection.recipe, _initial(setup)
+    images = sum(len(training_conditions(pair.image, setup)) for pair in training)
+    shared = {
+        "recipe": asdict(recipe),
+        "initial": {"name": initial.name, "sha256": _hash_of(initial)} if initial else None,
+        "training": {
+            "pairs": len(training),
+            "images": images,
+            "sha256": _digest([(pair.image, training_conditions(pair.image, setup), pair.boxes) for pair in training]),
+            "split": detection.split,
+            "factors": _factor_versions(suite),
+            "severities": list(detection.severities) if _factor_versions(suite) else [],
+        },
+    }
+    return {
+        "name": f"{Path(recipe.architecture).stem} ({recipe.epochs} epochs at {recipe.image_size} pixels on {images} "
+        "images)",
+        "sha256": _digest(shared),
+        "class_map": {name: name for name in setup.classes},
+        "protocol": detection.protocol,
+        "explanation": PROTOCOLS[detection.protocol],
+        **shared,
+        "near_training": near_training(pairs, training),
+        "per_method": {},
+    }
+
+
+def train_detectors(
+    setup: Setup, training: Sequence[Pair], methods: dict[str, dict], folder: Path
+) -> tuple[dict[str, Path], dict[str, dict], list[Failure]]:
+    """Train what is not trained yet, method by method, in ``folder``/detectors.
+
+    ``methods`` describes each method (version, weights). Returns the detector of each method, what is known of each,
+    and the methods that failed. Raises ``UsageError`` where a training pair cannot be read, or every method failed.
+    """
+    detectors, known, failures, bench = {}, {}, [], Bench(setup)
+    for number, name in enumerate(setup.suite.methods, start=1):
+        log.info(
+            "%s: detector %d of %d, for %s", setup.suite.detection.protocol, number, len(setup.suite.methods), name
+        )
+        try:
+            detectors[name] = _train_for(name, methods[name], training, bench, folder)
+        except ImageProblem as error:
+            raise UsageError(f"a training pair cannot be read: {error}; repair or remove it") from None
+        except Exception as error:  # one method must not stop the others
+            line = f"no detector was trained: {type(error).__name__}: {' '.join(str(error).split())}"[:500]
+            log.error("%s: %s", name, line)
+            failures.append(Failure("(training pairs)", *CLEAN, name, line))
+            continue
+        record = json.loads(detectors[name].with_suffix(".json").read_text())
+        facts = {key: record[key] for key in ("images", "training_set", "seconds", "resumed_after")}
+        known[name] = {"file": detectors[name].name, "sha256": _hash_of(detectors[name])} | facts
+    if not detectors:
+        raise UsageError(failures[0].error)
+    return detectors, known, failures
+
+
+def training_conditions(image: str, setup: Setup) -> list[Condition]:
+    """The conditions under which a training pair is fused: clean, and where the protocol says so, some at random.
+
+    Drawn without replacement from the suite's factors × the training severities; the draw depends on the seed, the
+    dataset and the image alone, so that every method sees the same.
+    """
+    suite, detection = setup.suite, setup.suite.detection
+    if detection.protocol != "retrain-augmented":
+        return [CLEAN]
+    possible = conditions(suite.model_copy(update={"severities": detection.severities}))
+    random = condition_generator(suite.seed, setup.dataset, image, "training", 0, "both")
+    chosen = random.choice(len(possible), size=min(detection.degraded, len(possible)), replace=False)
+    return [CLEAN, *(possible[index] for index in sorted(chosen))]
+
+
+def _train_for(name: str, description: dict, training: Sequence[Pair], bench: Bench, folder: Path) -> Path:
+    """The detector of one method: of this run, of another run of the suite with the same content, or newly trained."""
+    setup, place = bench.setup, folder / "detectors"
+    recipe, initial = setup.suite.detection.recipe, _initial(setup)
+    images = place / f"images-{_source_key(description, training, setup)}"
+    training_set = read_training_set(images)
+    if training_set is None or not (
+        training_set.has_images or detector_path(training_set, recipe, place, initial).exists()
+    ):
+        shutil.rmtree(images, ignore_errors=True)
+        training_set = write_training_set(_samples(name, training, bench), setup.classes, images)
+    result = detector_path(training_set, recipe, place, initial)
+    elsewhere = next(folder.parent.glob(f"*/detectors/{result.name}"), None)
+    if result.exists():
+        log.info("trained before: %s", result.name)
+    elif elsewhere is not None and elsewhere.with_suffix(".json").exists():
+        for found in (elsewhere.with_suffix(".json"), elsewhere):
+            write_atomically(place / found.name, lambda to, found=found: shutil.copyfile(found, to))
+        log.info("the same training as in %s: taken from there", elsewhere.resolve().parents[1].name)
+    else:
+        _train_with_bar(name, training_set, bench, place, initial)
+    forget_images(training_set)
+    return result
+
+
+def _train_with_bar(name: str, training_set: TrainingSet, bench: Bench, place: Path, initial: Path | None) -> None:
+    recipe = bench.setup.suite.detection.recipe
+    log.info("training on %d images, %d epochs at %d pixels", training_set.images, recipe.epochs, recipe.image_size)
+    with tqdm(total=recipe.epochs, unit="epoch", desc=f"train for {name}", dynamic_ncols=True) as bar:
+        train_detector(training_set, recipe, place, initial=initial, device=bench.setup.device, progress=_shown_in(bar))
+
+
+def _shown_in(bar: tqdm) -> Callable[[int], None]:
+    def show(epochs: int) -> None:
+        bar.n = epochs
+        bar.refresh()
+
+    return show
+
+
+def _samples(name: str, training: Sequence[Pair], bench: Bench) -> Iterator[Sample]:
+    """The 8-bit fused images that the detector of a method learns from."""
+    for pair in tqdm(training, unit="pair", desc=f"fuse with {name}", dynamic_ncols=True):
+        for condition in training_conditions(pair.image, bench.setup):
+            seen = seen_sources(pair, condition, bench)
+            label = pair.image if condition == CLEAN else "-".join(map(str, (pair.image, *condition)))
+            yield Sample(label, fuse_seen(name, pair, condition, seen, bench)[0], pair.boxes)
+
+
+def _source_key(description: dict, training: Sequence[Pair], setup: Setup) -> str:
+    """16 hex digits of what the training images are made from."""
+    drawn = [(pair.image, training_conditions(pair.image, setup)) for pair in training]
+    method = [description[fact] for fact in ("spec", "version", "weights")]
+    made_from = [method, setup.dataset, setup.classes, setup.suite.seed, drawn, _factor_versions(setup.suite)]
+    return _digest(made_from)[:16]
+
+
+def _factor_versions(suite: Suite) -> dict[str, str]:
+    augmented = suite.detection.protocol == "retrain-augmented"
+    return {name: FACTORS[name].version for name in suite.factors} if augmented else {}
+
+
+def _first_to_be_had(names: Sequence[str], weights_dir: Path | None) -> tuple[str, ...]:
+    reasons = []
+    for name in names:
+        try:
+            find_weights(name, weights_dir)
+        except FileNotFoundError as error:
+            reasons.append(str(error))
+        else:
+            return (name,)
+    if reasons:
+        raise UsageError(
+            f"no initial weights for the detectors: {'; '.join(reasons)}; or leave out detection.initial to start from "
+            f"scratch"
+        )
+    return ()
+
+
+def _initial(setup: Setup) -> Path | None:
+    initial = setup.suite.detection.initial
+    return find_weights(initial[0], setup.weights_dir) if initial else None
+
+
+def _hash_of(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _digest(what: object) -> str:
+    return sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()

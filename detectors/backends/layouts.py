@@ -1,0 +1,124 @@
+"""What each family of detectors takes and gives: pixel convention, placement, and how its raw output reads.
+
+A layout turns a raw output into (boxes N×4 as x1, y1, x2, y2 in network pixels, scores N×classes, final), where
+``final`` says that the network has suppressed duplicates itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.backends.letterbox import Fit
+
+STRIDES = (8, 16, 32)
+ANCHORS_PER_CELL = 3
+"""YOLOv5 and YOLOv7 predict three boxes per cell, YOLOX and the anchor-free ultralytics networks one."""
+END_TO_END_LIMIT = 1000
+"""More rows than this in an N×6 output are dense predictions of a one-class network, not final detections."""
+
+Decoded = tuple[np.ndarray, np.ndarray, bool]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The conventions of one export family."""
+
+    name: str
+    decode: Callable[[np.ndarray, tuple[int, int], int], Decoded]
+    """``decode(raw, (height, width), classes)`` for the output of one image, without its batch axis."""
+    bgr: bool = False
+    scale: float = 1 / 255
+    fit: Fit = "centre"
+
+
+def _corners(boxes: np.ndarray) -> np.ndarray:
+    """x1, y1, x2, y2 from centre x, centre y, width, height."""
+    half = boxes[:, 2:4] / 2
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+
+
+def _scores(score: np.ndarray, label: np.ndarray, classes: int) -> np.ndarray:
+    """One score per detection spread over a row per detection and a column per class."""
+    scores = np.zeros((len(score), classes), dtype=np.float32)
+    scores[np.arange(len(score)), label.astype(int)] = score
+    return scores
+
+
+def _decode_ultralytics(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+    """(4 + classes)×N: centre boxes in pixels and class scores (YOLOv5u, v8, v9, 11, 12…)."""
+    return _corners(raw[:4].T), raw[4 : 4 + classes].T, False
+
+
+def _decode_ultralytics_end_to_end(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+    """N×6: x1, y1, x2, y2, score, class (YOLOv10, YOLO26, exports with nms=True)."""
+    return raw[:, :4], _scores(raw[:, 4], raw[:, 5], classes), True
+
+
+def _decode_rtdetr(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+    """N×6 (score, class) or N×(4 + classes), centre boxes as fractions of the input."""
+    boxes = _corners(raw[:, :4]) * np.array([size[1], size[0]] * 2, dtype=raw.dtype)
+    scores = _scores(raw[:, 4], raw[:, 5], classes) if raw.shape[1] == 6 and classes != 2 else raw[:, 4:]
+    return boxes, scores, True
+
+
+def _decode_anchored(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+    """N×(5 + classes): centre boxes in pixels, objectness, class scores (YOLOv5, YOLOv7, decoded YOLOX)."""
+    return _corners(raw[:, :4]), raw[:, 5 : 5 + classes] * raw[:, 4:5], False
+
+
+def _decode_yolov7_end_to_end(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+    """M×7: image number, x1, y1, x2, y2, class, score (YOLOv7 exported with ``--end2end --max-wh``)."""
+    return raw[:, 1:5], _scores(raw[:, 6], raw[:, 5], classes), True
+
+
+def _decode_yolox(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+    """N×(5 + classes) with boxes relative to their grid cells: xy = (p + cell)·stride, wh = exp(p)·stride."""
+    cells, strides = [], []
+    for stride in STRIDES:
+        rows, columns = size[0] // stride, size[1] // stride
+        y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
+        cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
+        strides.append(np.full((rows * columns, 1), stride))
+    stride = np.concatenate(strides).astype(raw.dtype)
+    boxes = np.concatenate([(raw[:, :2] + np.concatenate(cells)) * stride, np.exp(raw[:, 2:4]) * stride], axis=1)
+    return _corners(boxes.astype(raw.dtype)), raw[:, 5 : 5 + classes] * raw[:, 4:5], False
+
+
+ULTRALYTICS = Layout("ultralytics", _decode_ultralytics)
+ULTRALYTICS_END_TO_END = Layout("ultralytics-end-to-end", _decode_ultralytics_end_to_end)
+RTDETR = Layout("rtdetr", _decode_rtdetr, fit="stretch")
+ANCHORED = Layout("yolov5-yolov7", _decode_anchored)
+YOLOV7_END_TO_END = Layout("yolov7-end-to-end", _decode_yolov7_end_to_end)
+YOLOX = Layout("yolox", _decode_yolox, bgr=True, scale=1.0, fit="top_left")
+YOLOX_DECODED = Layout("yolox-decoded", _decode_anchored, bgr=True, scale=1.0, fit="top_left")
+
+
+def recognise(
+    shape: tuple[int, ...], size: tuple[int, int], first_column: np.ndarray, from_ultralytics: bool
+) -> Layout:
+    """The layout of a raw output of ``shape`` (with its batch axis) for a network input of ``size`` (height, width).
+
+    YOLOX and YOLOv5 outputs have the same columns; the number of rows tells them apart (one or three per cell), and
+    the values of the first column (centre x of a grey image) tell raw YOLOX exports from decoded ones.
+    Raises ``ValueError`` where nothing fits.
+    """
+    cells = sum((size[0] // s) * (size[1] // s) for s in STRIDES)
+    if len(shape) == 2 and shape[1] == 7:
+        return YOLOV7_END_TO_END
+    if len(shape) == 3:
+        rows, columns = shape[1:]
+        if columns == 6 and rows <= END_TO_END_LIMIT and from_ultralytics:
+            return ULTRALYTICS_END_TO_END
+        if rows == cells and columns >= 6 and not from_ultralytics:
+            return YOLOX_DECODED if first_column.max() > size[1] / 2 else YOLOX
+        if rows > cells and rows % ANCHORS_PER_CELL == 0 and columns >= 6:
+            return ANCHORED
+        if columns >= cells and rows >= 5:
+            return ULTRALYTICS
+    raise ValueError(
+        f"output of shape {shape} for a {size[0]}×{size[1]} input is none of: ultralytics 1×(4+classes)×N or 1×N×6, "
+        f"YOLOv5/YOLOv7 1×N×(5+classes), YOLOv7 end-to-end M×7, YOLOX 1×N×(5+classes)"
+    )

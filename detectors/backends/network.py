@@ -1,0 +1,28 @@
+"""What every backend gives: a function from a batch of placed images to raw outputs, with the names of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.backends.layouts import Layout
+
+
+@dataclass(frozen=True)
+class Network:
+    """An opened detector network.
+
+    ``run(batch)`` maps N×3×H×W float32 to one raw output per image, in the form that ``layout`` decodes.
+    """
+
+    labels: dict[int, str]
+    layout: Layout
+    run: Callable[[np.ndarray], list[np.ndarray]]
+    size: tuple[int, int]
+    """Height and width of the input."""
+    stride: int | None
+    """With a stride the input may be any multiple of it up to ``size``; without one it must be exactly ``size``."""
+    batched: bool
+    """Whether several images may go through at once."""

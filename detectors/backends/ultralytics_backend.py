@@ -1,0 +1,112 @@
+"""Ultralytics networks (YOLOv5u, v8, v9, v10, 11, 12, 26, RT-DETR; ``.pt`` and its exports), kept quiet and offline."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from detectors.backends.layouts import RTDETR, ULTRALYTICS, ULTRALYTICS_END_TO_END
+from detectors.backends.network import Network
+
+QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false", "ULTRALYTICS_SAFE_LOAD": "true"}
+"""No connectivity check and no telemetry, no installing of packages, no banner, and checkpoints without free code."""
+
+DETECTION_FAMILIES = ("yolov5", "yolov8", "yolov9", "yolov10", "yolo11", "yolo12", "yolo26", "rtdetr")
+OTHER_TASKS = ("-cls", "-seg", "-pose", "-obb", "-sem", "-depth", "-reid", "-world", "-worldv2", "-grayscale")
+
+
+def import_ultralytics():
+    """The ultralytics package, imported with telemetry and installs off and its settings in a temporary place.
+
+    The environment variables must be there before the first import, since ultralytics reads them once.
+    """
+    if "ultralytics" not in sys.modules:
+        settings = tempfile.TemporaryDirectory(prefix="ultralytics-")
+        import_ultralytics.settings = settings  # removed with the process
+        os.environ.update(QUIET, YOLO_CONFIG_DIR=settings.name)
+    import ultralytics
+    from ultralytics.utils import LOGGER
+
+    LOGGER.setLevel("ERROR")
+    # Kept in memory alone: a settings file that lies elsewhere, from an earlier import by the caller, stays as it is.
+    switches = {name: False for name, value in ultralytics.SETTINGS.items() if isinstance(value, bool)}
+    dict.update(ultralytics.SETTINGS, switches)  # telemetry and the reporting to other services
+    return ultralytics
+
+
+def download_named(name: str, folder: Path) -> Path | None:
+    """Fetch an official ultralytics detector such as ``yolo11n.pt`` into ``folder``; None if ``name`` is not one.
+
+    Raises ``FileNotFoundError`` with the manual route where the network does not deliver it.
+    """
+    name = name if name.endswith(".pt") else name + ".pt"
+    if not name.startswith(DETECTION_FAMILIES) or any(task in name for task in OTHER_TASKS):
+        return None
+    import_ultralytics()
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES, attempt_download_asset
+
+    if name not in GITHUB_ASSETS_NAMES:
+        return None
+    target = folder / name
+    if not target.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            attempt_download_asset(target, progress=False, retry=1)
+        except Exception as error:  # refused, unreachable, or cut off: the remedy is the same
+            raise FileNotFoundError(
+                f"{name} is not here and could not be downloaded: put the file from "
+                f"https://github.com/ultralytics/assets/releases into {folder} (or the weights directory)"
+            ) from error
+    return target
+
+
+def open_ultralytics(path: Path, *, device: str, image_size: int) -> Network:
+    """Open anything that ultralytics loads; ``ValueError`` with one line where it is damaged or no detector."""
+    import_ultralytics()
+    from ultralytics.nn.autobackend import AutoBackend
+
+    with contextlib.redirect_stdout(sys.stderr):
+        model, rtdetr = _checkpoint(path) if path.suffix == ".pt" else (str(path), "rtdetr" in path.name.casefold())
+        try:
+            backend = AutoBackend(model, device=torch.device(device), verbose=False)
+        except Exception as error:
+            raise ValueError(f"{path.name}: ultralytics cannot open it: {_line(error)}") from error
+    backend.eval()
+    if (task := getattr(backend, "task", None) or "detect") != "detect":
+        raise ValueError(f"{path.name} is a {task} network; expected a detector")
+    stride = int(backend.stride) if path.suffix == ".pt" and not rtdetr else None
+    fixed = None if path.suffix == ".pt" else getattr(backend, "imgsz", None)
+    size = tuple(fixed) if fixed else (image_size, image_size)
+
+    @torch.inference_mode()
+    def run(batch: np.ndarray) -> list[np.ndarray]:
+        output = backend(torch.from_numpy(batch).to(device))
+        output = output[0] if isinstance(output, (list, tuple)) else output
+        return list(output.float().cpu().numpy())
+
+    if rtdetr:
+        layout = RTDETR
+    else:
+        end_to_end = run(np.full((1, 3, *size), 0.45, dtype=np.float32))[0].shape[-1] == 6
+        layout = ULTRALYTICS_END_TO_END if end_to_end else ULTRALYTICS
+    return Network(dict(backend.names), layout, run, size, stride, path.suffix == ".pt")
+
+
+def _checkpoint(path: Path) -> tuple[torch.nn.Module, bool]:
+    from ultralytics.nn.tasks import RTDETRDetectionModel, load_checkpoint
+
+    try:
+        model = load_checkpoint(path)[0].float().eval()
+    except Exception as error:
+        raise ValueError(f"{path.name} is not a loadable ultralytics checkpoint: {_line(error)}") from error
+    return model, isinstance(model, RTDETRDetectionModel)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

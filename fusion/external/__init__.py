@@ -1,0 +1,59 @@
+"""Anybody's own method, from one line of text: a folder of results, a command, a Python object, a network file.
+
+    folder:PATH                  fused images that exist already, found by the name of the pair
+    command:TEMPLATE             a program that reads {ir} and {vis} and writes {out}
+    shell:TEMPLATE               the same, through the shell
+    python:MODULE:CALLABLE       a Python function on tensors, also as MODULE:CALLABLE or FILE.py:CALLABLE
+    file:PATH                    a network: TorchScript (.pt, .ts), torch.export (.pt2) or ONNX (.onnx)
+
+Any of them takes a display name in front (``name=folder:PATH``) and options at the end (``?luma=1&multiple=8``).
+docs/own_methods.md has an example of each. All of this runs code or reads files that the user named: it is as safe as
+they are.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from fusion.external.command import command_method
+from fusion.external.folder import folder_method
+from fusion.external.network import file_method
+from fusion.external.python import python_method
+from fusion.method import Method
+
+SPEC = re.compile(
+    r"(?:(?P<name>[\w.+-]+)=)?(?:(?P<kind>folder|command|shell|python|file):)?(?P<rest>.*?)"
+    r"(?:\?(?P<options>[a-z]+=[\d.]+(?:&[a-z]+=[\d.]+)*))?",
+    re.DOTALL,
+)
+
+
+def parse(spec: str) -> Method:
+    """The method that ``spec`` describes (see the head of this module).
+
+    Raises ``ValueError`` or ``FileNotFoundError`` where the text cannot be understood or what it names is not there.
+    What goes wrong later, on a pair, is raised by the fusing function.
+    """
+    match = SPEC.fullmatch(spec.strip())
+    kind, rest = match["kind"] or "python", match["rest"]
+    if not rest or (kind == "python" and ":" not in rest):
+        raise ValueError(
+            f"cannot understand the method {spec!r}; expected folder:PATH, command:TEMPLATE, MODULE:CALLABLE or "
+            "file:PATH, see docs/own_methods.md"
+        )
+    build, known = KINDS[kind]
+    options = {key: float(value) for key, value in re.findall(r"(\w+)=([\d.]+)", match["options"] or "")}
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(f"{spec!r}: {kind} takes the options {', '.join(known)}, not {', '.join(unknown)}")
+    return build(rest, match["name"], options)
+
+
+KINDS = {
+    "folder": (folder_method, ("luma",)),
+    "command": (command_method, ("luma", "multiple", "timeout")),
+    "shell": (partial(command_method, shell=True), ("luma", "multiple", "timeout")),
+    "python": (python_method, ("luma", "multiple")),
+    "file": (file_method, ("luma", "multiple")),
+}
+"""How each kind of specification becomes a method, and the options it takes."""

@@ -1,0 +1,63 @@
+"""``folder:PATH``: fused images that exist already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fusion.external.contract import IMAGE_SUFFIXES, Options, external, read_image, result_like
+from fusion.method import Method
+
+
+def folder_method(template: str, name: str | None, options: Options) -> Method:
+    """``folder:PATH``: PATH is a folder, or a template with {image}, {factor}, {severity}, {modality}, {dataset}."""
+    literal, brace, _ = template.partition("{")
+    root = Path(literal).expanduser()
+    if brace and not literal.endswith("/"):
+        root = root.parent
+    if not root.is_dir():
+        raise FileNotFoundError(f"no folder {root}; folder:PATH needs the folder that holds the fused images")
+    load = partial(load_folder, template)
+    return external(name or root.resolve().name, f"Fused images in {template}.", template, load, options, keyed=True)
+
+
+def load_folder(template: str, weights: dict[str, Path], device: torch.device) -> Callable[..., Tensor]:
+    return partial(fuse_from_folder, template)
+
+
+def fuse_from_folder(template: str, ir: Tensor, vis: Tensor, key: dict | None) -> Tensor:
+    """The stored result of the pair that ``key`` names; N must be 1."""
+    if key is None or len(ir) != 1:
+        raise ValueError("a folder of results serves one named pair at a time; got a batch or a pair without a name")
+    return result_like(read_image(stored_result(template, key)), ir, vis.shape[1])
+
+
+def stored_result(template: str, key: dict) -> Path:
+    """The file of one pair under one condition; its suffix may be left out of the template."""
+    asked = [word for word in ("factor", "severity") if key["severity"]]
+    asked += ["modality"] if key["severity"] and key["modality"] != "both" else []
+    if lacking := [f"{{{word}}}" for word in asked if f"{{{word}}}" not in template]:
+        raise ValueError(
+            f"{template} does not tell degraded results apart ({key['factor']} {key['severity']} {key['modality']} was "
+            f"asked for); put {' '.join(lacking)} into the path, or run on clean pairs only (--severities 0)"
+        )
+    filled = template if "{image}" in template else f"{template.rstrip('/')}/{{image}}"
+    for word, value in key.items():
+        filled = filled.replace(f"{{{word}}}", str(value))
+    path = Path(filled).expanduser()
+    if path.is_file():
+        return path
+    return find_by_stem(path.parent, path.name)
+
+
+def find_by_stem(folder: Path, stem: str) -> Path:
+    """The image ``stem`` + any image suffix in ``folder``; lossless formats first."""
+    for suffix in IMAGE_SUFFIXES:
+        for path in (folder / (stem + suffix), folder / (stem + suffix.upper())):
+            if path.is_file():
+                return path
+    raise FileNotFoundError(f"no fused image {folder / stem} with one of {' '.join(IMAGE_SUFFIXES)}")

@@ -1,0 +1,165 @@
+"""What a training run is made of: typed settings, read from YAML. The defaults are the paper's values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from degradation import PAPER, RandomModel
+from fusion.tsdm.networks.discriminator import HALVINGS
+from fusion.tsdm.networks.student import WINDOW
+from fusion.tsdm.training.losses import Backbone, GeneratorLabels, SsimSign
+
+CONFIGS = files("fusion.tsdm") / "configs"
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(_Settings):
+    """Where patches come from."""
+
+    sources: tuple[str, ...] = Field(min_length=1)
+    """Names of datasets, or folders of pairs named ``00001_IR.png``, ``00001_VI.png`` (as in the paper)."""
+    validation_sources: tuple[str, ...] = ()
+    """Kept out of training as a whole."""
+    validation_fraction: float = Field(0.1, ge=0, lt=1)
+    """This last part of each source's listing is kept out of training (neighbouring frames stay together)."""
+    validation_pairs: int = Field(16, ge=0)
+    """Pairs that are looked at after each epoch, taken evenly over those kept out; their central part."""
+    validation_side: int = Field(256, ge=16)
+    """Longest side of that part, in pixels."""
+    patch: tuple[Count, Count] = (128, 256)
+    """Height and width of a training patch; smaller images are extended by their border."""
+    crops_per_pair: int = Field(8, ge=1)
+    """Random patches of each pair in an epoch."""
+    flips: bool = False
+    """Mirror half of the patches left to right; the paper does not."""
+    permute_colours: bool = False
+    """Swap the colour channels of visible patches at random, so that few scenes teach all hues; the paper does not."""
+    workers: int = Field(4, ge=0)
+
+
+class OptimiserSettings(_Settings):
+    """AdamW whose learning rate is multiplied by ``factor`` every ``step_epochs`` epochs."""
+
+    learning_rate: Positive = 5e-4
+    weight_decay: Weight = 0.01
+    step_epochs: int = Field(10, ge=1)
+    factor: float = Field(0.5, gt=0, le=1)
+
+
+class TeacherLoss(_Settings):
+    ssim_weight: Weight = 0.001
+    ssim_sign: SsimSign = "corrected"
+
+
+class StudentLoss(_Settings):
+    """L1 up to ``adversarial_from_epoch``; from it on the weighted sum of three terms."""
+
+    adversarial_from_epoch: int = Field(80, ge=1)
+    charbonnier_weight: Weight = 10.0
+    content_weight: Weight = 1.0
+    content_backbone: Backbone = "vgg19"
+    content_weights: Path | None = None
+    """A local copy of torchvision's VGG19 weights, where they cannot be downloaded."""
+    adversarial_weight: Weight = 0.005
+    generator_labels: GeneratorLabels = "swapped"
+
+
+class _Training(_Settings):
+    data: DataSettings
+    initial: str | None = None
+    """Weights to start from in place of random ones: a file, or a name as for ``teacher``."""
+    batch: Count
+    epochs: Count
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    """Decay of the running average of the weights, the one that is validated and exported."""
+    seed: int = Field(0, ge=0)
+
+
+class TeacherConfig(_Training):
+    """Training of the teacher (Section III-B)."""
+
+    kind: Literal["teacher"] = "teacher"
+    batch: Count = 16
+    epochs: Count = 50
+    optimiser: OptimiserSettings = OptimiserSettings()
+    loss: TeacherLoss = TeacherLoss()
+
+
+class StudentConfig(_Training):
+    """Training of the student (Sections III-C and III-D)."""
+
+    kind: Literal["student"] = "student"
+    teacher: str = "tsdm_teacher.safetensors"
+    """A weight file, or the name of one that the weights directory or this package has."""
+    batch: Count = 6
+    epochs: Count = 150
+    optimiser: OptimiserSettings = OptimiserSettings(step_epochs=30)
+    discriminator: OptimiserSettings = OptimiserSettings(learning_rate=1e-4, step_epochs=30)
+    loss: StudentLoss = StudentLoss()
+    degradation: RandomModel = PAPER
+
+    @model_validator(mode="after")
+    def _patch_fits_the_networks(self) -> StudentConfig:
+        adversarial = self.loss.adversarial_weight and self.loss.adversarial_from_epoch <= self.epochs
+        multiple = 2**HALVINGS if adversarial else WINDOW
+        if any(side % multiple for side in self.data.patch):
+            raise ValueError(f"data.patch: expected multiples of {multiple}, got {list(self.data.patch)}")
+        return self
+
+
+TrainingConfig = TeacherConfig | StudentConfig
+KINDS: dict[str, type[TrainingConfig]] = {"teacher": TeacherConfig, "student": StudentConfig}
+
+
+def config_names(kind: str) -> list[str]:
+    """The configurations shipped for ``kind``: ``student``, ``student_reduced``…"""
+    return sorted(path.name.removesuffix(".yaml") for path in CONFIGS.iterdir() if path.name.startswith(kind))
+
+
+def load_config(kind: str, name_or_path: str, overrides: Mapping[str, Any] | None = None) -> TrainingConfig:
+    """The configuration of a ``teacher`` or ``student`` training: a shipped one by name, or any YAML file.
+
+    ``overrides`` replace single fields by dotted name. Raises ``ValueError`` naming every field that does not fit, with
+    its value; ``FileNotFoundError`` where there is no such file.
+    """
+    shipped = config_names(kind)
+    path = CONFIGS / f"{name_or_path}.yaml" if name_or_path in shipped else Path(name_or_path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no configuration {name_or_path}; give a YAML file or one of: {', '.join(shipped)}")
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name_or_path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(fields, dict):
+        raise ValueError(f"{name_or_path} must be a mapping of fields such as data, batch and epochs")
+    for name, value in (overrides or {}).items():
+        place = fields
+        *parents, last = name.split(".")
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    try:
+        return KINDS[kind](**fields)
+    except ValidationError as error:
+        problems = [_problem(item) for item in error.errors()]
+        raise ValueError(f"{name_or_path}: {'; '.join(problems)}") from None
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where} is no setting"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where} = {error['input']!r}: {message[0].lower()}{message[1:]}" if where else message
