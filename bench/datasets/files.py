@@ -37,18 +37,20 @@ def pair_up(
     scene: Callable[[str], str],
     boxes: Callable[[str], tuple[Box, ...] | None] = lambda image: None,
     split: Callable[[str], str] = lambda image: "",
+    label_file: Callable[[str], Path | None] = lambda image: None,
 ) -> list[Pair]:
     """Match two folders by stem. A half without a partner stays in the list: reading it tells which file is missing."""
     pairs = []
     for image in sorted(ir.keys() | vis.keys()):
-        if image in ir and image in vis:
-            read = partial(read_pair, ir[image], vis[image])
+        files = tuple(images[image] for images in (ir, vis) if image in images)
+        if len(files) == 2:
+            read = partial(read_pair, *files)
             problem = ""
         else:
             kind, path = ("visible", ir[image]) if image in ir else ("infrared", vis[image])
             problem = f"{short(path)} has no {kind} partner of the same name"
             read = partial(_refuse, problem)
-        pairs.append(Pair(image, scene(image), read, boxes(image), split(image), problem))
+        pairs.append(Pair(image, scene(image), read, boxes(image), split(image), problem, files, label_file(image)))
     return pairs
 
 

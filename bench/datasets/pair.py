@@ -37,6 +37,10 @@ class Pair:
     split: str = ""
     problem: str = ""
     """Why the pair cannot be read, where that is known from the listing (a missing partner)."""
+    files: tuple[Path, ...] = ()
+    """The image files it is read from, infrared first; empty where it is rendered."""
+    label_file: Path | None = None
+    """The file its boxes come from; None where it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)

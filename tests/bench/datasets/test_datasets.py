@@ -52,6 +52,7 @@ def test_a_pair_is_found_and_read_in_the_published_layout(name: str, tmp_path: P
     image(vis)
     (pair,) = DATASETS[name].pairs(tmp_path)
     infrared, visible = pair.read()
+    assert pair.files == (ir, vis)
     assert pair.image == ir.stem
     assert pair.scene == SCENES.get(name, pair.image if name != "m3fd_fusion" else "overcast")
     assert (infrared.shape, visible.shape) == ((24, 32), (24, 32, 3))
@@ -83,6 +84,7 @@ def test_a_missing_partner_is_named_and_the_others_stay(tmp_path: Path) -> None:
     image(tmp_path / "vis/c.png")
     good, no_visible, no_infrared = DATASETS["folder"].pairs(tmp_path)
     assert good.problem == ""
+    assert no_visible.files == (tmp_path / "ir/b.png",)
     assert "b.png has no visible partner" in no_visible.problem
     assert "c.png has no infrared partner" in no_infrared.problem
     with pytest.raises(ImageProblem, match=r"b\.png has no visible partner"):
