@@ -66,3 +66,8 @@ def quantise(fused: torch.Tensor) -> np.ndarray:
     if not torch.isfinite(fused).all():
         raise ValueError("the fused image holds values that are not finite; check the method and its weights")
     return (fused[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """The bytes of a PNG file of an H×W or H×W×3 uint8 image (RGB)."""
+    return cv2.imencode(".png", image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
