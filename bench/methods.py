@@ -8,7 +8,6 @@ from typing import get_args, get_type_hints
 
 from fusion.method import METHODS, Method
 from tsdm_bench.errors import UsageError
-from tsdm_bench.weights.card import card
 from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import locate, missing, remedy
 
@@ -58,7 +57,7 @@ def find_method(spec: str) -> Method:
 def find_weights(method: Method, weights_dir: Path | None) -> dict[str, Path]:
     """Local path of each weight file that ``method`` needs; ``UsageError`` where one is missing or damaged."""
     try:
-        return {name: locate(name, weights_dir) for name in method.weights}
+        return {file.name: locate(file, weights_dir) for file in method.weights}
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(str(error)) from None
 
@@ -72,11 +71,11 @@ def obtain(methods: Iterable[Method], weights_dir: Path | None) -> dict[str, str
     reasons, offline = {}, False
     for method in methods:
         refused = ""
-        for name in missing(method.weights, weights_dir):
-            if offline or refused or not card(name).urls:
+        for file in missing(method.weights, weights_dir):
+            if offline or refused or not file.urls:
                 break
             try:
-                fetch(name, weights_dir)
+                fetch(file, weights_dir)
             except ConnectionError:
                 offline = True
             except FileNotFoundError as error:
@@ -93,5 +92,5 @@ def unavailable(method: Method, weights_dir: Path | None) -> str:
     lacking = missing(method.weights, weights_dir)
     if not lacking:
         return ""
-    remedies = "; ".join(remedy(card(name)) for name in lacking)
-    return f"method {method.name} needs weights that are not here ({', '.join(lacking)}): {remedies}"
+    names, remedies = ", ".join(file.name for file in lacking), "; ".join(map(remedy, lacking))
+    return f"method {method.name} needs weights that are not here ({names}): {remedies}"

@@ -50,7 +50,7 @@ def measure(name: str, weights_dir: Path | None, threads: int, repeats: int) -> 
     """Seconds (wall and CPU) and peak memory (GiB) of one method in this process."""
     torch.set_num_threads(threads)
     method = METHODS[name]
-    fuse = prepare(method, {file: locate(file, weights_dir) for file in method.weights})
+    fuse = prepare(method, {file.name: locate(file, weights_dir) for file in method.weights})
     generator = torch.Generator().manual_seed(0)
     ir, vis = (torch.rand(1, channels, HEIGHT, WIDTH, generator=generator) for channels in (1, 3))
     fuse(ir, vis)

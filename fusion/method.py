@@ -11,37 +11,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tsdm_bench.cards import Registry
+from tsdm_bench.cards import OURS, Card, Registry
+from tsdm_bench.weights.card import WeightFile
 
 Fuse = Callable[[Tensor, Tensor], Tensor]
 """``fuse(ir, vis) -> fused``: float32 NCHW in [0, 1]; ir N×1×H×W, vis N×3×H×W RGB, fused N×3×H×W RGB."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Method(Card):
     """One way of fusing a pair.
 
-    ``load(weights)`` returns the function; ``weights`` maps each file name in :attr:`weights` to a local path and is
-    empty for methods that need none. With ``luma`` the function sees (ir N×1×H×W, Y N×1×H×W) and returns a fused
-    luma N×1×H×W; the wrapper of :func:`prepare` keeps Cb, Cr of the visible input. With ``keyed`` it takes a third
-    argument, a dict of ``image, factor, severity, modality`` (results that were computed elsewhere are found by it).
+    ``load(paths, device)`` returns the function; ``paths`` maps the name of each file of :attr:`weights` to a local
+    path and is empty for methods that need none. With ``luma`` the function sees (ir N×1×H×W, Y N×1×H×W) and returns a
+    fused luma N×1×H×W; the wrapper of :func:`prepare` keeps Cb, Cr of the visible input. With ``keyed`` it takes a
+    third argument, a dict of ``image, factor, severity, modality`` (results that were computed elsewhere are found by
+    it).
     """
 
-    name: str
-    title: str
     kind: Literal["source", "classical", "learned", "external"]
     description: str
-    source: str
+    licence: str = OURS
     year: int | None = None
     venue: str = ""
-    licence: str = "AGPL-3.0-or-later"
-    version: str = "1"
     luma: bool = False
     multiple: int = 1
     """Height and width are padded (replicate, right and bottom) to a multiple of this and cropped back."""
     parameters: int = 0
-    weights: tuple[str, ...] = ()
-    """Names of weight files, each described by a weight card."""
+    weights: tuple[WeightFile, ...] = ()
     trained_on: tuple[str, ...] = ()
     """Datasets of ours whose pairs the weights have seen, as far as it is known: their numbers there are no test."""
     keyed: bool = False

@@ -1,64 +1,145 @@
-"""Cards by name. A card is found because it exists: in a module of its room, or behind an installed entry point."""
+"""Cards: what everything with a name says of itself, and how a card is found by that name.
+
+A card is found because it exists, in a module of its room or behind an installed entry point: there is no list to edit.
+"""
 
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import logging
 import pkgutil
-from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
+from typing import Any, Generic, TypeVar, get_type_hints
 
-from tsdm_bench.errors import UsageError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-Card = TypeVar("Card")
+from tsdm_bench.errors import UsageError, one_line
+
+OURS = "AGPL-3.0-or-later"
+"""The licence of this project."""
+
 log = logging.getLogger(__name__)
 
 
-class Registry(Mapping[str, Card], Generic[Card]):
-    """The cards of one type found as module-level values below some packages, plus those of an entry-point group.
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What every card says; each kind of card adds its own fields.
 
-    A third party adds a card by declaring an entry point in ``group`` that names a card; one that fails to import is
-    logged and left out, so that a broken plug-in never stops a run.
+    A card cannot be changed. Its constructor refuses unknown fields (``TypeError``) and values of another type than
+    the field has (``ValueError``, which names card, field and value).
+
+    >>> Card(name="gff", title="GFF", source="Li, Kang & Hu, IEEE TIP 22 (2013)", licence="MIT").version
+    '1'
+    >>> Card(name="gff", title="GFF", source=2013, licence="MIT")
+    Traceback (most recent call last):
+    ValueError: Card 'gff': source = 2013: input should be a valid string
     """
 
-    def __init__(self, kind: str, card_type: type[Card], packages: tuple[str, ...], group: str) -> None:
-        self.kind, self.card_type, self.packages, self.group = kind, card_type, packages, group
-        self._found: dict[str, Card] | None = None
+    name: str
+    """What it is called on the command line and in stored results."""
+    title: str
+    """What a reader sees."""
+    source: str
+    """Where it comes from: paper, code or data."""
+    licence: str
+    """``none``: all rights are reserved by the authors."""
+    version: str = "1"
+    """Another one where the results differ: stored results of an earlier version are then not mixed with new ones."""
+    citation: str = ""
+    """How the source asks to be cited, as BibTeX."""
 
-    @property
-    def _cards(self) -> dict[str, Card]:
-        if self._found is None:
-            found: dict[str, Card] = {}
-            for package_name in self.packages:
-                package = importlib.import_module(package_name)
-                for module_info in pkgutil.iter_modules(package.__path__, package_name + "."):
-                    module = importlib.import_module(module_info.name)
-                    for value in vars(module).values():
-                        for card in value if isinstance(value, (list, tuple)) else (value,):
-                            if isinstance(card, self.card_type):
-                                found[card.name] = card
-            for entry_point in entry_points(group=self.group):
-                try:
-                    card = entry_point.load()
-                except Exception as error:  # a plug-in may fail in any way
-                    log.warning("%s plug-in %s was left out: %s", self.kind, entry_point.name, error)
-                    continue
-                if isinstance(card, self.card_type):
-                    found.setdefault(card.name, card)
-            self._found = found
-        return self._found
+    def __post_init__(self) -> None:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        try:
+            _model(type(self)).model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where, problem = ".".join(map(str, first["loc"])), first["msg"]
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: {where} = {first['input']!r}: {problem[:1].lower()}{problem[1:]}"
+            ) from None
 
-    def __getitem__(self, name: str) -> Card:
+
+@functools.cache
+def _model(card_type: type[Card]) -> type[BaseModel]:
+    """The fields of a kind of card as a model that checks types and converts nothing."""
+    hints = get_type_hints(card_type)
+    typed: dict[str, Any] = {field.name: (hints[field.name], ...) for field in fields(card_type)}
+    return create_model(card_type.__name__, __config__=ConfigDict(strict=True, arbitrary_types_allowed=True), **typed)
+
+
+C = TypeVar("C", bound=Card)
+
+
+class Registry(Mapping[str, C], Generic[C]):
+    """The cards of one kind by name, collected when one is first asked for.
+
+    They are the module-level values (single, or in a tuple or list) of the modules directly in ``packages``, what the
+    entry points of ``group`` name (a card, or several in a tuple or list), and what ``within`` yields: cards that lie
+    in other cards, each with the place where it was found. A plug-in that fails to load is logged and left out, so that
+    it never stops a run. Raises ``UsageError`` for an unknown name, and where two different cards have one name.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        card_type: type[C],
+        packages: tuple[str, ...] = (),
+        group: str = "",
+        *,
+        within: Callable[[], Iterable[tuple[str, C]]] = tuple,
+        shown_by: str = "",
+    ) -> None:
+        self.kind, self.card_type, self.packages, self.group, self.within = kind, card_type, packages, group, within
+        self.shown_by = shown_by or f"run_bench.py list {kind}s"
+
+    @functools.cached_property
+    def _cards(self) -> dict[str, C]:
+        found: dict[str, tuple[C, str]] = {}
+        for place, card in chain(self._in_modules(), self._of_plug_ins(), self.within()):
+            known, known_place = found.setdefault(card.name, (card, place))
+            if known != card:
+                raise UsageError(
+                    f"two {self.kind} cards are called {card.name!r}: one in {known_place}, one in {place}; rename "
+                    f"one of them, or uninstall its package"
+                )
+        return {name: card for name, (card, _) in found.items()}
+
+    def _in_modules(self) -> Iterator[tuple[str, C]]:
+        for package_name in self.packages:
+            package = importlib.import_module(package_name)
+            for info in pkgutil.iter_modules(package.__path__, package_name + "."):
+                for value in list(vars(importlib.import_module(info.name)).values()):
+                    yield from ((info.name, card) for card in self._cards_of(value))
+
+    def _of_plug_ins(self) -> Iterator[tuple[str, C]]:
+        for entry_point in entry_points(group=self.group) if self.group else ():
+            try:
+                value = entry_point.load()
+            except (Exception, SystemExit) as error:  # a plug-in may fail in any way
+                log.warning("%s plug-in %s was left out: %s", self.kind, entry_point.name, one_line(error))
+                continue
+            cards = self._cards_of(value)
+            if not cards:
+                what = f"{entry_point.value} is {type(value).__name__}, expected {self.card_type.__name__}"
+                log.warning("%s plug-in %s was left out: %s", self.kind, entry_point.name, what)
+            yield from ((_place(entry_point), card) for card in cards)
+
+    def _cards_of(self, value: object) -> list[C]:
+        """The cards that a module-level value is or holds."""
+        values = value if isinstance(value, (list, tuple)) else (value,)
+        return [card for card in values if isinstance(card, self.card_type)]
+
+    def __getitem__(self, name: str) -> C:
         try:
             return self._cards[name]
         except KeyError:
-            close = difflib.get_close_matches(name, self._cards, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise UsageError(
-                f"unknown {self.kind} {name!r}; {hint}`run_bench.py list {self.kind}s` shows all {len(self._cards)}"
-            ) from None
+            raise unknown(self.kind, name, self._cards, self.shown_by) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._cards)
@@ -68,3 +149,21 @@ class Registry(Mapping[str, Card], Generic[Card]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._cards
+
+
+def _place(entry_point: EntryPoint) -> str:
+    """Where a plug-in comes from, in words."""
+    package = f" of {entry_point.dist.name}" if entry_point.dist else ""
+    return f"{entry_point.value} (entry point {entry_point.name}{package})"
+
+
+def unknown(kind: str, name: str, known: Iterable[str], shown_by: str) -> UsageError:
+    """The error for a name that is not among ``known``, with the closest one and the command that shows them all.
+
+    >>> print(unknown("method", "GFT", ["gff", "average"], "run_bench.py list methods"))
+    unknown method 'GFT'; did you mean 'gff'? `run_bench.py list methods` shows all 2
+    """
+    by_spelling = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), by_spelling, n=1, cutoff=0.5)
+    hint = f"did you mean {by_spelling[close[0]]!r}? " if close else ""
+    return UsageError(f"unknown {kind} {name!r}; {hint}`{shown_by}` shows all {len(by_spelling)}")

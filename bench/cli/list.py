@@ -133,7 +133,11 @@ def _methods(weights_dir: Path | None) -> Iterator[dict]:
 
     for card in in_order():
         why_not = unavailable(card, weights_dir)
-        yield _fields(card, "load") | {"available": "no: weights" if why_not else "yes", "why_not": why_not}
+        yield _fields(card, "load") | {
+            "weights": [file.name for file in card.weights],
+            "available": "no: weights" if why_not else "yes",
+            "why_not": why_not,
+        }
 
 
 def _factors(weights_dir: Path | None) -> Iterator[dict]:

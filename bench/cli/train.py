@@ -31,6 +31,7 @@ from bench.datasets import DATASETS
 from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights, obtain
 from bench.run.flow import pick_device
+from bench.weights import WEIGHT_FILES
 from degradation import degrade
 from degradation.factor import FACTORS
 from detectors.training.loop import Recipe, Sample, train_detector, write_training_set
@@ -162,7 +163,7 @@ def _setting(text: str) -> tuple[str, object]:
 
 def _weights(name: str, weights_dir: Path | None) -> Path:
     """A file by its path, else by its name in the weights directory or in this package."""
-    return Path(name) if Path(name).is_file() else locate(name, weights_dir)
+    return Path(name) if Path(name).is_file() else locate(WEIGHT_FILES[name], weights_dir)
 
 
 def _pairs(config: TrainingConfig, data_root: Path | None) -> tuple[list[Pair], list[Pair], str]:

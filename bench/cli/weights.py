@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bench.cli.list import as_text_table
 from bench.cli.run import add_weights_dir
+from bench.weights import WEIGHT_FILES, readers
 from fusion.method import METHODS
-from tsdm_bench.errors import UsageError
-from tsdm_bench.weights.card import WeightFile, card, cards
+from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import candidates, is_intact, remedy
 
@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     files = _files(args.names)
     if args.action == "list":
-        rows = [vars(file) | {"place": _place(file, args.weights_dir) or "not here"} for file in files]
+        rows = [
+            vars(file) | {"method": readers(file), "place": _place(file, args.weights_dir) or "not here"}
+            for file in files
+        ]
         print(as_text_table(rows, COLUMNS))
         return 0
     act = _fetch if args.action == "fetch" else _verify
@@ -42,13 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _files(names: list[str]) -> list[WeightFile]:
     """The cards behind file or method names, each once."""
-    found: dict[str, WeightFile] = {} if names else cards()
-    for name in names:
-        try:
-            found |= {file: card(file) for file in (METHODS[name].weights if name in METHODS else (name,))}
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    return list(found.values())
+    if not names:
+        return list(WEIGHT_FILES.values())
+    found = [METHODS[name].weights if name in METHODS else (WEIGHT_FILES[name],) for name in names]
+    return list(dict.fromkeys(file for files in found for file in files))
 
 
 def _place(file: WeightFile, weights_dir: Path | None) -> Path | None:
@@ -64,7 +64,7 @@ def _fetch(files: list[WeightFile], weights_dir: Path | None, named: bool) -> It
         if not file.urls and not named and _place(file, weights_dir) is None:
             continue
         try:
-            print(fetch(file.name, weights_dir))
+            print(fetch(file, weights_dir))
         except ConnectionError as error:
             yield str(error)
             return

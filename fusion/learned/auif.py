@@ -11,8 +11,35 @@ from torch import Tensor
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.learned.planes import from_plane, gathered, neighbours, to_plane
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-BASE, DETAIL, DECODER = "AUIF_Base.model", "AUIF_Detail.model", "AUIF_Decoder.model"
+BASE = github_file(
+    "Zhaozixiang1228/IVIF-AUIF-Net",
+    "8f54650ffbc0a9e655a0d4c6098751bedc319803",
+    "Models/TCSVT_Encoder_Base.model",
+    name="AUIF_Base.model",
+    bytes=37619,
+    sha256="c4fe51b85637e3befc89b27e3cbb7a765aea37871eb4da4f58b471680ce7eb72",
+    licence="none",
+)
+DETAIL = github_file(
+    "Zhaozixiang1228/IVIF-AUIF-Net",
+    "8f54650ffbc0a9e655a0d4c6098751bedc319803",
+    "Models/TCSVT_Encoder_Detail.model",
+    name="AUIF_Detail.model",
+    bytes=37619,
+    sha256="92e1ad6a4b7e5a2acc442a3a57c3b0e48a2af262f487942e42d81334de204726",
+    licence="none",
+)
+DECODER = github_file(
+    "Zhaozixiang1228/IVIF-AUIF-Net",
+    "8f54650ffbc0a9e655a0d4c6098751bedc319803",
+    "Models/TCSVT_Decoder.model",
+    name="AUIF_Decoder.model",
+    bytes=1213,
+    sha256="7966d490bb4003821c8f20ce1197c22d020ab986850571c5dfa02b0defad8ad3",
+    licence="none",
+)
 STEPS = 10
 BLUR_WIDTH, LAPLACIAN_WIDTH = 11, 19
 
@@ -53,7 +80,7 @@ def _box_mean(x: Tensor, width: int) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    base, detail, decoder = (published_state(weights[name], device) for name in (BASE, DETAIL, DECODER))
+    base, detail, decoder = (published_state(weights[file.name], device) for file in (BASE, DETAIL, DECODER))
     return lambda ir, y: network(base, detail, decoder, ir, y)
 
 

@@ -10,8 +10,17 @@ from torch import Tensor
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.learned.single_token_transformer import transform
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "DATFuse.pth"
+WEIGHTS = github_file(
+    "tthinking/DATFuse",
+    "0cd93f15fb5552c7aef79b7be56726c863d6c5ba",
+    "model_10.pth",
+    name="DATFuse.pth",
+    bytes=65189,
+    sha256="075b636954cbd425fc29be808bcfb42232e29b203f054c2a637ed301300d5a1d",
+    licence="none",
+)
 
 
 def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
@@ -37,7 +46,7 @@ def _attend(x: Tensor, state: State) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
 
 

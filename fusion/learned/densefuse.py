@@ -9,8 +9,17 @@ from torch import Tensor
 
 from fusion.learned.layers import State, conv, published_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "densefuse_gray.model"
+WEIGHTS = github_file(
+    "hli1221/densefuse-pytorch",
+    "4394b63e9295db1c6b7a5c3664551c90f0605f2b",
+    "models/densefuse_gray.model",
+    name="densefuse_gray.model",
+    bytes=300413,
+    sha256="b34cf3650f04161b31ac2467decfeedf7eba39165b7618f846e0f298ecd2ac65",
+    licence="none",
+)
 GREY_LEVELS = 255.0  # the network works on 0..255
 
 
@@ -30,7 +39,7 @@ def _encode(state: State, x: Tensor) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir * GREY_LEVELS, y * GREY_LEVELS) / GREY_LEVELS
 
 

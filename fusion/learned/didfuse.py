@@ -10,8 +10,26 @@ from torch import Tensor
 
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-ENCODER, DECODER = "DIDFuse_Encoder.pkl", "DIDFuse_Decoder.pkl"
+ENCODER = github_file(
+    "Zhaozixiang1228/IVIF-DIDFuse",
+    "5f287300dce7cbc90b9e08e6872455af6baa279f",
+    "Models/Encoder_weight_IJCAI.pkl",
+    name="DIDFuse_Encoder.pkl",
+    bytes=454838,
+    sha256="4d84a4e64e58469d3d4591f83c6683ead3e422498519db99bb617cb29d268471",
+    licence="none",
+)
+DECODER = github_file(
+    "Zhaozixiang1228/IVIF-DIDFuse",
+    "5f287300dce7cbc90b9e08e6872455af6baa279f",
+    "Models/Decoder_weight_IJCAI.pkl",
+    name="DIDFuse_Decoder.pkl",
+    bytes=600772,
+    sha256="c6974e2a7c66ab579a77bacb086023237a229e769d459783bad8ff43e52e9986",
+    licence="none",
+)
 
 
 def network(encoder: State, decoder: State, ir: Tensor, y: Tensor) -> Tensor:
@@ -40,7 +58,7 @@ def _prelu(x: Tensor, state: State, number: int, padded: bool = False) -> Tensor
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    encoder, decoder = (published_state(weights[name], device)["weight"] for name in (ENCODER, DECODER))
+    encoder, decoder = (published_state(weights[file.name], device)["weight"] for file in (ENCODER, DECODER))
     return lambda ir, y: network(encoder, decoder, ir, y)
 
 

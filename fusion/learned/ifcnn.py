@@ -9,8 +9,17 @@ from torch import Tensor
 
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.method import Method, rgb_to_ycbcr
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "IFCNN-MAX.pth"
+WEIGHTS = github_file(
+    "uzeful/IFCNN",
+    "8fe59c2b1553e52acc793986208ca479d134a8da",
+    "Code/snapshots/IFCNN-MAX.pth",
+    name="IFCNN-MAX.pth",
+    bytes=337094,
+    sha256="6022b44c88a2f0367ba9b08fcdf0d663745d9a966fca0ee1f41867797b6ff53f",
+    licence="none",
+)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
@@ -30,13 +39,13 @@ def _block(x: Tensor, state: State, key: str) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     mean, deviation = (torch.tensor(x, device=device).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_DEVIATION))
     return lambda ir, vis: network(state, (ir - mean) / deviation, (vis - mean) / deviation) * deviation + mean
 
 
 def _load_grey(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
 
     def fuse(ir: Tensor, y: Tensor) -> Tensor:
         rgb = network(state, ir.expand(-1, 3, -1, -1), y.expand(-1, 3, -1, -1))

@@ -13,8 +13,17 @@ from fusion.learned.layers import State, conv, published_state
 from fusion.learned.planes import from_plane, gathered, neighbours, to_plane
 from fusion.learned.saving import stretched
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "LRRNet.model"
+WEIGHTS = github_file(
+    "hli1221/imagefusion-LRRNet",
+    "e489fc325ea6acb9b7327b1de2c0cc4a09172ba4",
+    "model/final_lrr_net_lam2_1.5_wir_3.0_lam3_gram_2000_epoch_4_block_4.model",
+    name="LRRNet.model",
+    bytes=218515,
+    sha256="1de9dd8dee9b650ce69c74ea53e3b9a6b749222f1059a689aabf28f68ee63e29",
+    licence="none",
+)
 STEPS = 4
 STRETCH_EPSILON = 1e-5
 PIXELS_AT_ONCE = {"cpu": 4096, "cuda": 1 << 18}
@@ -110,7 +119,7 @@ def _with_bias(state: State, key: str) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
 
     def fuse(ir: Tensor, y: Tensor) -> Tensor:
         fused = network(state, stretched(ir, STRETCH_EPSILON), stretched(y, STRETCH_EPSILON))

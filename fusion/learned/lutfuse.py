@@ -14,8 +14,26 @@ from torch import Tensor
 from fusion.learned.layers import State, conv, instance_norm, published_state
 from fusion.learned.saving import stretched
 from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
+from tsdm_bench.weights.card import github_file
 
-TABLE, CONTEXT = "LUTFuse_fine_tuned_lut.npy", "LUTFuse_generator_context.pth"
+TABLE = github_file(
+    "zyb5/LUT-Fuse",
+    "ab5878e2465520bd20711e7d793d97253b8b7a70",
+    "ckpts/fine_tuned_lut.npy",
+    name="LUTFuse_fine_tuned_lut.npy",
+    bytes=262272,
+    sha256="e237e9807915e2252b3a3f5905e7badefdb89c07ac1e80dbc390a526e31ed6a0",
+    licence="MIT",
+)
+CONTEXT = github_file(
+    "zyb5/LUT-Fuse",
+    "ab5878e2465520bd20711e7d793d97253b8b7a70",
+    "ckpts/generator_context.pth",
+    name="LUTFuse_generator_context.pth",
+    bytes=38648,
+    sha256="e79da8ecfdc3512a1c9f55efc1d47238154b596df2db48b6f01b235fdf575900",
+    licence="MIT",
+)
 GRID = 16  # points per axis of the table, 16 grey levels apart
 OFFICIAL_MULTIPLE = 16
 """Sides of what the authors' script fuses; which way and how it resizes does not change pairs of such sides."""
@@ -64,8 +82,8 @@ def _look_up(table: Tensor, axes: tuple[Tensor, ...]) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[CONTEXT], device)
-    table = torch.from_numpy(np.load(weights[TABLE], allow_pickle=False)).to(device).flatten()
+    state = published_state(weights[CONTEXT.name], device)
+    table = torch.from_numpy(np.load(weights[TABLE.name], allow_pickle=False)).to(device).flatten()
     return lambda ir, vis: network(state, table, ir, vis)
 
 

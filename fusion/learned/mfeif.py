@@ -10,8 +10,17 @@ from torch import Tensor
 
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "MFEIF.pth"
+WEIGHTS = github_file(
+    "JinyuanLiu-CV/MFEIF",
+    "07906adf34beb3de396aaf76a858a16887d547a4",
+    "weights/default.pth",
+    name="MFEIF.pth",
+    bytes=1523983,
+    sha256="de730170d4e7c794c476bdf1ace00b3f949ce12fe332dec4d83aa0a961d809b6",
+    licence="none",
+)
 DILATIONS = {"a": 1, "b": 2, "c": 3}
 
 
@@ -64,7 +73,7 @@ def _merge(p: Tensor, q: Tensor) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
 
 

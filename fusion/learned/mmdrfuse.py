@@ -10,8 +10,17 @@ from torch import Tensor
 from fusion.learned.layers import State, conv, published_state
 from fusion.learned.saving import stretched
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "MMDRFuse_student.model"
+WEIGHTS = github_file(
+    "yanglinDeng/MMDRFuse",
+    "c9e5014493a7322a87cc24a58b66052123ac5bbe",
+    "pretrained_models/student.model",
+    name="MMDRFuse_student.model",
+    bytes=2207,
+    sha256="e5ad5bab796f4480dbbc35a8f6f63e69ba3ccd1842476d2c2453ca1aca6eb17c",
+    licence="none",
+)
 
 
 def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
@@ -21,7 +30,7 @@ def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
 
 

@@ -10,8 +10,17 @@ from torch import Tensor
 
 from fusion.learned.layers import State, conv, published_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "MUFusion_RoadScene.model"
+WEIGHTS = github_file(
+    "AWCXV/MUFusion",
+    "223134e6317081bbf57cf51d175e93b386bb7602",
+    "ir_vis/models/RoadScene.model",
+    name="MUFusion_RoadScene.model",
+    bytes=2227655,
+    sha256="8c358e4869092fb0bb553947674ee1b04bfffe06eb200354c3a62ee005f093fd",
+    licence="MIT",
+)
 PATCH, STRIDE = 128, 124  # of the authors' test script
 
 
@@ -35,12 +44,12 @@ def _layer(state: State, number: int, *parts: Tensor, stride: int = 1) -> Tensor
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
 
 
 def _load_official(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
 
     def fuse(ir: Tensor, y: Tensor) -> Tensor:
         total, count = torch.zeros_like(y), torch.zeros_like(y)

@@ -9,8 +9,17 @@ from torch import Tensor
 
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "ReCoNet_archive.pth"
+WEIGHTS = github_file(
+    "dlut-dimt/ReCoNet",
+    "0870f5f37852ace85850d9fd2d4570eb57682d22",
+    "archive/params.pth",
+    name="ReCoNet_archive.pth",
+    bytes=40395,
+    sha256="d4f013c85e48d10d4f6c8b6574f16e4fe9cb5df48c77fc17c1e524f04bb3c290",
+    licence="MIT",
+)
 STEPS = 3
 DILATIONS = (1, 2, 3)
 
@@ -37,7 +46,7 @@ def _attention(source: Tensor, fused: Tensor, state: State, key: str) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
 
 

@@ -10,8 +10,17 @@ from torch import Tensor
 
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "SAGE.pt"
+WEIGHTS = github_file(
+    "RollingPlain/SAGE_IVIF",
+    "377fdbef6b8b6ccbd1139358ad66bb41ea084dc1",
+    "checkpoints/checkpoints.pt",
+    name="SAGE.pt",
+    bytes=579020,
+    sha256="ecfde477ca4cd65401f207d5dc91ce6c475a49891d768dbdb7a66366255ee836",
+    licence="MIT",
+)
 
 
 def network(state: State, vis: Tensor, ir: Tensor) -> Tensor:
@@ -41,7 +50,7 @@ def _layer(x: Tensor, state: State, key: str, index: int) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, y, ir)
 
 

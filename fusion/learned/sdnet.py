@@ -11,8 +11,26 @@ from torch import Tensor
 from fusion.learned.layers import State, conv, tensorflow_state
 from fusion.learned.saving import stretched
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-INDEX, DATA = "SDNet_tf.index", "SDNet_tf.data"
+INDEX = github_file(
+    "HaoZhang1018/SDNet",
+    "bf6a2eeed1f723f0fd319b882d2bf38016bf6e55",
+    "IR_VIS/checkpoint/IRVIS.model-10.index",
+    name="SDNet_tf.index",
+    bytes=1325,
+    sha256="bed2d4628732a36bc972de1189c4e139d8bc233077da20156e8e662a17df35aa",
+    licence="MIT",
+)
+DATA = github_file(
+    "HaoZhang1018/SDNet",
+    "bf6a2eeed1f723f0fd319b882d2bf38016bf6e55",
+    "IR_VIS/checkpoint/IRVIS.model-10.data-00000-of-00001",
+    name="SDNet_tf.data",
+    bytes=268364,
+    sha256="17e4426453f09f3dae7887244f48eed54550bdd584792ac284597ee3713293a0",
+    licence="MIT",
+)
 LAYERS = 4
 
 
@@ -32,7 +50,7 @@ def _features(x: Tensor, state: State, modality: str) -> list[Tensor]:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = tensorflow_state(weights[INDEX], weights[DATA], device)
+    state = tensorflow_state(weights[INDEX.name], weights[DATA.name], device)
     return lambda ir, y: network(state, ir * 2 - 1, y * 2 - 1) / 2 + 0.5
 
 

@@ -11,8 +11,17 @@ from torch import Tensor
 from fusion.learned.layers import State, conv, published_state
 from fusion.learned.saving import stretched, truncated
 from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "SeAFusion_apple.pth"
+WEIGHTS = github_file(
+    "appleiphonedddd/Infrared-and-visible-image-fusion-benchmark",
+    "391a85fc17dfc99c12c60d53ada4fdd12183251b",
+    "checkpoint/SeAFusion.pth",
+    name="SeAFusion_apple.pth",
+    bytes=682043,
+    sha256="8d65a7f9a50f36349803368cf9920f40420776995e7e8cc8a56d8d30e499431d",
+    licence="Apache-2.0 here; MIT upstream (Linfeng-Tang/SeAFusion)",
+)
 
 
 def network(state: State, vis: Tensor, ir: Tensor) -> Tensor:
@@ -42,12 +51,12 @@ def _gradient_residual_dense_block(state: State, key: str, x: Tensor) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, y, ir)
 
 
 def _load_official(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
 
     def fuse(ir: Tensor, vis: Tensor) -> Tensor:
         y, cb, cr = rgb_to_ycbcr(vis)

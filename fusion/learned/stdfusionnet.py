@@ -12,8 +12,26 @@ from torch import Tensor
 from fusion.learned.layers import State, conv, tensorflow_state
 from fusion.learned.saving import stretched
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-INDEX, DATA = "STDFusion_tf.index", "STDFusion_tf.data"
+INDEX = github_file(
+    "Linfeng-Tang/STDFusionNet",
+    "4a8772c0c3fcec18e6fc0f81ff9fb7ae1ec12743",
+    "checkpoint/Fusion.model-29.index",
+    name="STDFusion_tf.index",
+    bytes=2846,
+    sha256="72141e22e9da68e15d6d8341c6d998869e5a113b1b01659c15a255ed3a35b3fc",
+    licence="MIT",
+)
+DATA = github_file(
+    "Linfeng-Tang/STDFusionNet",
+    "4a8772c0c3fcec18e6fc0f81ff9fb7ae1ec12743",
+    "checkpoint/Fusion.model-29.data-00000-of-00001",
+    name="STDFusion_tf.data",
+    bytes=1130052,
+    sha256="3c7ff5b01671dbf59039dd80c6b7df8f149237a4f8bd05405fe22ca9959db92e",
+    licence="MIT",
+)
 
 
 def _leaky_relu(x: Tensor) -> Tensor:
@@ -45,7 +63,7 @@ def _block(x: Tensor, state: State, key: str, activation: Callable[[Tensor], Ten
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = tensorflow_state(weights[INDEX], weights[DATA], device)
+    state = tensorflow_state(weights[INDEX.name], weights[DATA.name], device)
     return lambda ir, y: network(state, y * 2 - 1, ir * 2 - 1) / 2 + 0.5
 
 

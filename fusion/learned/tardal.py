@@ -9,8 +9,17 @@ from torch import Tensor
 
 from fusion.learned.layers import State, conv, instance_norm, published_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "tardal_v0.pt"
+WEIGHTS = github_file(
+    "JinyuanLiu-CV/TarDAL",
+    "1d1d1e99b96e7de0cd4e4f57aa0d321e5b5e2727",
+    "weights/tardal.pt",
+    name="tardal_v0.pt",
+    bytes=1203451,
+    sha256="e0fa61e25cffa9fb14ff17b47ea7ba237a6e8c6f37e1b9b115d63354ff0f13e1",
+    licence="none at that commit; GPL-3.0 since 2023-02",
+)
 
 
 def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
@@ -30,7 +39,7 @@ def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
 
 

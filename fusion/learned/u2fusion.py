@@ -10,8 +10,26 @@ from torch import Tensor
 
 from fusion.learned.layers import State, conv, tensorflow_state
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-INDEX, DATA = "U2Fusion_tf.index", "U2Fusion_tf.data"
+INDEX = github_file(
+    "hanna-xu/U2Fusion",
+    "0a5882140df67b3e0b588e1f2233e18cf944f1a4",
+    "model/model.ckpt.index",
+    name="U2Fusion_tf.index",
+    bytes=905,
+    sha256="15b7d283a1de8f616cc42978346bd24d47a9c380d624370368b956beb593014e",
+    licence="none",
+)
+DATA = github_file(
+    "hanna-xu/U2Fusion",
+    "0a5882140df67b3e0b588e1f2233e18cf944f1a4",
+    "model/model.ckpt.data-00000-of-00001",
+    name="U2Fusion_tf.data",
+    bytes=2636868,
+    sha256="e50cada8d4ec92f2577ad5db5d212fba521dffb35d04e00a20364b43512c64c8",
+    licence="none",
+)
 
 
 def network(state: State, vis: Tensor, ir: Tensor) -> Tensor:
@@ -29,7 +47,7 @@ def _layer(x: Tensor, state: State, key: str) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = tensorflow_state(weights[INDEX], weights[DATA], device)
+    state = tensorflow_state(weights[INDEX.name], weights[DATA.name], device)
     return lambda ir, y: network(state, y, ir)
 
 

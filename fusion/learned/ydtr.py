@@ -10,8 +10,17 @@ from torch import Tensor
 from fusion.learned.layers import State, batch_norm, conv, published_state
 from fusion.learned.single_token_transformer import transform
 from fusion.method import Method
+from tsdm_bench.weights.card import github_file
 
-WEIGHTS = "YDTR.pth"
+WEIGHTS = github_file(
+    "tthinking/YDTR",
+    "b1f01b4ba7b2f40e4fcaec620f29640960db7e98",
+    "models/model_10.pth",
+    name="YDTR.pth",
+    bytes=893678,
+    sha256="183c31a103ada74063e644b300d6708ed567dcc231a9d0f8d52e098c6c2a0d32",
+    licence="none",
+)
 
 
 def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
@@ -33,7 +42,7 @@ def _dynamic(x: Tensor, state: State) -> Tensor:
 
 
 def _load(weights: dict[str, Path], device: torch.device):
-    state = published_state(weights[WEIGHTS], device)
+    state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
 
 

@@ -13,9 +13,31 @@ from fusion.tsdm.inference import fuse_tiled, fuse_whole
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
 from fusion.tsdm.training.checkpoints import load_network
+from tsdm_bench.cards import OURS
+from tsdm_bench.weights.card import WeightFile
 
-STUDENT_WEIGHTS, TEACHER_WEIGHTS = "tsdm_student.safetensors", "tsdm_teacher.safetensors"
-OFFICIAL_STUDENT_WEIGHTS, OFFICIAL_TEACHER_WEIGHTS = "GT.pth", "Model_TeacherNet_epoch_50.pth"
+FOLDER = Path(__file__).parents[1] / "weights"
+RELEASE = "the Google Drive of the TSDM-Fusion authors (doi 10.1109/TIM.2024.3398115)"
+
+TEACHER_WEIGHTS = WeightFile(
+    name="tsdm_teacher.safetensors",
+    bytes=4684632,
+    sha256="f3736ccc62c1302550a13b7b5f335d48359195943384d066bf37d65aecfdc18d",
+    licence=OURS,
+    source="this package",
+    folder=FOLDER,
+)
+STUDENT_WEIGHTS = WeightFile(
+    name="tsdm_student.safetensors",
+    bytes=1306422,
+    sha256="0df73933cd2e7c1433b24a5027661608e6ce8cc8de7616d65ac1f583c01630c7",
+    licence=OURS,
+    source="this package",
+    folder=FOLDER,
+)
+# No hash of the authors' files is known: they are taken by their names.
+OFFICIAL_TEACHER_WEIGHTS = WeightFile(name="Model_TeacherNet_epoch_50.pth", licence="none", source=RELEASE)
+OFFICIAL_STUDENT_WEIGHTS = WeightFile(name="GT.pth", licence="none", source=RELEASE)
 
 
 def load_teacher(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Callable[..., Tensor]:
@@ -46,12 +68,12 @@ def load_student(
     return fuse
 
 
-def _teacher(weights: str, dtype: torch.dtype = torch.float32):
-    return lambda paths, device: load_teacher(paths[weights], device, dtype)
+def _teacher(weights: WeightFile, dtype: torch.dtype = torch.float32):
+    return lambda paths, device: load_teacher(paths[weights.name], device, dtype)
 
 
-def _student(weights: str, dtype: torch.dtype = torch.float32, tiled: bool = False):
-    return lambda paths, device: load_student(paths[weights], device, dtype, tiled)
+def _student(weights: WeightFile, dtype: torch.dtype = torch.float32, tiled: bool = False):
+    return lambda paths, device: load_student(paths[weights.name], device, dtype, tiled)
 
 
 _FACTS = {

@@ -26,8 +26,8 @@ def answers(monkeypatch):
     def answer(error: Exception) -> list[str]:
         asked = []
 
-        def fetch(name, weights_dir):
-            asked.append(name)
+        def fetch(file, weights_dir):
+            asked.append(file.name)
             raise error
 
         monkeypatch.setattr(bench.methods, "fetch", fetch)

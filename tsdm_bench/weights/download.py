@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from tsdm_bench.weights.card import card
+from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.location import cache_dir, candidates, locate, remedy, sha256
 
 TIMEOUT_SECONDS = 30
@@ -20,15 +20,15 @@ PARTIAL = 206
 RANGE_NOT_SATISFIABLE = 416
 
 
-def fetch(name: str, weights_dir: Path | None = None, *, progress: bool = True) -> Path:
-    """Path of the weight file ``name``, downloaded to the cache where no place has it yet.
+def fetch(file: WeightFile, weights_dir: Path | None = None, *, progress: bool = True) -> Path:
+    """Path of a weight file, downloaded to the cache where no place has it yet.
 
     Raises ``ValueError`` for a checksum that does not match the card and whatever :func:`receive` raises; what had
     arrived stays in the cache as ``*.part`` and the next call goes on from there.
     """
-    file = card(name)
+    name = file.name
     if any(path.is_file() for path in candidates(file, weights_dir)):
-        return locate(name, weights_dir)
+        return locate(file, weights_dir)
     if not file.urls:
         raise FileNotFoundError(f"{name} has no address to download from; {remedy(file)}")
     target = cache_dir() / name

@@ -1,4 +1,4 @@
-"""Where a weight file lies: the weights directory first, then this package, then the cache."""
+"""Where a weight file lies: the weights directory first, then the package it comes with, then the cache."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tsdm_bench.weights.card import WeightFile, card
+from tsdm_bench.weights.card import WeightFile
 
 CACHE_VARIABLE = "TSDM_BENCH_CACHE"
-PACKAGE_DIR = Path(__file__).parents[2] / "fusion" / "weights"
 
 
 def cache_dir() -> Path:
@@ -52,31 +51,30 @@ def is_intact(path: Path, file: WeightFile) -> bool:
 def candidates(file: WeightFile, weights_dir: Path | None = None) -> list[Path]:
     """The places where ``file`` is looked for, in order."""
     places = [Path(weights_dir) / file.name] if weights_dir is not None else []
-    if file.packaged:
-        places.append(PACKAGE_DIR / file.name)
+    if file.folder is not None:
+        places.append(file.folder / file.name)
     return [*places, cache_dir() / file.name]
 
 
-def locate(name: str, weights_dir: Path | None = None) -> Path:
-    """Path of the weight file ``name``, checked by size and sha256.
+def locate(file: WeightFile, weights_dir: Path | None = None) -> Path:
+    """Path of a weight file, checked by size and sha256.
 
-    The first place that has a file of that name decides: ``weights_dir``, this package, the cache. In ``weights_dir``
-    any file stands in for weights of ours that come with the package only: a training of one's own. Raises
+    The first place that has a file of that name decides: ``weights_dir``, the package it comes with, the cache. In
+    ``weights_dir`` any file stands in for weights that come with a package only: a training of your own. Raises
     ``FileNotFoundError`` where no place has it and ``ValueError`` where the file found is not that of the card.
     """
-    file = card(name)
     for place, path in enumerate(candidates(file, weights_dir)):
         if path.is_file():
-            own_training = file.packaged and not file.urls and weights_dir is not None and place == 0
+            own_training = file.folder is not None and not file.urls and weights_dir is not None and place == 0
             if own_training or is_intact(path, file):
                 return path
             raise ValueError(
-                f"{path} is not {name} ({file.bytes} bytes, sha256 {file.sha256[:12]}…) of {file.source}; "
-                f"remove it, then `run_bench.py weights fetch {name}`"
+                f"{path} is not {file.name} ({file.bytes} bytes, sha256 {file.sha256[:12]}…) of {file.source}; "
+                f"remove it{f', then `run_bench.py weights fetch {file.name}`' if file.urls else ''}"
             )
     raise FileNotFoundError(
-        f"weights of {file.method} not found: {name} is neither in the weights directory "
-        f"({weights_dir or 'none given'}) nor in {cache_dir()}; {remedy(file)}"
+        f"weight file {file.name} is neither in the weights directory ({weights_dir or 'none given'}) nor in "
+        f"{cache_dir()}; {remedy(file)}"
     )
 
 
@@ -86,6 +84,6 @@ def remedy(file: WeightFile) -> str:
     return f"`run_bench.py weights fetch {file.name}`, or {by_hand}" if file.urls else by_hand
 
 
-def missing(names: Iterable[str], weights_dir: Path | None = None) -> list[str]:
-    """Those of ``names`` that lie in none of the places; a damaged file is not missing (:func:`locate` reports it)."""
-    return [name for name in names if not any(path.is_file() for path in candidates(card(name), weights_dir))]
+def missing(files: Iterable[WeightFile], weights_dir: Path | None = None) -> list[WeightFile]:
+    """Those of ``files`` that lie in none of the places; a damaged file is not missing (:func:`locate` reports it)."""
+    return [file for file in files if not any(path.is_file() for path in candidates(file, weights_dir))]

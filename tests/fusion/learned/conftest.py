@@ -27,7 +27,7 @@ def method(request) -> Method:
 @pytest.fixture(scope="session")
 def paths(weights_dir: Path):
     """Local paths of the weights of a method, as its ``load`` takes them."""
-    return lambda method: {name: locate(name, weights_dir) for name in method.weights}
+    return lambda method: {file.name: locate(file, weights_dir) for file in method.weights}
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,7 @@ from degradation.condition import degrade
 from degradation.factor import FACTORS
 from fusion.method import prepare
 from tsdm_bench.images import as_batch
-from tsdm_bench.weights.card import card
-from tsdm_bench.weights.location import PACKAGE_DIR, is_intact, locate
+from tsdm_bench.weights.location import is_intact, locate
 
 LARGEST = {"tsdm_student": 3_000_000, "tsdm_teacher": 10_000_000}
 SIDE = 128
@@ -23,11 +22,11 @@ PAIRS = 4
 
 @pytest.mark.parametrize("method", LARGEST)
 def test_packaged_weights_are_those_of_their_card_and_small(method):
-    (name,) = find_method(method).weights
-    path = locate(name)
-    assert path.parent == PACKAGE_DIR
-    assert card(name).sha256
-    assert is_intact(path, card(name))
+    (file,) = find_method(method).weights
+    path = locate(file)
+    assert path.parent == file.folder
+    assert file.sha256
+    assert is_intact(path, file)
     assert path.stat().st_size <= LARGEST[method]
     assert path.with_suffix(".md").read_text().startswith(f"# {method}")
 
@@ -37,7 +36,7 @@ def test_the_student_restores_what_the_teacher_would_have_fused(dataset, request
     """Mean over the centres of some pairs, under the composite degradation of the training at severity 3."""
     root = request.getfixturevalue("data_root") if dataset == "tno" else None
     fuse = {
-        name: prepare(find_method(name), {file: locate(file) for file in find_method(name).weights})
+        name: prepare(find_method(name), {file.name: locate(file) for file in find_method(name).weights})
         for name in ("tsdm_teacher", "tsdm_student")
     }
     pairs = DATASETS[dataset].pairs(root)

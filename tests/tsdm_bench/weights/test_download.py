@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from tsdm_bench.weights import card as card_module
 from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch, receive
 from tsdm_bench.weights.location import cache_dir, locate
@@ -59,24 +58,21 @@ def server():
 
 
 @pytest.fixture
-def use_card(monkeypatch, tmp_path):
-    """Makes a card for ``CONTENT`` at some addresses the only one there is, with an empty cache."""
+def file_at(monkeypatch, tmp_path):
+    """Makes a card for ``CONTENT`` at some addresses, with an empty cache."""
     monkeypatch.setenv("TSDM_BENCH_CACHE", str(tmp_path / "cache"))
 
-    def use(*urls: str) -> WeightFile:
-        file = WeightFile(
+    def file_at(*urls: str) -> WeightFile:
+        return WeightFile(
             name=NAME,
             bytes=len(CONTENT),
             sha256=hashlib.sha256(CONTENT).hexdigest(),
-            method="net",
             licence="MIT",
             source="here",
             urls=urls,
         )
-        monkeypatch.setattr(card_module, "cards", lambda: {NAME: file})
-        return file
 
-    return use
+    return file_at
 
 
 def address(server: Server, path: str = "/file") -> str:
@@ -87,77 +83,77 @@ def leftovers() -> list[str]:
     return sorted(path.name for path in cache_dir().iterdir())
 
 
-def test_the_file_arrives_in_the_cache_and_is_not_fetched_again(server, use_card):
-    use_card(address(server))
-    path = fetch(NAME, progress=False)
+def test_the_file_arrives_in_the_cache_and_is_not_fetched_again(server, file_at):
+    file = file_at(address(server))
+    path = fetch(file, progress=False)
     assert path.read_bytes() == CONTENT
-    assert path == locate(NAME) == fetch(NAME, progress=False)
+    assert path == locate(file) == fetch(file, progress=False)
     assert leftovers() == [NAME]
     assert len(server.ranges) == 1
 
 
-def test_a_file_in_the_weights_directory_is_not_downloaded(server, use_card, tmp_path):
-    use_card(address(server))
+def test_a_file_in_the_weights_directory_is_not_downloaded(server, file_at, tmp_path):
+    file = file_at(address(server))
     (tmp_path / NAME).write_bytes(CONTENT)
-    assert fetch(NAME, tmp_path, progress=False) == tmp_path / NAME
+    assert fetch(file, tmp_path, progress=False) == tmp_path / NAME
     assert server.ranges == []
 
 
 @pytest.mark.parametrize("resumes", [True, False])
-def test_an_interrupted_download_goes_on(server, use_card, resumes):
-    use_card(address(server))
+def test_an_interrupted_download_goes_on(server, file_at, resumes):
+    file = file_at(address(server))
     server.resumes, server.breaks_off_after = resumes, 300_000
     with pytest.raises(ConnectionError, match=r"300000 of 700000 bytes.*try again when online"):
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
     server.breaks_off_after = None
-    assert fetch(NAME, progress=False).read_bytes() == CONTENT
+    assert fetch(file, progress=False).read_bytes() == CONTENT
     assert server.ranges == [None, "bytes=300000-"]
     assert leftovers() == [NAME]
 
 
-def test_a_wrong_file_is_refused_and_nothing_kept(server, use_card):
-    use_card(address(server))
+def test_a_wrong_file_is_refused_and_nothing_kept(server, file_at):
+    file = file_at(address(server))
     server.content = CONTENT[:-1] + b"\0"
     with pytest.raises(ValueError, match="sha256"):
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
     assert leftovers() == []
 
 
-def test_a_file_of_another_length_is_refused(server, use_card):
-    use_card(address(server))
+def test_a_file_of_another_length_is_refused(server, file_at):
+    file = file_at(address(server))
     server.content = CONTENT + b"more"
     with pytest.raises(ValueError, match="sha256"):
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
     server.content = CONTENT[:-4]
     with pytest.raises(ConnectionError, match="699996 of 700000"):
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
     with pytest.raises(ConnectionError, match="nothing beyond the part"):  # it was asked for the rest
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
     assert leftovers() == []
 
 
-def test_the_next_address_is_tried(server, use_card):
-    use_card(address(server, "/absent"), address(server))
-    assert fetch(NAME, progress=False).read_bytes() == CONTENT
+def test_the_next_address_is_tried(server, file_at):
+    file = file_at(address(server, "/absent"), address(server))
+    assert fetch(file, progress=False).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
     ("path", "status"), [("/absent", "404 Not Found"), ("/forbidden", "403 Forbidden"), ("/busy", "503")]
 )
-def test_a_server_that_refuses_is_named_with_its_status_in_one_line(server, use_card, path, status):
+def test_a_server_that_refuses_is_named_with_its_status_in_one_line(server, file_at, path, status):
     """That is no reason to believe that the machine is offline: no ``ConnectionError``."""
-    use_card(address(server, path))
+    file = file_at(address(server, path))
     with pytest.raises(FileNotFoundError, match=f"{address(server, path)} answers {status}.*--weights-dir") as caught:
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
     assert "\n" not in str(caught.value)
 
 
-def test_one_server_that_answers_shows_that_the_machine_is_online(server, use_card):
+def test_one_server_that_answers_shows_that_the_machine_is_online(server, file_at):
     with Server() as closed:
         unused = address(closed)
-    use_card(unused, address(server, "/absent"))
+    file = file_at(unused, address(server, "/absent"))
     with pytest.raises(FileNotFoundError, match=rf"404 Not Found; {unused}: .*refused"):
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
 
 
 @pytest.mark.parametrize("resumes", [True, False])
@@ -171,17 +167,17 @@ def test_a_file_of_unknown_length_goes_on_as_well(server, tmp_path, resumes):
     assert part.read_bytes() == CONTENT
 
 
-def test_offline_says_what_to_do_in_one_line(server, use_card):
+def test_offline_says_what_to_do_in_one_line(server, file_at):
     unused = address(server)
     server.shutdown()
     server.server_close()
-    use_card(unused)
+    file = file_at(unused)
     with pytest.raises(ConnectionError, match="try again when online, or put the file in --weights-dir") as caught:
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_without_address_is_put_in_place_by_hand(use_card):
-    use_card()
+def test_a_file_without_address_is_put_in_place_by_hand(file_at):
+    file = file_at()
     with pytest.raises(FileNotFoundError, match=r"put it in --weights-dir under that name \(from here\)"):
-        fetch(NAME, progress=False)
+        fetch(file, progress=False)
