@@ -8,11 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from detectors.training.recipe import RECIPES, Recipe
 from tsdm_bench.errors import UsageError
+from tsdm_bench.files import read_yaml
+from tsdm_bench.names import Name
 
 Severity = Annotated[int, Field(ge=0, le=5)]
 Reference = Literal["clean", "seen"]
@@ -86,7 +87,7 @@ class DetectionSettings(_Model):
 class Suite(_Model):
     """A benchmark, complete: the same suite and seed give the same rows."""
 
-    name: str
+    name: Name
     title: str = ""
     dataset: str
     split: str | None = None
@@ -146,24 +147,8 @@ def load_suite(name_or_path: str, overrides: dict[str, Any] | None = None) -> Su
         path = Path(name_or_path)
         if not path.is_file():
             raise UsageError(f"no suite file {path}; give an existing YAML file or one of: {', '.join(suite_names())}")
-        text = path.read_text()
     elif name_or_path in suite_names():
-        text = (SUITES / f"{name_or_path}.yaml").read_text()
+        path = SUITES / f"{name_or_path}.yaml"
     else:
         raise UsageError(f"unknown suite {name_or_path!r}; give a YAML file or one of: {', '.join(suite_names())}")
-    try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"suite {name_or_path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(fields, dict):
-        raise UsageError(f"suite {name_or_path} must be a mapping of fields such as dataset, methods and factors")
-    for field, value in (overrides or {}).items():
-        group, _, name = field.partition(".")
-        fields[group] = (fields.get(group) or {}) | {name: value} if name else value
-    try:
-        return Suite(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where, problem = ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
-        value = f"{where} = {first['input']!r}: " if where else ""
-        raise UsageError(f"suite {name_or_path}: {value}{problem[:1].lower()}{problem[1:]}") from None
+    return read_yaml(path, Suite, overrides, name=f"suite {name_or_path}")

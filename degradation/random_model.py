@@ -12,14 +12,14 @@ from typing import Annotated, Any
 
 import cv2
 import numpy as np
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from degradation.factor import Modality
 from degradation.jpeg import jpeg
 from degradation.kernels.blur import anisotropic_kernel, convolve, gaussian_kernel
 from degradation.noise import add_color_noise, add_correlated_noise, add_gray_noise, random_covariance
 from degradation.photometry import brightness, contrast, to_float, to_uint8
+from tsdm_bench.files import read_yaml
 
 Step = dict[str, Any]
 """One operation with its numbers, e.g. ``{"operation": "jpeg", "quality": 74}``; JSON-serialisable."""
@@ -81,18 +81,8 @@ class RandomModel(BaseModel):
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RandomModel:
-        """Read the values that differ from the paper's; ``ValueError`` names every unknown or impossible one."""
-        try:
-            values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from None
-        if not isinstance(values, dict):
-            raise ValueError(f"{path}: expected a mapping of names to values, got a {type(values).__name__}")
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'model'}: {e['msg']}" for e in error.errors())
-            raise ValueError(f"{path}: {problems}; known names: {', '.join(cls.model_fields)}") from None
+        """Read the values that differ from the paper's; ``UsageError`` names every unknown or impossible one."""
+        return read_yaml(Path(path), cls)
 
 
 PAPER = RandomModel()

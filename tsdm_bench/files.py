@@ -1,11 +1,28 @@
-"""Files: written whole or not at all, and their hashes."""
+"""Files: written whole or not at all, and YAML as a typed model."""
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tsdm_bench.errors import UsageError, printable, words_of
+
+Model = TypeVar("Model", bound=BaseModel)
+
+YAML_BYTES = 1 << 17
+"""PyYAML reads some 40 kB a second."""
+YAML_NODES = 20_000
+"""Values of a file, with those that an alias repeats."""
+YAML_DEPTH = 20
+PROBLEMS = 5
+"""Fields that one message names."""
+LONGEST_VALUE = 80
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -19,3 +36,136 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_yaml(
+    path: Path, model: type[Model], overrides: Mapping[str, Any] | None = None, *, name: str | None = None
+) -> Model:
+    """The YAML file ``path`` as a ``model``; ``overrides`` replace single fields, by dotted name (``data.patch``).
+
+    Raises ``UsageError``, one line that calls the file ``name`` (the path without it), where there is no such file,
+    where it is no UTF-8 YAML mapping of at most 128 KiB, and where fields do not fit: each is named with its value.
+    """
+    name = printable(str(path)) if name is None else name
+    fields = yaml_value(_text(path, name), name)
+    fields = {} if fields is None else fields
+    if not isinstance(fields, dict):
+        raise UsageError(f"{name}: expected a mapping of fields ({_listed(model)}), got a {type(fields).__name__}")
+    for field, value in (overrides or {}).items():
+        fields = _replaced(fields, field.split("."), value, name)
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        problems = [_problem(item, model) for item in error.errors(include_url=False)]
+        more = f"; and {len(problems) - PROBLEMS} more" if len(problems) > PROBLEMS else ""
+        raise UsageError(words_of(f"{name}: {'; '.join(problems[:PROBLEMS])}{more}", 2000)) from None
+
+
+def yaml_value(text: str, name: str) -> Any:
+    """The value that a YAML text stands for; ``UsageError`` in one line that begins with ``name``.
+
+    Plain data only. A key that is given twice, nesting beyond :data:`YAML_DEPTH` and aliases that stand for more than
+    :data:`YAML_NODES` values are refused.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except Exception as error:  # beside YAMLError: whatever int(), a date or a set make of an odd value
+        raise UsageError(f"{name} is not valid YAML: {words_of(error, 300)}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's reader of plain data, bounded, and strict about keys."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = self.nodes = 0
+        self.size_of: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node, index: int) -> yaml.Node:
+        event, before = self.peek_event(), self.nodes
+        self.depth += 1
+        if self.depth > YAML_DEPTH:
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {YAML_DEPTH}", problem_mark=event.start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        if not isinstance(event, yaml.AliasEvent):
+            self.nodes += 1
+            self.size_of[id(node)] = self.nodes - before
+        elif id(node) in self.size_of:
+            self.nodes += self.size_of[id(node)]
+        else:
+            raise yaml.MarkedYAMLError(problem="an alias within what it stands for", problem_mark=event.start_mark)
+        if self.nodes > YAML_NODES:
+            raise yaml.MarkedYAMLError(problem=f"more than {YAML_NODES} values", problem_mark=event.start_mark)
+        return node
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    problem = f"the key {key.value!r} is there twice"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
+
+
+def _text(path: Path, name: str) -> str:
+    """The text of a file of at most :data:`YAML_BYTES`, UTF-8 with or without a byte-order mark."""
+    if not path.is_file():
+        raise UsageError(f"no file {name}; give a YAML file that exists")
+    try:
+        with path.open("rb") as file:
+            data = file.read(YAML_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}; make it readable or give another file") from None
+    if len(data) > YAML_BYTES:
+        raise UsageError(f"{name} is larger than {YAML_BYTES >> 10} KiB: is it the file that was meant?")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError(f"{name} is UTF-16 text; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{name} is not UTF-8 text (byte 0x{data[error.start]:02x} in line {line}); save it as UTF-8"
+        ) from None
+
+
+def _replaced(fields: dict, path: list[str], value: Any, name: str) -> dict:
+    """A copy of ``fields`` with one of them, or a field of one of them, replaced."""
+    first, *rest = path
+    if rest:
+        inner = fields.get(first)
+        if inner is not None and not isinstance(inner, dict):
+            raise UsageError(f"{name}: {first} = {_shown(inner)}: it has no field {rest[0]!r}")
+        value = _replaced(inner or {}, rest, value, name)
+    return {**fields, first: value}
+
+
+def _problem(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """``field = value: what was expected`` of one of pydantic's errors."""
+    where = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    if error["type"] == "invalid_key":
+        return f"the key {_shown(error['input'])} is no text; give the name of a field"
+    if error["type"] == "extra_forbidden":
+        known = f"; the fields are {_listed(model)}" if len(error["loc"]) == 1 else ""
+        return f"{where} = {_shown(error['input'])}: no such field{known}"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = f"{message[:1].lower()}{message[1:]}"
+    return f"{where} = {_shown(error['input'])}: {message}" if where else message
+
+
+def _listed(model: type[BaseModel]) -> str:
+    return ", ".join(model.model_fields)
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no number of more than some thousand digits
+        text = f"a very long {type(value).__name__}"
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

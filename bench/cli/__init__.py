@@ -7,7 +7,8 @@ import importlib
 import logging
 import sys
 
-from tsdm_bench.errors import UsageError
+from bench.cli.console import accept_any_sign
+from tsdm_bench.errors import UsageError, words_of
 
 PROGRAM = "run_bench.py"
 DEFAULT = "run"
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help")):
         arguments = [DEFAULT, *arguments]
+    accept_any_sign()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     for package in (
         "bench",
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         args = _parser(arguments[0]).parse_args(arguments)
         return args.run(args)
     except UsageError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {words_of(error, 2000)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\n{PROGRAM}: stopped; what was computed is kept, repeat the command to go on", file=sys.stderr)

@@ -34,8 +34,9 @@ from bench.datasets.pair import Pair
 from bench.plan import CLEAN, Condition, conditions, select_pairs
 from degradation.condition import degrade
 from degradation.factor import FACTORS
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.files import write_atomically
+from tsdm_bench.names import check_image_name
 
 MANIFEST = "manifest.jsonl"
 log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     suite = suite_of(args)
     wanted = conditions(suite)
     dataset, pairs = select_pairs(suite, args.data_root)
+    for pair in pairs:
+        check_image_name(pair.image)
     entries = _read_manifest(args.out / MANIFEST, dataset.name, suite.seed)
     tasks = [_missing(pair, wanted, entries, dataset.name, suite.seed, args.out) for pair in pairs]
     tasks = [task for task in tasks if task.conditions]
@@ -120,7 +123,7 @@ def write_pair(task: Task) -> tuple[list[dict], str]:
             _write_png(task.out / entry["vis"], cv2.cvtColor(vis, cv2.COLOR_RGB2BGR))
             entries.append(entry)
     except Exception as error:  # one bad pair must not stop the others
-        return entries, f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return entries, one_line(error)
     return entries, ""
 
 

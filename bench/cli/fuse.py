@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from bench.cli.run import add_weights_dir
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, one_line, words_of
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from fusion.method import prepare
     from tsdm_bench.files import write_atomically
     from tsdm_bench.images import ImageProblem, quantise
+    from tsdm_bench.names import check_image_name
 
     for folder in (args.ir, args.vis):
         if not images_by_stem(folder):
@@ -42,8 +43,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(reason)
     device = pick_device(args.device)
     fuse = prepare(method, find_weights(method, args.weights_dir), device)
+    pairs = pair_up(images_by_stem(args.ir), images_by_stem(args.vis), scene=str)
+    for pair in pairs:
+        check_image_name(pair.image)
     failed = 0
-    for pair in tqdm(pair_up(images_by_stem(args.ir), images_by_stem(args.vis), scene=str), unit="pair"):
+    for pair in tqdm(pairs, unit="pair"):
         target = args.out / f"{pair.image}.png"
         if target.exists() and not args.overwrite:
             continue
@@ -52,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             key = {"dataset": "folder", "image": pair.image, "factor": "clean", "severity": 0, "modality": "both"}
             fused = quantise(fuse(ir[None, None], vis.permute(2, 0, 1)[None], key))
         except Exception as error:
-            cause = str(error) if isinstance(error, ImageProblem) else f"{type(error).__name__}: {error}"
+            cause = words_of(error) if isinstance(error, ImageProblem) else one_line(error)
             log.error("failed: %s: %s", pair.image, cause)
             failed += 1
             continue

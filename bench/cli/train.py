@@ -22,8 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
 from bench.cli.run import add_data_root, add_weights_dir
@@ -40,6 +39,7 @@ from fusion.tsdm.training import loop as training
 from fusion.tsdm.training.config import StudentConfig, TrainingConfig, config_names, load_config
 from fusion.tsdm.training.data import split
 from tsdm_bench.errors import UsageError
+from tsdm_bench.files import read_yaml, yaml_value
 from tsdm_bench.images import ImageProblem, as_batch, quantise
 from tsdm_bench.weights.location import locate
 
@@ -158,7 +158,7 @@ def _setting(text: str) -> tuple[str, object]:
     name, separator, value = text.partition("=")
     if not separator:
         raise UsageError(f"--set {text}: expected NAME=VALUE, e.g. --set epochs=10")
-    return name.strip(), yaml.safe_load(value)
+    return name.strip(), yaml_value(value, f"--set {name.strip()}")
 
 
 def _weights(name: str, weights_dir: Path | None) -> Path:
@@ -234,15 +234,7 @@ def _train_detectors(args: argparse.Namespace) -> int:
 def _detector_config(path: Path) -> DetectorTraining:
     if not path.is_file():
         raise UsageError(f"no configuration {path}; give a YAML file as in docs/training.md")
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return DetectorTraining(**fields if isinstance(fields, dict) else {})
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {where} = {first['input']!r}: {first['msg'].lower()}") from None
+    return read_yaml(path, DetectorTraining)
 
 
 def _weight_file(name: str, weights_dir: Path | None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,38 +13,66 @@ from detectors.backends.layouts import RTDETR, Layout, recognise
 from detectors.backends.letterbox import PAD_GREY
 from detectors.backends.network import Network
 from detectors.class_map import COCO_CLASSES
+from tsdm_bench.errors import words_of
 
 MAX_STRIDE = 32
+FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 def open_onnx(path: Path, *, device: str, image_size: int) -> Network:
     """Open an ONNX detector; its form is recognised from its metadata and from its output for a grey image.
 
-    It uses as many threads as torch does. Raises ``ValueError`` with one line where the file is no ONNX model, has no
-    image input, or gives an output of no known form.
+    It uses as many threads as torch does. The input may be N×3×H×W or N×H×W×3; one exported for a fixed number of
+    images gets its batch filled up. Raises ``ValueError`` with one line where the file is no ONNX model, has no such
+    input of floats, or gives an output of no known form.
     """
     session = _session(path, device)
     inputs = session.get_inputs()
-    if len(inputs) != 1 or len(inputs[0].shape) != 4:
-        raise ValueError(f"{path.name}: expected one image input N×3×H×W, found {[(i.name, i.shape) for i in inputs]}")
-    name, shape = inputs[0].name, inputs[0].shape
-    fixed = isinstance(shape[2], int) and isinstance(shape[3], int)
-    size = (shape[2], shape[3]) if fixed else (image_size, image_size)
-    kind = np.float16 if inputs[0].type == "tensor(float16)" else np.float32
-
-    def forward(batch: np.ndarray) -> np.ndarray:
-        return session.run(None, {name: batch.astype(kind, copy=False)})[0].astype(np.float32, copy=False)
-
-    probe = forward(np.full((1, 3, *size), PAD_GREY / 255, dtype=np.float32))
+    if len(inputs) != 1 or inputs[0].type not in FLOATS or len(inputs[0].shape) != 4:
+        found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
+        raise ValueError(f"{path.name}: expected one input of float images N×3×H×W, got {found}; export it so")
+    shape = inputs[0].shape
+    channels_last = shape[3] == 3 and shape[1] != 3
+    channels, *sides = (shape[3], *shape[1:3]) if channels_last else shape[1:]
+    if isinstance(channels, int) and channels != 3:
+        raise ValueError(f"{path.name}: expected images of 3 channels, N×3×H×W, got {shape}; export it so")
+    fixed = all(isinstance(side, int) for side in sides)
+    size = (sides[0], sides[1]) if fixed else (image_size, image_size)
+    forward = partial(_forward, path, session, channels_last)
+    number = shape[0] if isinstance(shape[0], int) else 1
+    probe = forward(np.full((number, 3, *size), PAD_GREY / 255, dtype=np.float32))
     metadata = dict(session.get_modelmeta().custom_metadata_map)
     layout = _layout(path, probe, size, metadata)
     batched = not isinstance(shape[0], int) and probe.ndim == 3
 
     def run(batch: np.ndarray) -> list[np.ndarray]:
-        output = forward(batch)
-        return list(output) if output.ndim == 3 else [output]
+        if number == 1:
+            output = forward(batch)
+            return list(output) if output.ndim == 3 else [output]
+        outputs = []
+        for start in range(0, len(batch), number):
+            part = batch[start : start + number]
+            output = forward(np.concatenate([part, part[:1].repeat(number - len(part), axis=0)]))
+            # without a batch axis the first column of a detection is the number of its image
+            split = list(output) if output.ndim == 3 else [output[output[:, 0] == i] for i in range(number)]
+            outputs += split[: len(part)]
+        return outputs
 
     return Network(_labels(metadata, layout, probe), layout, run, size, None if fixed else MAX_STRIDE, batched)
+
+
+def _forward(path: Path, session, channels_last: bool, batch: np.ndarray) -> np.ndarray:
+    """The first output, as float32, for N×3×H×W images; ``ValueError`` in one line where the network fails."""
+    described = session.get_inputs()[0]
+    images = batch.astype(FLOATS[described.type], copy=False)
+    images = np.ascontiguousarray(images.transpose(0, 2, 3, 1)) if channels_last else images
+    try:
+        output = session.run(None, {described.name: images})[0]
+    except Exception as error:  # onnxruntime's own error types are not public
+        raise ValueError(
+            f"{path.name} does not run on float images {'×'.join(map(str, images.shape))}: {words_of(error, 300)}"
+        ) from None
+    return output.astype(np.float32, copy=False)
 
 
 def _session(path: Path, device: str):
@@ -58,8 +87,9 @@ def _session(path: Path, device: str):
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime raises a type of its own for every kind of damage
-        reason = str(error).splitlines()[0][:200]
-        raise ValueError(f"{path.name} is not a readable ONNX model: {reason}; export or download it again") from error
+        raise ValueError(
+            f"{path.name} is not a readable ONNX model: {words_of(error, 200)}; export or download it again"
+        ) from error
 
 
 def _layout(path: Path, probe: np.ndarray, size: tuple[int, int], metadata: dict[str, str]) -> Layout:

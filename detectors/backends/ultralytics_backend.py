@@ -13,6 +13,7 @@ import torch
 
 from detectors.backends.layouts import RTDETR, ULTRALYTICS, ULTRALYTICS_END_TO_END
 from detectors.backends.network import Network
+from tsdm_bench.errors import words_of
 
 QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false", "ULTRALYTICS_SAFE_LOAD": "true"}
 """No connectivity check and no telemetry, no installing of packages, no banner, and checkpoints without free code."""
@@ -76,7 +77,7 @@ def open_ultralytics(path: Path, *, device: str, image_size: int) -> Network:
         try:
             backend = AutoBackend(model, device=torch.device(device), verbose=False)
         except Exception as error:
-            raise ValueError(f"{path.name}: ultralytics cannot open it: {_line(error)}") from error
+            raise ValueError(f"{path.name}: ultralytics cannot open it: {words_of(error, 200)}") from error
     backend.eval()
     if (task := getattr(backend, "task", None) or "detect") != "detect":
         raise ValueError(f"{path.name} is a {task} network; expected a detector")
@@ -104,9 +105,5 @@ def _checkpoint(path: Path) -> tuple[torch.nn.Module, bool]:
     try:
         model = load_checkpoint(path)[0].float().eval()
     except Exception as error:
-        raise ValueError(f"{path.name} is not a loadable ultralytics checkpoint: {_line(error)}") from error
+        raise ValueError(f"{path.name} is not a loadable ultralytics checkpoint: {words_of(error, 200)}") from error
     return model, isinstance(model, RTDETRDetectionModel)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -22,6 +22,7 @@ import torch
 
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.training.recipe import Recipe
+from tsdm_bench.errors import one_line
 
 COMPLETE = "set.json"
 log = logging.getLogger(__name__)
@@ -222,7 +223,7 @@ def _train(
             trainer.train()
             return trainer.start_epoch
         except Exception as error:  # a checkpoint cut off while it was written, or one of the last epoch
-            log.warning("the interrupted training in %s starts again: %s", work, _line(error))
+            log.warning("the interrupted training in %s starts again: %s", work, one_line(error))
     shutil.rmtree(work, ignore_errors=True)
     _trainer(training_set, recipe, work, initial, device, progress).train()
     return None
@@ -295,7 +296,3 @@ def _trainer(
         trainer.add_callback("on_train_start", lambda trainer: progress(trainer.start_epoch))
         trainer.add_callback("on_model_save", lambda trainer: progress(trainer.epoch + 1))
     return trainer
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

@@ -42,6 +42,64 @@ def export(path: Path, output: np.ndarray, batch: int = 1, **metadata: str) -> P
     return path
 
 
+def looks(path: Path, shape: list[int | str], kind: int = TensorProto.FLOAT) -> Path:
+    """An ONNX detector in the form of ultralytics that sees a car as probable as its image is bright (0 to 1)."""
+    car = np.zeros((1, 6, CELLS), dtype=np.float32)
+    car[0, :4, 11] = (32, 30, 20, 10)
+    where = np.zeros((1, 6, CELLS), dtype=np.float32)
+    where[0, 4, 11] = 1
+    nodes = [
+        helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["floats"], ["brightest"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Reshape", ["brightest", "form"], ["score"]),
+        helper.make_node("Mul", ["score", "where"], ["scored"]),
+        helper.make_node("Add", ["scored", "car"], ["output"]),
+    ]
+    fixed = [numpy_helper.from_array(array, name) for name, array in (("car", car), ("where", where))]
+    fixed.append(numpy_helper.from_array(np.array([-1, 1, 1]), "form"))
+    pixels = helper.make_tensor_value_info("images", kind, shape)
+    result = helper.make_tensor_value_info("output", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "looks", [pixels], [result], fixed)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, {"names": "{0: 'car', 1: 'ship'}", "task": "detect"})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "shape", [[4, 3, 64, 64], ["n", 3, 64, 64], [1, 64, 64, 3], ["n", 64, 64, 3], [4, 64, 64, 3], [1, 3, "h", "w"]]
+)
+def test_an_export_of_another_axis_order_or_batch_sees_each_image_as_alone(tmp_path, shape):
+    detector = open_detector(looks(tmp_path / "a.onnx", shape), classes=M3FD, image_size=64)
+    images = [np.full((64, 64, 3), level, dtype=np.uint8) for level in (51, 102, 153, 204, 255)]
+    found = detector.detect(images)
+    assert [[d.label for d in of] for of in found] == [["Car"]] * 5
+    assert [of[0].score for of in found] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "message"),
+    [
+        ([1, 3, 64, 64], TensorProto.UINT8, r"expected one input of float images N×3×H×W, got images tensor\(uint8\)"),
+        ([1, 1, 64, 64], TensorProto.FLOAT, r"expected images of 3 channels, N×3×H×W, got \[1, 1, 64, 64\]"),
+        ([1, 64, 64, 4], TensorProto.FLOAT, r"expected images of 3 channels, N×3×H×W"),
+        ([3, 64, 64], TensorProto.FLOAT, r"expected one input of float images N×3×H×W"),
+    ],
+)
+def test_an_export_for_other_images_is_refused_in_one_line(tmp_path, shape, kind, message):
+    path = tmp_path / "a.onnx"
+    if len(shape) == 3:
+        pixels = helper.make_tensor_value_info("images", kind, shape)
+        result = helper.make_tensor_value_info("output", TensorProto.FLOAT, None)
+        graph = helper.make_graph([helper.make_node("Neg", ["images"], ["output"])], "g", [pixels], [result])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    else:
+        looks(path, shape, kind)
+    with pytest.raises(ValueError, match=message) as caught:
+        open_detector(path, classes=M3FD)
+    assert "\n" not in str(caught.value)
+
+
 def grey(height: int = 48, width: int = 64) -> np.ndarray:
     return np.full((height, width, 3), 90, dtype=np.uint8)
 

@@ -7,13 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degradation import PAPER, RandomModel
 from fusion.tsdm.networks.discriminator import HALVINGS
 from fusion.tsdm.networks.student import WINDOW
 from fusion.tsdm.training.losses import Backbone, GeneratorLabels, SsimSign
+from tsdm_bench.errors import UsageError
+from tsdm_bench.files import read_yaml
 
 CONFIGS = files("fusion.tsdm") / "configs"
 Positive = Annotated[float, Field(gt=0)]
@@ -131,35 +132,11 @@ def config_names(kind: str) -> list[str]:
 def load_config(kind: str, name_or_path: str, overrides: Mapping[str, Any] | None = None) -> TrainingConfig:
     """The configuration of a ``teacher`` or ``student`` training: a shipped one by name, or any YAML file.
 
-    ``overrides`` replace single fields by dotted name. Raises ``ValueError`` naming every field that does not fit, with
-    its value; ``FileNotFoundError`` where there is no such file.
+    ``overrides`` replace single fields by dotted name. Raises ``UsageError`` naming the fields that do not fit, each
+    with its value, or the known configurations where there is no such file.
     """
     shipped = config_names(kind)
     path = CONFIGS / f"{name_or_path}.yaml" if name_or_path in shipped else Path(name_or_path)
     if not path.is_file():
-        raise FileNotFoundError(f"no configuration {name_or_path}; give a YAML file or one of: {', '.join(shipped)}")
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{name_or_path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(fields, dict):
-        raise ValueError(f"{name_or_path} must be a mapping of fields such as data, batch and epochs")
-    for name, value in (overrides or {}).items():
-        place = fields
-        *parents, last = name.split(".")
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
-    try:
-        return KINDS[kind](**fields)
-    except ValidationError as error:
-        problems = [_problem(item) for item in error.errors()]
-        raise ValueError(f"{name_or_path}: {'; '.join(problems)}") from None
-
-
-def _problem(error: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{where} is no setting"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{where} = {error['input']!r}: {message[0].lower()}{message[1:]}" if where else message
+        raise UsageError(f"no configuration {name_or_path}; give a YAML file or one of: {', '.join(shipped)}")
+    return read_yaml(path, KINDS[kind], overrides, name=name_or_path)

@@ -25,6 +25,7 @@ from fusion.tsdm.training.checkpoints import export, load_state, read_state
 from fusion.tsdm.training.config import KINDS, StudentConfig, TrainingConfig
 from fusion.tsdm.training.data import EpochOrder, Item, Patches, TrainingPair, patch_loader, validation_items
 from fusion.tsdm.training.recipes import NotFinite, Recipe, StudentRecipe, TeacherRecipe
+from tsdm_bench.errors import words_of
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -278,8 +279,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise FileNotFoundError(f"no checkpoint at {path}; train without --resume first, or name another") from None
     except Exception as error:  # a file of another kind can fail in any way
-        reason = " ".join(str(error).split())[:120]
-        raise ValueError(f"{path} is no training checkpoint of this version ({reason})") from None
+        raise ValueError(f"{path} is no training checkpoint of this version ({words_of(error, 120)})") from None
     return checkpoint
 
 
@@ -370,7 +370,7 @@ def _fabric(hardware: Hardware) -> Fabric:
         )
         fabric.launch()
     except (ValueError, RuntimeError) as error:
-        raise ValueError(f"{hardware}: {' '.join(str(error).split())}") from None
+        raise ValueError(f"{hardware}: {words_of(error)}") from None
     return fabric
 
 

@@ -83,7 +83,7 @@ def test_teacher_then_student_then_fused_images(tmp_path, data_root, capsys):
     [
         (("teacher", "--config", "gone.yaml"), "no configuration gone.yaml; give a YAML file or one of: teacher"),
         (("teacher", "--set", "epochs"), "--set epochs: expected NAME=VALUE"),
-        (("teacher", "--set", "speed=9"), "speed is no setting"),
+        (("teacher", "--set", "speed=9"), "speed = 9: no such field"),
         (("teacher", "--set", "data.sources=[nowhere]"), "'nowhere' is neither a dataset ("),
         (("teacher", "--set", "data.sources=[roadscene]"), "training on roadscene needs --data-root"),
         (("export", "gone.pt", "--out", "x.safetensors"), "no checkpoint at gone.pt"),
