@@ -11,6 +11,10 @@ import pandas as pd
 from degradation.condition import degrade
 from degradation.factor import MAX_SEVERITY, Factor
 
+TARGET_PSNR = (30.0, 26.0, 22.0, 19.0, 16.0)
+"""dB to the clean image that severities 1 to 5 aim at, within 2 dB, averaged over real pairs;
+``docs/degradation.md`` has the measured table."""
+
 IDENTICAL = 100.0
 """dB that two identical images count with, where the formula gives infinity."""
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tsdm_bench.cards import Registry
+from tsdm_bench.cards import OURS, Card, Registry
 
 Modality = Literal["ir", "vis"]
 MODALITIES: tuple[Modality, ...] = ("ir", "vis")
@@ -28,31 +28,45 @@ range. ``generator`` is the only source of randomness. The input is never writte
 """
 
 
+def rungs(**columns: tuple[float, ...]) -> tuple[Parameters, ...]:
+    """One mapping of parameters per severity, from one tuple of values per parameter.
+
+    >>> rungs(sigma=(8.0, 13.0), share=(1, 2))
+    ({'sigma': 8.0, 'share': 1}, {'sigma': 13.0, 'share': 2})
+    """
+    return tuple(dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+
 @dataclass(frozen=True, kw_only=True)
-class Factor:
+class Factor(Card):
     """One kind of degradation, with its severity ladder.
 
     ``ladder[modality][k - 1]`` holds the parameters of severity ``k`` (1 to 5); a modality that the factor cannot hit
-    (stripe noise on a visible camera) is absent from ``ladder``. Severity 0 is always the clean image.
+    (stripe noise on a visible camera) is absent from ``ladder``. Severity 0 is always the clean image. PSNR to the
+    clean image falls from rung to rung, towards :data:`degradation.calibration.TARGET_PSNR` where the factor can reach
+    it. Where the paper's degradation model has the factor, severities 1 to 3 stay inside the range in which the student
+    was trained. Raises ``ValueError`` for a ladder with another number of rungs.
     """
 
-    name: str
-    title: str
     description: str
+    licence: str = OURS
     parameter: str
     """What the ladder steps through, in words: ``noise standard deviation``."""
     unit: str
     """Unit of that parameter: ``grey levels of 255``, ``px``, ``JPEG quality``…"""
-    source: str
     ladder: Mapping[Modality, tuple[Parameters, ...]]
     apply: Mapping[Modality, Apply]
     photometric: bool = True
     """Whether PSNR to the clean image measures its strength (false for misregistration and the like)."""
-    licence: str = "AGPL-3.0-or-later"
-    version: str = "1"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if set(self.ladder) != set(self.apply) or any(len(ladder) != MAX_SEVERITY for ladder in self.ladder.values()):
+            raise ValueError(f"factor {self.name!r}: expected {MAX_SEVERITY} rungs for each modality that it can hit")
 
     @property
     def modalities(self) -> tuple[Modality, ...]:
+        """The modalities that it can hit."""
         return tuple(m for m in MODALITIES if m in self.ladder)
 
 

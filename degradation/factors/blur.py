@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
+from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.kernels.blur import anisotropic_kernel, convolve, gaussian_kernel, motion_kernel
-from degradation.ladders import LADDERS
 
 
 def _gaussian(image: np.ndarray, parameters: Parameters, generator: np.random.Generator) -> tuple[np.ndarray, Drawn]:
@@ -40,7 +39,10 @@ GAUSSIAN_BLUR = Factor(
     parameter="standard deviation",
     unit="px",
     source="TSDM-Fusion (IEEE TIM 2024), blur step, isotropic case",
-    ladder=LADDERS["gaussian_blur"],
+    ladder={  # the student was trained on up to 1.2 px
+        "ir": rungs(sigma=(0.6, 0.9, 1.2, 3.0, 8.0)),
+        "vis": rungs(sigma=(0.6, 0.9, 1.2, 3.0, 8.0)),
+    },
     apply={"ir": _gaussian, "vis": _gaussian},
 )
 
@@ -51,7 +53,10 @@ ANISOTROPIC_BLUR = Factor(
     parameter="standard deviations",
     unit="px",
     source="TSDM-Fusion (IEEE TIM 2024), blur step, anisotropic case",
-    ladder=LADDERS["anisotropic_blur"],
+    ladder={  # the student was trained on variances up to 3 px², so standard deviations up to 1.73 px
+        "ir": rungs(sigma_major=(0.8, 1.2, 1.7, 4.5, 12.0), sigma_minor=(0.4, 0.6, 0.85, 1.5, 4.0)),
+        "vis": rungs(sigma_major=(0.8, 1.2, 1.7, 4.5, 12.0), sigma_minor=(0.4, 0.6, 0.85, 1.5, 4.0)),
+    },
     apply={"ir": _anisotropic, "vis": _anisotropic},
 )
 
@@ -62,6 +67,9 @@ MOTION_BLUR = Factor(
     parameter="length of the motion",
     unit="px",
     source="uniform linear motion, the textbook model",
-    ladder=LADDERS["motion_blur"],
+    ladder={
+        "ir": rungs(length=(10.0, 18.0, 30.0, 46.0, 70.0)),
+        "vis": rungs(length=(10.0, 18.0, 30.0, 46.0, 70.0)),
+    },
     apply={"ir": _motion, "vis": _motion},
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.photometry import brightness, to_float, to_uint8
 
 
@@ -20,7 +19,10 @@ BRIGHTNESS_DOWN = Factor(
     parameter="factor",
     unit="×",
     source="TSDM-Fusion (IEEE TIM 2024), visible step 1; PIL ImageEnhance.Brightness",
-    ladder=LADDERS["brightness_down"],
+    ladder={  # the student was trained on 0.5 to 1.5 (visible only), which holds all severities
+        "ir": rungs(factor=(0.935, 0.895, 0.83, 0.76, 0.66)),
+        "vis": rungs(factor=(0.94, 0.905, 0.85, 0.785, 0.70)),
+    },
     apply={"ir": _apply, "vis": _apply},
 )
 
@@ -31,6 +33,9 @@ BRIGHTNESS_UP = Factor(
     parameter="factor",
     unit="×",
     source="TSDM-Fusion (IEEE TIM 2024), visible step 1; PIL ImageEnhance.Brightness",
-    ladder=LADDERS["brightness_up"],
+    ladder={  # the student was trained on 0.5 to 1.5 (visible only), which holds all severities
+        "ir": rungs(factor=(1.075, 1.12, 1.19, 1.27, 1.40)),
+        "vis": rungs(factor=(1.07, 1.11, 1.175, 1.25, 1.365)),
+    },
     apply={"ir": _apply, "vis": _apply},
 )

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.noise import random_covariance
 from degradation.random_model import PAPER, Step, apply_steps
 
@@ -63,6 +62,23 @@ TSDM = Factor(
     parameter="strengths of all steps",
     unit="units of the single factors",
     source="TSDM-Fusion (IEEE TIM 2024), the whole degradation model",
-    ladder=LADDERS["tsdm"],
+    ladder={  # the student was trained on qualities 70 to 89, then 30 to 69; the rest as in the single factors
+        "ir": rungs(
+            brightness=(0.0, 0.0, 0.0, 0.0, 0.0),
+            contrast=(0.80, 0.75, 0.65, 0.50, 0.30),
+            sigma=(2, 8, 15, 25, 35),
+            blur=(0.3, 0.8, 1.2, 2.0, 3.0),
+            quality=(89, 80, 70, 40, 20),
+            second_quality=(69, 50, 30, 15, 8),
+        ),
+        "vis": rungs(
+            brightness=(0.04, 0.06, 0.10, 0.15, 0.20),
+            contrast=(0.90, 0.80, 0.70, 0.50, 0.30),
+            sigma=(5, 8, 15, 25, 35),
+            blur=(0.4, 0.8, 1.2, 2.0, 3.0),
+            quality=(89, 80, 70, 40, 20),
+            second_quality=(69, 50, 30, 15, 8),
+        ),
+    },
     apply={"ir": _apply, "vis": _apply},
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 
 NEAREST = 0.3
 """Depth of the bottom row, where the top row has 1: a ground plane in front of a camera that looks ahead."""
@@ -36,6 +35,8 @@ FOG = Factor(
     parameter="density",
     unit="optical thickness at the horizon",
     source="Koschmieder's law; Narasimhan & Nayar, IJCV 2002",
-    ladder=LADDERS["fog"],
+    ladder={
+        "vis": rungs(density=(0.14, 0.225, 0.38, 0.575, 0.90)),
+    },
     apply={"vis": _apply},
 )

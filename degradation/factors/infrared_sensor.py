@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 
 LOWEST_GAIN = 0.95
 """Of a line; from the configuration of TSDM-Fusion's release, which goes to offsets of 10 grey levels."""
@@ -38,7 +37,9 @@ STRIPE_NOISE = Factor(
     parameter="largest offset",
     unit="grey levels of 255",
     source="named in the configuration of TSDM-Fusion's release; column and row non-uniformity of microbolometers",
-    ladder=LADDERS["stripe_noise"],
+    ladder={
+        "ir": rungs(bias=(10.0, 21.0, 35.0, 51.0, 73.0)),
+    },
     apply={"ir": _stripes},
 )
 
@@ -49,7 +50,9 @@ DEAD_PIXELS = Factor(
     parameter="share",
     unit="% of the pixels",
     source="operability of uncooled focal plane arrays (99.5 % and worse)",
-    ladder=LADDERS["dead_pixels"],
+    ladder={
+        "ir": rungs(share=(0.05, 0.2, 0.5, 1.0, 2.0)),
+    },
     apply={"ir": _dead_pixels},
     photometric=False,
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
+from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.jpeg import jpeg
-from degradation.ladders import LADDERS
 from degradation.photometry import to_float, to_uint8
 
 
@@ -21,6 +20,9 @@ JPEG = Factor(
     parameter="quality",
     unit="1 to 100",
     source="TSDM-Fusion (IEEE TIM 2024), steps 5 and 6; tables of the Independent JPEG Group",
-    ladder=LADDERS["jpeg"],
+    ladder={  # the student was trained on 30 to 89
+        "ir": rungs(quality=(80, 50, 30, 10, 5)),
+        "vis": rungs(quality=(80, 50, 30, 10, 5)),
+    },
     apply={"ir": _apply, "vis": _apply},
 )

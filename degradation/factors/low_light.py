@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.photometry import to_uint8
 
 GAMMA = 2.2
@@ -31,7 +30,9 @@ LOW_LIGHT = Factor(
     parameter="exposure",
     unit="EV",
     source="Poisson statistics of photons (EMVA 1288 sensor model, without read noise)",
-    ladder=LADDERS["low_light"],
+    ladder={
+        "vis": rungs(exposure=(-1.0, -2.0, -3.0, -4.0, -5.0)),
+    },
     apply={"vis": _apply},
     photometric=False,
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 
 
 def _apply(image: np.ndarray, parameters: Parameters, generator: np.random.Generator) -> tuple[np.ndarray, Drawn]:
@@ -24,6 +23,9 @@ LOW_RESOLUTION = Factor(
     parameter="reduction per side",
     unit="×",
     source="area average down, Keys' cubic convolution up",
-    ladder=LADDERS["low_resolution"],
+    ladder={
+        "ir": rungs(scale=(5.0, 8.0, 12.0, 16.0, 24.0)),
+        "vis": rungs(scale=(5.0, 8.0, 12.0, 16.0, 24.0)),
+    },
     apply={"ir": _apply, "vis": _apply},
 )

@@ -7,8 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 
 
 def _apply(image: np.ndarray, parameters: Parameters, generator: np.random.Generator) -> tuple[np.ndarray, Drawn]:
@@ -34,7 +33,9 @@ MISREGISTRATION = Factor(
     parameter="shift and zoom",
     unit="% of the width",
     source="residual parallax and calibration error of two-camera rigs",
-    ladder=LADDERS["misregistration"],
+    ladder={
+        "ir": rungs(shift=(0.2, 0.5, 1.0, 2.0, 4.0), zoom=(0.1, 0.25, 0.5, 1.0, 2.0)),
+    },
     apply={"ir": _apply},
     photometric=False,
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from degradation.factor import Drawn, Factor, Parameters
-from degradation.ladders import LADDERS
+from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.noise import add_color_noise, add_correlated_noise, add_gray_noise, random_covariance
 
 
@@ -30,7 +29,10 @@ NOISE_COLOR = Factor(
     parameter="standard deviation",
     unit="grey levels of 255",
     source="TSDM-Fusion (IEEE TIM 2024), noise step, independent channels",
-    ladder=LADDERS["noise_color"],
+    ladder={  # the student was trained on 2 to 20
+        "ir": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
+        "vis": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
+    },
     apply={"ir": _color, "vis": _color},
 )
 
@@ -41,7 +43,10 @@ NOISE_GRAY = Factor(
     parameter="standard deviation",
     unit="grey levels of 255",
     source="TSDM-Fusion (IEEE TIM 2024), noise step, one map for all channels",
-    ladder=LADDERS["noise_gray"],
+    ladder={  # the student was trained on 2 to 20
+        "ir": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
+        "vis": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
+    },
     apply={"ir": _gray, "vis": _gray},
 )
 
@@ -55,6 +60,8 @@ NOISE_CORRELATED = Factor(
     parameter="scale",
     unit="grey levels of 255",
     source="TSDM-Fusion (IEEE TIM 2024), noise step, multivariate normal",
-    ladder=LADDERS["noise_correlated"],
+    ladder={  # the student was trained on 20
+        "vis": rungs(sigma=(12.0, 16.0, 20.0, 43.0, 62.0)),
+    },
     apply={"vis": _correlated},
 )

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from degradation.calibration import IDENTICAL, calibrate, psnr, ssim
+from degradation.calibration import IDENTICAL, TARGET_PSNR, calibrate, psnr, ssim
 from degradation.factor import FACTORS
-from degradation.ladders import TARGET_PSNR
 
 ON_TARGET = ("brightness_down", "brightness_up", "noise_color", "noise_gray", "stripe_noise", "fog", "tsdm")
 

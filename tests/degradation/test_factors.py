@@ -8,7 +8,6 @@ import pytest
 from degradation import degrade
 from degradation.calibration import psnr
 from degradation.factor import FACTORS, MAX_SEVERITY, Factor
-from degradation.ladders import LADDERS
 from degradation.random_model import PAPER
 from tests.degradation.conftest import make_pair
 
@@ -22,7 +21,7 @@ HITS = [(name, modality) for name, factor in FACTORS.items() for modality in fac
 
 
 def test_all_factors_are_found() -> None:
-    assert set(FACTORS) == NAMES == set(LADDERS)
+    assert set(FACTORS) == NAMES
 
 
 @pytest.mark.parametrize("factor", FACTORS.values(), ids=FACTORS)
@@ -51,7 +50,7 @@ def test_every_severity_is_worse_than_the_one_before(name: str, modality: str) -
 
 
 def rungs(name: str, modality: str, parameter: str, severities: range = range(1, 4)) -> list[float]:
-    return [LADDERS[name][modality][severity - 1][parameter] for severity in severities]
+    return [FACTORS[name].ladder[modality][severity - 1][parameter] for severity in severities]
 
 
 def test_severities_1_to_3_stay_inside_the_training_ranges() -> None:
