@@ -160,7 +160,7 @@ def _metrics(weights_dir: Path | None) -> Iterator[dict]:
     from bench.metrics import METRICS, PRESETS
 
     for card in METRICS.values():
-        yield _fields(card, "compute") | {"presets": [name for name, ids in PRESETS.items() if card.name in ids]}
+        yield _fields(card, "compute") | {"presets": [name for name in PRESETS if name in card.presets]}
 
 
 def _detectors(weights_dir: Path | None) -> Iterator[dict]:

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from bench.metrics.metric import Metric, Plane
-from bench.metrics.presets import PRESETS
-from tsdm_bench.cards import Registry
+from tsdm_bench.cards import Registry, unknown
 from tsdm_bench.errors import UsageError
 
-NAMED = ", ".join(PRESETS)
 NAMES = "infrared", "visible", "fused"
 METRICS: Registry[Metric] = Registry("metric", Metric, ("bench.metrics", "bench.metrics.papers"), "tsdm_bench.metrics")
+
+
+class Presets(Mapping[str, tuple[str, ...]]):
+    """Metric ids by the name of a preset, as the cards of the metrics give them: ``core`` and ``all`` come first."""
+
+    @functools.cached_property
+    def _ids(self) -> dict[str, tuple[str, ...]]:
+        members: dict[str, list[tuple[int, str]]] = {"core": [], "all": []}
+        for metric in METRICS.values():
+            for preset, place in metric.presets.items():
+                members.setdefault(preset, []).append((place, metric.name))
+        others = sorted(members.keys() - {"core", "all"})
+        return {preset: tuple(name for _, name in sorted(members[preset])) for preset in ("core", "all", *others)}
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return self._ids[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+PRESETS = Presets()
 
 
 def resolve(spec: str | Sequence[str]) -> tuple[str, ...]:
@@ -27,9 +50,8 @@ def resolve(spec: str | Sequence[str]) -> tuple[str, ...]:
     ids: dict[str, None] = {}
     for word in filter(None, words):
         if word not in PRESETS and word not in METRICS:
-            close = difflib.get_close_matches(word, [*PRESETS, *METRICS], n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise UsageError(f"unknown metric {word!r}; {hint}`run_bench.py list metrics` shows all; presets: {NAMED}")
+            error = unknown("metric", word, [*PRESETS, *METRICS], METRICS.shown_by)
+            raise UsageError(f"{error}; presets: {', '.join(PRESETS)}")
         ids.update(dict.fromkeys(PRESETS.get(word, (word,))))
     if not ids:
         raise UsageError("no metric given; name a preset or ids, `run_bench.py list metrics` shows all")

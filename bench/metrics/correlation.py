@@ -46,6 +46,7 @@ CC = Metric(
     reference=True,
     compute=correlation_coefficient,
     flat="r = 0 where an image is flat",
+    presets={"core": 7, "all": 21, "paper-tang2022": 9, "paper-tang2023": 9, "paper-cddfuse": 7},
 )
 
 SCD = Metric(
@@ -63,4 +64,5 @@ SCD = Metric(
     reference=True,
     compute=sum_of_correlations_of_differences,
     flat="r = 0 where a source or a difference is flat",
+    presets={"core": 6, "all": 22, "paper-tang2022": 10, "paper-tang2023": 10, "paper-cddfuse": 9},
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from bench.metrics.covariance import sum_of_squares
 from bench.metrics.kernels.filters import magnitude, sobel
 from bench.metrics.kernels.rows import compiled, loops_run_on, over_rows
 from bench.metrics.kernels.strips import pixel_sums
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 from bench.metrics.quality import difference_energy
 
 Edges = Sequence[Tensor]  # magnitude, angle
@@ -234,18 +233,18 @@ QABF = Metric(
     unit="",
     definition="$\\frac{\\sum Q_{AF}g_A+Q_{BF}g_B}{\\sum g_A+g_B}$, "
     "$Q=\\frac{0.9994}{1+e^{-15(G-0.5)}}\\cdot\\frac{0.9879}{1+e^{-22(\\Delta-0.8)}}$; Sobel 1-2-1 not normalised, "
-    "zero "
-    "border, G = smaller over larger magnitude ($g_F$ itself where they are equal), Δ = 1 − |α_X − α_F|/(π/2) without "
-    "wrap-around, α = arctan(gy/gx), π/2 where gx = 0.",
+    "zero border, G = smaller over larger magnitude ($g_F$ itself where they are equal), Δ = 1 − |α_X − α_F|/(π/2) "
+    "without wrap-around, α = arctan(gy/gx), π/2 where gx = 0.",
     source="Xydeas & Petrović, *Electron. Lett.* 36, 2000, with the quirks shared by VIFB, Tang, CDDFuse and IVIF_ZOO",
     tables="VIFB (grey images), Tang 2023, CDDFuse, IVIF_ZOO; Tang 2022 within 0.4 % (`qabf_tang2022`)",
     cost="c1",
     reference=True,
     compute=edge_preservation,
     flat="0 on black sources; other flat images have an edge against the zero border",
+    presets={"core": 11, "all": 34, "paper-tang2023": 11, "paper-cddfuse": 11},
 )
 
-QG = replace(
+QG = variant(
     QABF,
     name="qg",
     symbol="Qg",
@@ -257,9 +256,10 @@ QG = replace(
     tables="toolboxes built on Liu 2012; not `qabf`",
     compute=liu_edge_preservation,
     flat="0.987 on three flat images, the value for identical edges",
+    presets={"all": 35, "paper-liu2012": 4},
 )
 
-QABF_PETROVIC = replace(
+QABF_PETROVIC = variant(
     QABF,
     name="qabf_petrovic",
     symbol="Qabf′",
@@ -269,9 +269,10 @@ QABF_PETROVIC = replace(
     tables="Shreyamsha Kumar 2013 and methods that follow his table",
     compute=edge_information_kept,
     flat="3·10⁻⁷ on three flat images: gradients of magnitude 0 count as not preserved",
+    presets={"all": 36},
 )
 
-LABF = replace(
+LABF = variant(
     QABF_PETROVIC,
     name="labf",
     symbol="Labf",
@@ -279,26 +280,27 @@ LABF = replace(
     direction="lower",
     definition="As `nabf`, summed over the pixels where F is not stronger than both sources. Qabf′ + Labf + Nabf = 1.",
     compute=edge_information_lost,
+    presets={"all": 37},
 )
 
-NABF = replace(
+NABF = variant(
     QABF_PETROVIC,
     name="nabf",
     symbol="Nabf",
     title="Edge artefacts added (Petrović, modified)",
     direction="lower",
     definition="$\\sum_{g_F>g_A,\\,g_F>g_B}\\left[(1-Q_A)w_A+(1-Q_B)w_B\\right]/W$, $W=\\sum w_A+w_B$, $w=g^{1.5}$ "
-    "where "
-    "g ≥ 2, else 0.001; $Q=\\sqrt{\\frac{0.9999}{1+e^{-19(G-0.5)}}\\cdot\\frac{0.9995}{1+e^{-22(\\Delta-0.5)}}}$; "
-    "Sobel/8, "
-    "border mirrored; G = 0 where a magnitude is 0, α = π/2 where gx = 0; Δ = ||α_X − α_F| − π/2|·2/π. Qabf′ + "
-    "Labf + Nabf = 1.",
+    "where g ≥ 2, else 0.001; "
+    "$Q=\\sqrt{\\frac{0.9999}{1+e^{-19(G-0.5)}}\\cdot\\frac{0.9995}{1+e^{-22(\\Delta-0.5)}}}$; Sobel/8, border "
+    "mirrored; G = 0 where a magnitude is 0, α = π/2 where gx = 0; Δ = ||α_X − α_F| − π/2|·2/π. Qabf′ + Labf + Nabf = "
+    "1.",
     tables="Tang 2022 and every caller that passes F first; not the Tang 2023 revision (`nabf_tang`)",
     compute=edge_information_added,
     flat="0 when F is flat",
+    presets={"all": 38},
 )
 
-QSF = replace(
+QSF = variant(
     QABF,
     name="qsf",
     symbol="Qsf",
@@ -312,4 +314,5 @@ QSF = replace(
     cost="c0",
     compute=spatial_frequency_ratio,
     flat="$SF_F$ itself when both sources are flat",
+    presets={"all": 39, "paper-liu2012": 5},
 )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,7 @@ from torch import Tensor
 from bench.metrics.kernels.filters import sobel
 from bench.metrics.kernels.rows import compiled, loops_run_on, over_rows
 from bench.metrics.local import double
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 SIZE = 3
 SAMPLES = SIZE * SIZE
@@ -282,17 +281,17 @@ FMI_PIXEL = Metric(
     definition="For every 3×3 window the nine samples, in column-major order, rescaled to [0, 1] and to sum 1, are two "
     "distributions p, q. Joint distribution $t\\,dM+(1-t)\\,q p^T$, dM the upper (r ≥ 0) or lower Fréchet bound, "
     "$t=r\\,\\sigma_p\\sigma_q/\\sum(M-QP^T)$, r = Pearson's correlation of p and q, σ = deviation of the position "
-    "1…9. "
-    "Score $2I/(H(p)+H(q))$, $I=H(p)+H(q)+\\sum j\\log|j|$; mean over windows and sources.",
+    "1…9. Score $2I/(H(p)+H(q))$, $I=H(p)+H(q)+\\sum j\\log|j|$; mean over windows and sources.",
     source="Haghighat & Razian, *AICT* 2014 (fast FMI)",
     tables="papers that pass `'none'`; columns headed *FMI_pixel* by Tang's code are `fmi_edge`",
     cost="c3",
     reference=True,
     compute=on(pixels),
     flat="a window pair scores 1 where the windows are equal, else 0 where one of them is flat",
+    presets={"all": 16},
 )
 
-FMI_GRADIENT = replace(
+FMI_GRADIENT = variant(
     FMI_PIXEL,
     name="fmi_gradient",
     symbol="FMI-gradient",
@@ -300,21 +299,22 @@ FMI_GRADIENT = replace(
     definition="As `fmi_pixel`, on central differences along the rows.",
     tables="papers that pass `'gradient'`",
     compute=on(horizontal_gradient),
+    presets={"all": 17},
 )
 
-FMI_EDGE = replace(
+FMI_EDGE = variant(
     FMI_PIXEL,
     name="fmi_edge",
     symbol="FMI-edge",
     title="Feature mutual information on edges",
     definition="As `fmi_pixel`, on the binary Sobel edge map of MATLAB's `edge` (threshold on the squared Sobel/8 "
-    "gradient: "
-    "4 × its mean; border replicated; thinned to local maxima), built from its documentation.",
+    "gradient: 4 × its mean; border replicated; thinned to local maxima), built from its documentation.",
     tables="*FMI_pixel* of Tang 2022 and 2023 (the default argument is `'edge'`)",
     compute=on(edge_map),
+    presets={"all": 18, "paper-tang2023": 15},
 )
 
-FMI_DCT = replace(
+FMI_DCT = variant(
     FMI_PIXEL,
     name="fmi_dct",
     symbol="FMI-DCT",
@@ -322,16 +322,17 @@ FMI_DCT = replace(
     definition="As `fmi_pixel`, on the orthonormal DCT-II of the whole image.",
     tables="*FMI_dct* of Tang and others that pass `'dct'`",
     compute=on(cosine_transform),
+    presets={"all": 19, "paper-tang2023": 16},
 )
 
-FMI_WAVELET = replace(
+FMI_WAVELET = variant(
     FMI_PIXEL,
     name="fmi_wavelet",
     symbol="FMI-wavelet",
     title="Feature mutual information on wavelet coefficients",
     definition="As `fmi_pixel`, on one level of the discrete Meyer transform, PyWavelets' 62 taps, half-point "
-    "symmetric "
-    "border, four bands tiled and rescaled to [0, 1].",
+    "symmetric border, four bands tiled and rescaled to [0, 1].",
     tables="none exactly: MATLAB's `dmey` has 102 taps",
     compute=on(wavelet_bands),
+    presets={"all": 20, "paper-tang2023": 17},
 )

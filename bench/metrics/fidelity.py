@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from bench.metrics.kernels.filters import blur
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import ROUNDING, Window, covariances, moments
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 SCALES = tuple(Window(2 ** (5 - scale) + 1, (2 ** (5 - scale) + 1) / 5) for scale in (1, 2, 3, 4))
 NOISE = 2.0  # variance of the visual noise, on 0…255
@@ -121,20 +120,21 @@ VIF = Metric(
     reference=True,
     compute=visual_information_fidelity,
     flat="1 for each flat source",
+    presets={"core": 10, "all": 27, "paper-tang2023": 8, "paper-cddfuse": 10},
 )
 
-VIFF = replace(
+VIFF = variant(
     VIF,
     name="viff",
     symbol="VIFF",
     title="Visual information fidelity for fusion (Han)",
     range=(0, math.inf),
-    definition="The maps of `vif` with noise variance 0.005·255² = 325.125; at each pixel the source with the "
-    "smaller gain "
-    "*g* (ties: B) enters numerator and denominator; 10⁻⁷ added, ratio of sums per scale, weights (1, 0, 0.15, "
+    definition="The maps of `vif` with noise variance 0.005·255² = 325.125; at each pixel the source with the smaller "
+    "gain *g* (ties: B) enters numerator and denominator; 10⁻⁷ added, ratio of sums per scale, weights (1, 0, 0.15, "
     "1)/2.15.",
     source="Han, Cai, Cao & Xu, *Inf. Fusion* 14, 2013",
     tables="MEFB, cslib and others that call Han's code; not CDDFuse's *VIFF*, which is `vif`",
     compute=fusion_fidelity,
     flat="1 when the sources are flat",
+    presets={"all": 28},
 )

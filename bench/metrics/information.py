@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from bench.metrics.histograms import entropy, histogram, joint_histogram, mutual_information, stretched
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 BIT = math.log(2)  # in nats
 LEVEL_BITS = 8.0  # log2 256
@@ -137,6 +136,7 @@ EN = Metric(
     reference=False,
     compute=fused_entropy,
     flat="0 on a flat image",
+    presets={"core": 1, "all": 1, "paper-tang2022": 1, "paper-tang2023": 1, "paper-cddfuse": 1},
 )
 
 MI = Metric(
@@ -154,9 +154,10 @@ MI = Metric(
     reference=True,
     compute=mutual_information_bits,
     flat="0 where an image is flat",
+    presets={"core": 5, "all": 9, "paper-tang2023": 5},
 )
 
-MI_NATS = replace(
+MI_NATS = variant(
     MI,
     name="mi_nats",
     symbol="MI (nat)",
@@ -166,9 +167,10 @@ MI_NATS = replace(
     definition="As `mi`, natural logarithm.",
     tables="CDDFuse",
     compute=mutual_information_nats,
+    presets={"paper-cddfuse": 5},
 )
 
-QMI = replace(
+QMI = variant(
     MI,
     name="qmi",
     symbol="QMI",
@@ -180,9 +182,10 @@ QMI = replace(
     tables="toolboxes built on Liu 2012 (MEFB, cslib); not IVIF_ZOO's *NMI*",
     compute=normalised_mutual_information,
     flat="a term is 0 where F and its source are flat",
+    presets={"all": 10, "paper-liu2012": 1},
 )
 
-QTE = replace(
+QTE = variant(
     QMI,
     name="qte",
     symbol="QTE",
@@ -194,22 +197,22 @@ QTE = replace(
     tables="none: the public code swaps the marginals (`qte_liu`)",
     compute=nava(swapped=False),
     flat="0 when both sources are flat",
+    presets={"all": 11},
 )
 
-QTE_LIU = replace(
+QTE_LIU = variant(
     QTE,
     name="qte_liu",
     symbol="QTE (Liu)",
     title="Tsallis entropy quality (Nava), marginals swapped",
-    definition="As `qte`, but each marginal is taken along the axis of the other image; pairs whose swapped "
-    "marginals are "
-    "empty are left out.",
+    definition="As `qte`, but each marginal is taken along the axis of the other image; pairs whose swapped marginals "
+    "are empty are left out.",
     source="Liu et al., *TPAMI* 34, 2012: `tsallis.m`",
     tables="toolboxes built on Liu 2012 run with q = 0.43137",
     compute=nava(swapped=True),
 )
 
-QTE_CVEJIC = replace(
+QTE_CVEJIC = variant(
     QTE,
     name="qte_cvejic",
     symbol="QTE-C",
@@ -218,9 +221,10 @@ QTE_CVEJIC = replace(
     source="Cvejic, Canagarajah & Bull, *Electron. Lett.* 42, 2006",
     tables="none: the public code swaps the marginals (`qte_cvejic_liu`)",
     compute=cvejic(swapped=False),
+    presets={"all": 12},
 )
 
-QTE_CVEJIC_LIU = replace(
+QTE_CVEJIC_LIU = variant(
     QTE_LIU,
     name="qte_cvejic_liu",
     symbol="QTE-C (Liu)",
@@ -228,40 +232,42 @@ QTE_CVEJIC_LIU = replace(
     definition="As `qte_cvejic`, with the swapped marginals of `qte_liu`.",
     tables="MEFB, cslib and other toolboxes built on Liu 2012",
     compute=cvejic(swapped=True),
+    presets={"paper-liu2012": 2},
 )
 
-QNCIE = replace(
+QNCIE = variant(
     QMI,
     name="qncie",
     symbol="QNCIE",
     title="Nonlinear correlation information entropy",
     range=(0.79, 1),
     definition=STRETCH
-    + "$1+\\sum_i\\frac{\\lambda_i}{3}\\log_{256}\\frac{\\lambda_i}{3}$ of the eigenvalues of the 3×3 "
-    "matrix of $I(X;Y)/8$ bit, ones on the diagonal.",
+    + "$1+\\sum_i\\frac{\\lambda_i}{3}\\log_{256}\\frac{\\lambda_i}{3}$ of the eigenvalues of the 3×3 matrix of "
+    "$I(X;Y)/8$ bit, ones on the diagonal.",
     source="Wang, Shen & Jin 2008; Liu et al., *TPAMI* 34, 2012",
     tables="toolboxes built on Liu 2012; not IVIF_ZOO, which correlates by Pearson",
     compute=nonlinear_correlation_information_entropy,
     flat="a flat image correlates 0 with the others; three flat images give 0.802",
+    presets={"all": 13, "paper-liu2012": 3},
 )
 
-CE = replace(
+CE = variant(
     MI,
     name="ce",
     symbol="CE",
     title="Cross entropy",
     direction="lower",
     range=(-math.inf, math.inf),
-    definition="$\\tfrac12[D(p_A\\|p_F)+D(p_B\\|p_F)]$ of the grey-value histograms; bins empty in either image "
-    "are left "
-    "out, so that it can be negative.",
+    definition="$\\tfrac12[D(p_A\\|p_F)+D(p_B\\|p_F)]$ of the grey-value histograms; bins empty in either image are "
+    "left out, so that it can be negative.",
     source="Bulanon, Burks & Alchanatis, *Biosyst. Eng.* 103, 2009, as in VIFB",
     tables="VIFB, when evaluated on grey images; not IVIF_ZOO's *CE*",
     compute=cross_entropy,
     flat="0 when F has the histogram of both sources, and where no grey value is shared",
+    presets={"all": 14},
 )
 
-RCE = replace(
+RCE = variant(
     CE,
     name="rce",
     symbol="RCE",
@@ -271,4 +277,5 @@ RCE = replace(
     definition="$\\sqrt{CE}$, 0 where CE is negative.",
     tables="none",
     compute=root_cross_entropy,
+    presets={"all": 15},
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import Tensor
+
+from tsdm_bench.cards import OURS, Card
 
 
 @dataclass(eq=False)
@@ -30,26 +32,23 @@ class Plane:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
-    """One exact definition of one metric. The id is the definition: another constant is another id.
+class Metric(Card):
+    """One exact definition of one metric. The name is the id: ``qabf``, ``ssim_mean``, ``psnr_vifb``… Another constant
+    is another id. The source is the paper and, where it is the point of the id, the public code whose numbers it
+    reproduces.
 
     ``compute(ir, vis, fused)`` returns one float64 value per image (N,); metrics without ``reference`` ignore the
     first two arguments.
     """
 
-    name: str
-    """The id: ``qabf``, ``ssim_mean``, ``psnr_vifb``…"""
     symbol: str
     """What a table's head shows: ``Qabf``."""
-    title: str
     family: Literal["quality", "information", "structure", "edge", "perception"]
     direction: Literal["higher", "lower", "zero"]
     range: tuple[float, float]
     unit: str
     definition: str
     """Formula, constants and border rule, in a sentence or two of Markdown/LaTeX."""
-    source: str
-    """Paper and, where it is the point of the id, the public code whose numbers it reproduces."""
     cost: Literal["c0", "c1", "c2", "c3"]
     reference: bool
     """Whether it compares the fused image with the sources (else it looks at the fused image alone)."""
@@ -58,5 +57,11 @@ class Metric:
     """Which published tables the values may be compared with."""
     flat: str = ""
     """The documented value on flat or identical images, where the formula alone would be 0/0."""
-    licence: str = "AGPL-3.0-or-later"
-    version: str = "1"
+    presets: Mapping[str, int] = field(default_factory=dict)
+    """The presets that it belongs to, each with its place: the columns of tables are in this order."""
+    licence: str = OURS
+
+
+def variant(card: Metric, **changes: Any) -> Metric:
+    """Another definition of a metric: its card with ``changes``, in no preset but those that they name."""
+    return replace(card, **({"presets": {}} | changes))

@@ -94,15 +94,14 @@ MEF_SSIM = Metric(
     unit="",
     definition="Three scales, weights (0.0448, 0.2856, 0.3001)/sum, 11×11 windows inside the image. With "
     "$e_k=\\|x_k-\\mu_k\\|+0.001$ and $p=\\min(\\tan(\\pi R/2),10)$, "
-    "$R=\\|\\sum_k(x_k-\\mu_k)\\|/\\sum_k\\|x_k-\\mu_k\\|$, the "
-    "reference *r* is $\\sum_k e_k^p\\,(x_k-\\mu_k)/e_k$ scaled to norm $\\max e_k$; score "
-    "$(2\\sigma_{rF}+C)/(\\sigma_r^2+\\sigma_F^2+C)$ under G(11, 1.5), $C=(0.03\\cdot255)^2$. Between scales 2×2 "
-    "means, border "
-    "repeated. Negative scale means count 0.",
+    "$R=\\|\\sum_k(x_k-\\mu_k)\\|/\\sum_k\\|x_k-\\mu_k\\|$, the reference *r* is $\\sum_k e_k^p\\,(x_k-\\mu_k)/e_k$ "
+    "scaled to norm $\\max e_k$; score $(2\\sigma_{rF}+C)/(\\sigma_r^2+\\sigma_F^2+C)$ under G(11, 1.5), "
+    "$C=(0.03\\cdot255)^2$. Between scales 2×2 means, border repeated. Negative scale means count 0.",
     source="Ma, Zeng & Wang, *TIP* 24, 2015",
     tables="Tang 2023's *MS-SSIM*",
     cost="c1",
     reference=True,
     compute=mef_ms_ssim,
     flat="1 on three flat images; r = 0 where both sources are flat",
+    presets={"all": 26, "paper-tang2023": 14},
 )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 from urllib.error import URLError
 
 import torch
 from torch import Tensor
 
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 WORST = 100.0
 BLOCK = 96  # pixels, Mittal, Soundararajan & Bovik 2013
@@ -75,9 +74,8 @@ BRISQUE = Metric(
     range=(-float("inf"), float("inf")),
     unit="",
     definition="36 statistics of locally normalised luminance at two scales, scored by a support vector regression "
-    "trained on LIVE photographs; usually 0…100, can leave that range. piq's implementation and model. Secondary "
-    "on images "
-    "that look thermal.",
+    "trained on LIVE photographs; usually 0…100, can leave that range. piq's implementation and model. Secondary on "
+    "images that look thermal.",
     source="Mittal, Moorthy & Bovik, *TIP* 21, 2012; piq",
     tables="papers that use piq or the authors' release, roughly; not MATLAB's `brisque`, which has another model",
     cost="c1",
@@ -87,7 +85,7 @@ BRISQUE = Metric(
     licence="Apache-2.0 (piq)",
 )
 
-NIQE = replace(
+NIQE = variant(
     BRISQUE,
     name="niqe",
     symbol="NIQE",
@@ -95,8 +93,8 @@ NIQE = replace(
     range=(0, float("inf")),
     definition="36 statistics of locally normalised luminance at two scales in blocks of 96×96 pixels; distance "
     "$\\sqrt{(\\mu_1-\\mu_2)^T((\\Sigma_1+\\Sigma_2)/2)^{-1}(\\mu_1-\\mu_2)}$ of their Gaussian from that of "
-    "photographs. pyiqa's `niqe` with the authors' model. Secondary on images that look thermal. Optional: "
-    "`pip install 'tsdm-bench[niqe]'`.",
+    "photographs. pyiqa's `niqe` with the authors' model. Secondary on images that look thermal. Optional: `pip "
+    "install 'tsdm-bench[niqe]'`.",
     source="Mittal, Soundararajan & Bovik, *SPL* 20, 2013; pyiqa",
     tables="papers that use pyiqa or the authors' release; not MATLAB's `niqe`, which has another model",
     cost="c2",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -16,7 +15,7 @@ from bench.metrics.histograms import stretched
 from bench.metrics.kernels.filters import correlate, sobel
 from bench.metrics.kernels.strips import pixel_maps, pixel_sums
 from bench.metrics.local import double
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 BLOCK = 16  # pixels, Chen & Varshney 2007
 SALIENCY_POWER = 5
@@ -137,9 +136,8 @@ QCB = Metric(
     direction="higher",
     range=(0, 1),
     unit="",
-    definition="Stretched images, filtered by $e^{-(r/15.387)^2}-0.7622e^{-(r/1.3456)^2}$, r = |(uW/30, vH/30)|, "
-    "u, v in "
-    "[−1, 1). Contrast $C=|Y*g_2/(Y*g_4)-1|$ with 31×31 Gaussians of peak 1/(2πσ²), zero border; "
+    definition="Stretched images, filtered by $e^{-(r/15.387)^2}-0.7622e^{-(r/1.3456)^2}$, r = |(uW/30, vH/30)|, u, v "
+    "in [−1, 1). Contrast $C=|Y*g_2/(Y*g_4)-1|$ with 31×31 Gaussians of peak 1/(2πσ²), zero border; "
     "$C'=C^3/(C^2+10^{-4})$; mean of $\\lambda Q_A+(1-\\lambda)Q_B$, Q = smaller over larger C′, "
     "$\\lambda=C_A'^2/(C_A'^2+C_B'^2)$.",
     source="Chen & Blum, *Image Vis. Comput.* 27, 2009; Liu et al., *TPAMI* 34, 2012",
@@ -148,9 +146,10 @@ QCB = Metric(
     reference=True,
     compute=chen_blum,
     flat="1 where both contrasts are 0, λ = ½ where the sources have none",
+    presets={"all": 41, "paper-liu2012": 11},
 )
 
-QCV = replace(
+QCV = variant(
     QCB,
     name="qcv",
     symbol="Qcv",
@@ -158,12 +157,12 @@ QCV = replace(
     direction="lower",
     range=(0, math.inf),
     unit="squared grey levels",
-    definition="Stretched images, 16×16 blocks, zero-padded. $\\sum(s_AD_A+s_BD_B)/\\sum(s_A+s_B)$ with s = block "
-    "sum of the "
-    "fifth power of the Sobel magnitude (zero border) and D = mean square in the block of X − F filtered by "
+    definition="Stretched images, 16×16 blocks, zero-padded. $\\sum(s_AD_A+s_BD_B)/\\sum(s_A+s_B)$ with s = block sum "
+    "of the fifth power of the Sobel magnitude (zero border) and D = mean square in the block of X − F filtered by "
     "$2.6(0.0192+0.144r)e^{-(0.144r)^{1.1}}$, r = |(uW/8, vH/8)|.",
     source="Chen & Varshney, *Inf. Fusion* 8, 2007; Liu et al., *TPAMI* 34, 2012",
     tables="VIFB (grey images), MEFB, cslib",
     compute=chen_varshney,
     flat="0 when both sources are flat",
+    presets={"all": 42, "paper-liu2012": 10},
 )

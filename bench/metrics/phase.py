@@ -408,19 +408,16 @@ QP = Metric(
     range=(0, 1),
     unit="",
     definition="Kovesi's phase congruency: 4 scales from 3 px by 2.1, 6 orientations, σ_onf 0.55, dθ/σ 1.2, "
-    "Butterworth low-pass "
-    "0.45 of order 15, noise k = 2 with the threshold divided by 1.7, cut-off 0.5, gain 10, ε = 10⁻⁴, covariance "
-    "term divided "
-    "by 6 as in `phasecong2`. For the total congruency P and the moments M, m: local correlation "
-    "$(\\sigma_{xF}+10^{-4})/(\\sqrt{|\\sigma_x^2\\sigma_F^2|}+10^{-4})$ under G(11, 1.5), zero border, of F's map "
-    "with that "
-    "of A, of B and of the stronger source, each masked where its P > 0.1; pixelwise largest, averaged over the "
-    "mask of the "
-    "stronger source. Product of the three. Filter responses in single precision.",
+    "Butterworth low-pass 0.45 of order 15, noise k = 2 with the threshold divided by 1.7, cut-off 0.5, gain 10, ε = "
+    "10⁻⁴, covariance term divided by 6 as in `phasecong2`. For the total congruency P and the moments M, m: local "
+    "correlation $(\\sigma_{xF}+10^{-4})/(\\sqrt{|\\sigma_x^2\\sigma_F^2|}+10^{-4})$ under G(11, 1.5), zero border, of "
+    "F's map with that of A, of B and of the stronger source, each masked where its P > 0.1; pixelwise largest, "
+    "averaged over the mask of the stronger source. Product of the three. Filter responses in single precision.",
     source="Zhao, Laganière & Liu, *Int. J. Innov. Comput. Inf. Control* 3, 2007; Kovesi, *Videre* 1, 1999",
     tables="toolboxes built on Liu 2012",
     cost="c2",
     reference=True,
     compute=phase_congruency_quality,
     flat="no source pixel with P > 0.1: 1 if F has none either, else 0; a flat F correlates C/C = 1 with anything",
+    presets={"all": 40, "paper-liu2012": 6},
 )

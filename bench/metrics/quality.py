@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from bench.metrics.covariance import squared_error, sum_of_squares, variance
 from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude, sobel
 from bench.metrics.kernels.strips import pixel_sums
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 PEAK = 255.0
 IDENTICAL = 100.0  # dB, in place of infinity
@@ -98,6 +97,7 @@ SD = Metric(
     reference=False,
     compute=standard_deviation,
     flat="0 on a flat image",
+    presets={"core": 2, "all": 2, "paper-tang2023": 2, "paper-cddfuse": 2},
 )
 
 SF = Metric(
@@ -109,14 +109,14 @@ SF = Metric(
     range=(0, 255 * math.sqrt(2)),
     unit="grey levels",
     definition="$\\sqrt{RF^2+CF^2}$; RF², CF² = mean square of the first differences along the rows and down the "
-    "columns, "
-    "each over the number of its differences.",
+    "columns, each over the number of its differences.",
     source="Eskicioglu & Fisher, *IEEE Trans. Commun.* 43, 1995",
     tables="Tang 2023, CDDFuse; 255 × the Tang 2022 tables; VIFB within about 0.1 %",
     cost="c0",
     reference=False,
     compute=spatial_frequency,
     flat="0 on a flat image",
+    presets={"core": 3, "all": 3, "paper-tang2023": 3, "paper-cddfuse": 3},
 )
 
 AG = Metric(
@@ -134,6 +134,7 @@ AG = Metric(
     reference=False,
     compute=average_gradient,
     flat="0 on a flat image",
+    presets={"core": 4, "all": 4, "paper-cddfuse": 4},
 )
 
 EI = Metric(
@@ -151,6 +152,7 @@ EI = Metric(
     reference=False,
     compute=edge_intensity,
     flat="0 on a flat image",
+    presets={"all": 5},
 )
 
 MSE = Metric(
@@ -168,9 +170,10 @@ MSE = Metric(
     reference=True,
     compute=mean_squared_error,
     flat="0 when F equals both sources",
+    presets={"core": 9, "all": 6, "paper-cddfuse": 6},
 )
 
-RMSE = replace(
+RMSE = variant(
     MSE,
     name="rmse",
     symbol="RMSE",
@@ -180,9 +183,10 @@ RMSE = replace(
     definition="$\\sqrt{MSE}$, MSE = mean of MSE(A, F) and MSE(B, F) on 0…255.",
     tables="none of the common toolboxes; VIFB's *RMSE* is `rmse_vifb`",
     compute=root_mean_squared_error,
+    presets={"all": 7},
 )
 
-PSNR = replace(
+PSNR = variant(
     MSE,
     name="psnr",
     symbol="PSNR",
@@ -194,4 +198,5 @@ PSNR = replace(
     tables="Tang after subtracting 48.13 dB (`psnr_tang`); not VIFB (`psnr_vifb`), not CDDFuse (`psnr_cddfuse`)",
     compute=peak_signal_to_noise_ratio,
     flat=f"{IDENTICAL:g} dB when F equals both sources",
+    presets={"core": 8, "all": 8},
 )

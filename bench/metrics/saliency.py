@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, moments
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 from bench.metrics.structure import GAUSSIAN, ssim_map
 
 NARROW = Window(7, 1.5)
@@ -111,17 +109,17 @@ QS = Metric(
     range=(-1, 1),
     unit="",
     definition="Mean of $\\lambda S(A,F)+(1-\\lambda)S(B,F)$, $\\lambda=\\sigma_A^2/(\\sigma_A^2+\\sigma_B^2)$ and "
-    "SSIM *S* "
-    "under the window of `ssim_mean`, L = 255.",
+    "SSIM *S* under the window of `ssim_mean`, L = 255.",
     source="Piella & Heijmans, *ICIP* 2003; Liu et al., *TPAMI* 34, 2012 (SSIM instead of the paper's UIQI)",
     tables="toolboxes built on Liu 2012 (`sw = 1`)",
     cost="c1",
     reference=True,
     compute=fusion_quality,
     flat="λ = ½ where both windows are flat; 1 when F equals both sources",
+    presets={"all": 29, "paper-liu2012": 7},
 )
 
-QW = replace(
+QW = variant(
     QS,
     name="qw",
     symbol="Qw",
@@ -130,9 +128,10 @@ QW = replace(
     tables="toolboxes built on Liu 2012 (`sw = 2`)",
     compute=weighted_fusion_quality,
     flat="`qs` when both sources are flat",
+    presets={"all": 30},
 )
 
-QE = replace(
+QE = variant(
     QS,
     name="qe",
     symbol="Qe",
@@ -141,32 +140,33 @@ QE = replace(
     tables="none: the public code stops with an error (`sw = 3`)",
     compute=edge_dependent_fusion_quality,
     flat="as `qw`",
+    presets={"all": 31},
 )
 
-QC = replace(
+QC = variant(
     QS,
     name="qc",
     symbol="Qc",
     title="Fusion quality (Cvejic)",
-    definition="Mean of $w S(A,F)+(1-w)S(B,F)$, $w=\\sigma_{AF}/(\\sigma_{AF}+\\sigma_{BF})$; the pixel "
-    "counts 0 where w < 0 and 1 where w > 1; Gaussian window 7×7, σ = 1.5, inside the image, "
-    "$C_1=C_2=2\\cdot10^{-16}$.",
+    definition="Mean of $w S(A,F)+(1-w)S(B,F)$, $w=\\sigma_{AF}/(\\sigma_{AF}+\\sigma_{BF})$; the pixel counts 0 where "
+    "w < 0 and 1 where w > 1; Gaussian window 7×7, σ = 1.5, inside the image, $C_1=C_2=2\\cdot10^{-16}$.",
     source="Cvejic et al., *Int. J. Signal Process.* 2, 2005; Liu et al., *TPAMI* 34, 2012",
     tables="toolboxes built on Liu 2012",
     compute=cvejic_quality,
     flat="w = ½ where both covariances are 0; S = luminance term where both windows are flat",
+    presets={"all": 32, "paper-liu2012": 8},
 )
 
-QY = replace(
+QY = variant(
     QS,
     name="qy",
     symbol="Qy",
     title="Fusion quality (Yang)",
-    definition="Window and constants of `qc`. Where $S(A,B)\\ge0.75$: $\\lambda S(A,F)+(1-\\lambda)S(B,F)$ with λ "
-    "of `qs`; "
-    "elsewhere $\\max[S(A,F),S(B,F)]$; mean.",
+    definition="Window and constants of `qc`. Where $S(A,B)\\ge0.75$: $\\lambda S(A,F)+(1-\\lambda)S(B,F)$ with λ of "
+    "`qs`; elsewhere $\\max[S(A,F),S(B,F)]$; mean.",
     source="Yang, Zhang, Wang & Liu, *Inf. Fusion* 9, 2008; Liu et al., *TPAMI* 34, 2012",
     tables="toolboxes built on Liu 2012; not IVIF_ZOO",
     compute=yang_quality,
     flat="as `qc`",
+    presets={"all": 33, "paper-liu2012": 9},
 )

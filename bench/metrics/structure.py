@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
 
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch.nn import functional
 
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, double, moments
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 GAUSSIAN = Window(11, 1.5)
 PEAK = 255.0
@@ -108,17 +107,17 @@ SSIM_MEAN = Metric(
     unit="",
     definition="$\\tfrac12[SSIM(A,F)+SSIM(B,F)]$; "
     "$SSIM=\\frac{(2\\mu_x\\mu_y+C_1)(2\\sigma_{xy}+C_2)}{(\\mu_x^2+\\mu_y^2+C_1)(\\sigma_x^2+\\sigma_y^2+C_2)}$, "
-    "Gaussian "
-    "window 11×11, σ = 1.5, only windows inside the image, $C_1=(0.01L)^2$, $C_2=(0.03L)^2$, L = 255.",
+    "Gaussian window 11×11, σ = 1.5, only windows inside the image, $C_1=(0.01L)^2$, $C_2=(0.03L)^2$, L = 255.",
     source="Wang, Bovik, Sheikh & Simoncelli, *TIP* 13, 2004",
     tables="half of VIFB's *SSIM* on grey images; not Tang (`ssim_tang`), not CDDFuse (`ssim_cddfuse`)",
     cost="c1",
     reference=True,
     compute=ssim_mean,
     flat="1 for identical images; C1 and C2 keep flat images finite",
+    presets={"core": 12, "all": 23},
 )
 
-SSIM_SUM = replace(
+SSIM_SUM = variant(
     SSIM_MEAN,
     name="ssim_sum",
     symbol="SSIM-sum",
@@ -128,18 +127,19 @@ SSIM_SUM = replace(
     tables="VIFB, when evaluated on grey images",
     compute=ssim_sum,
     flat="2 when F equals both sources",
+    presets={"all": 24},
 )
 
-MS_SSIM = replace(
+MS_SSIM = variant(
     SSIM_MEAN,
     name="ms_ssim",
     symbol="MS-SSIM",
     title="Multi-scale structural similarity",
     range=(0, 1),
     definition="Mean over the sources of five-scale MS-SSIM, weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333, 2×2 "
-    "average "
-    "pooling, negative terms 0, window and constants of `ssim_mean`. Needs more than 160 pixels on each side.",
+    "average pooling, negative terms 0, window and constants of `ssim_mean`. Needs more than 160 pixels on each side.",
     source="Wang, Simoncelli & Bovik, *Asilomar* 2003; equal to pytorch-msssim",
     tables="IVIF_ZOO (some versions sum); not Tang's *MS-SSIM*, which is `mef_ssim`",
     compute=multi_scale_ssim,
+    presets={"all": 25},
 )

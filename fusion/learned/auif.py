@@ -89,8 +89,8 @@ METHOD = Method(
     title="AUIF",
     kind="learned",
     description="Algorithm unrolling into base and detail; luma.",
-    source="Zhao et al., Efficient and model-based infrared and visible image fusion via algorithm unrolling, "
-    "IEEE TCSVT 32(3) (2022); github.com/Zhaozixiang1228/IVIF-AUIF-Net",
+    source="Zhao et al., Efficient and model-based infrared and visible image fusion via algorithm unrolling, IEEE "
+    "TCSVT 32(3) (2022); github.com/Zhaozixiang1228/IVIF-AUIF-Net",
     year=2022,
     venue="IEEE TCSVT",
     licence="none",

@@ -55,8 +55,8 @@ METHOD = Method(
     title="DATFuse",
     kind="learned",
     description="Dual attention transformer; luma, clamped.",
-    source="Tang, He, Liu, Duan & Si, DATFuse: infrared and visible image fusion via dual attention transformer, "
-    "IEEE TCSVT (2023); github.com/tthinking/DATFuse",
+    source="Tang, He, Liu, Duan & Si, DATFuse: infrared and visible image fusion via dual attention transformer, IEEE "
+    "TCSVT (2023); github.com/tthinking/DATFuse",
     year=2023,
     venue="IEEE TCSVT",
     licence="none",

@@ -41,8 +41,8 @@ def _load_official(weights: dict[str, Path], device: torch.device):
 
 _FACTS = {
     "kind": "learned",
-    "source": "Deng et al., MMDRFuse: distilled mini-model with dynamic refresh for multi-modality image fusion, "
-    "ACM MM 2024; github.com/yanglinDeng/MMDRFuse",
+    "source": "Deng et al., MMDRFuse: distilled mini-model with dynamic refresh for multi-modality image fusion, ACM "
+    "MM 2024; github.com/yanglinDeng/MMDRFuse",
     "year": 2024,
     "venue": "ACM MM",
     "licence": "none",

@@ -61,8 +61,8 @@ def _load_official(weights: dict[str, Path], device: torch.device):
 
 _FACTS = {
     "kind": "learned",
-    "source": "Zhang & Ma, SDNet: a versatile squeeze-and-decomposition network for real-time image fusion, "
-    "IJCV 129 (2021); github.com/HaoZhang1018/SDNet",
+    "source": "Zhang & Ma, SDNet: a versatile squeeze-and-decomposition network for real-time image fusion, IJCV 129 "
+    "(2021); github.com/HaoZhang1018/SDNet",
     "year": 2021,
     "venue": "IJCV",
     "licence": "MIT",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from torch import Tensor
 
 from bench.metrics import quality, structure
 from bench.metrics.kernels.filters import box_sum
 from bench.metrics.kernels.strips import pixel_sums
-from bench.metrics.metric import Plane
+from bench.metrics.metric import Plane, variant
 
 SIZE = 7
 SAMPLES = SIZE * SIZE
@@ -53,7 +52,7 @@ def box_ssim(dynamic_range: float) -> Callable[[Plane, Plane, Plane], Tensor]:
     return compute
 
 
-PSNR = replace(
+PSNR = variant(
     quality.PSNR,
     name="psnr_cddfuse",
     symbol="PSNR (CDDFuse)",
@@ -64,22 +63,23 @@ PSNR = replace(
     tables="CDDFuse and papers that copy its evaluator",
     compute=peak_signal_to_noise_ratio,
     flat=f"{quality.IDENTICAL:g} dB when F equals both sources, −100 dB when F is black and a source is not",
+    presets={"paper-cddfuse": 8},
 )
 
-SSIM = replace(
+SSIM = variant(
     structure.SSIM_SUM,
     name="ssim_cddfuse",
     symbol="SSIM (CDDFuse)",
     title="Structural similarity (CDDFuse)",
-    definition="$SSIM(A,F)+SSIM(B,F)$ with scikit-image's defaults before 0.20: 7×7 box, sample covariance, "
-    "windows inside "
-    "the image, L = 2 although the data are 0…255.",
+    definition="$SSIM(A,F)+SSIM(B,F)$ with scikit-image's defaults before 0.20: 7×7 box, sample covariance, windows "
+    "inside the image, L = 2 although the data are 0…255.",
     source="CDDFuse `Evaluator.py`, Zhao et al., *CVPR* 2023, with scikit-image < 0.20",
     tables="CDDFuse and papers that copy its evaluator",
     compute=box_ssim(FLOAT_RANGE),
+    presets={"paper-cddfuse": 12},
 )
 
-SSIM_255 = replace(
+SSIM_255 = variant(
     SSIM,
     name="ssim_cddfuse_255",
     symbol="SSIM (CDDFuse, 255)",

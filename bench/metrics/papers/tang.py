@@ -7,7 +7,6 @@ and SF of 0.05 come from it.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from bench.metrics import edge, fidelity, information, quality, structure
 from bench.metrics.histograms import entropy, histogram, joint_histogram
 from bench.metrics.kernels.filters import blur, correlate, gaussian_kernel
 from bench.metrics.local import double
-from bench.metrics.metric import Plane
+from bench.metrics.metric import Plane, variant
 from bench.metrics.papers.vifb import average_gradient
 
 PEAK = quality.PEAK
@@ -157,7 +156,7 @@ CODE_2022 = "Evaluation-for-Image-Fusion, Tang et al., revision of 2022"
 TABLES = "papers that use the code of Tang et al."
 TABLES_2022 = "papers that use the 2022 code of Tang et al. (minmaxHong/IVIF_metric keeps it)"
 
-AG = replace(
+AG = variant(
     quality.AG,
     name="ag_tang",
     symbol="AG (Tang)",
@@ -166,9 +165,10 @@ AG = replace(
     source=CODE,
     tables=f"{TABLES}, both revisions; VIFB on grey images",
     compute=average_gradient,
+    presets={"paper-tang2022": 4, "paper-tang2023": 4},
 )
 
-MSE = replace(
+MSE = variant(
     quality.MSE,
     name="mse_tang",
     symbol="MSE (Tang)",
@@ -179,9 +179,10 @@ MSE = replace(
     source=CODE,
     tables=f"{TABLES}, both revisions; IVIF_ZOO",
     compute=unit_mean_squared_error,
+    presets={"paper-tang2022": 6, "paper-tang2023": 6},
 )
 
-PSNR = replace(
+PSNR = variant(
     quality.PSNR,
     name="psnr_tang",
     symbol="PSNR (Tang)",
@@ -192,9 +193,10 @@ PSNR = replace(
     tables=f"{TABLES}, both revisions; IVIF_ZOO",
     compute=peak_signal_to_noise_ratio,
     flat=f"{IDENTICAL:.2f} dB when F equals both sources",
+    presets={"paper-tang2022": 7, "paper-tang2023": 7},
 )
 
-NABF = replace(
+NABF = variant(
     edge.NABF,
     name="nabf_tang",
     symbol="Nabf (Tang)",
@@ -205,9 +207,10 @@ NABF = replace(
     tables=f"{TABLES} of 2023 and later",
     compute=artefacts_as_called,
     flat="0 when A is flat",
+    presets={"paper-tang2023": 12},
 )
 
-SSIM = replace(
+SSIM = variant(
     structure.SSIM_MEAN,
     name="ssim_tang",
     symbol="SSIM (Tang)",
@@ -217,9 +220,10 @@ SSIM = replace(
     source=CODE,
     tables=f"{TABLES} of 2023 and later",
     compute=replicated_ssim,
+    presets={"paper-tang2023": 13},
 )
 
-SD_2022 = replace(
+SD_2022 = variant(
     quality.SD,
     name="sd_tang2022",
     symbol="SD (Tang 2022)",
@@ -229,9 +233,10 @@ SD_2022 = replace(
     source=CODE_2022,
     tables=TABLES_2022,
     compute=saturated_deviation,
+    presets={"paper-tang2022": 2},
 )
 
-SF_2022 = replace(
+SF_2022 = variant(
     quality.SF,
     name="sf_tang2022",
     symbol="SF (Tang 2022)",
@@ -242,9 +247,10 @@ SF_2022 = replace(
     source=CODE_2022,
     tables=TABLES_2022,
     compute=unit_spatial_frequency,
+    presets={"paper-tang2022": 3},
 )
 
-MI_2022 = replace(
+MI_2022 = variant(
     information.MI,
     name="mi_tang2022",
     symbol="MI (Tang 2022)",
@@ -253,9 +259,10 @@ MI_2022 = replace(
     source=CODE_2022,
     tables=TABLES_2022,
     compute=saturated_information,
+    presets={"paper-tang2022": 5},
 )
 
-VIF_2022 = replace(
+VIF_2022 = variant(
     fidelity.VIF,
     name="vif_tang2022",
     symbol="VIF (Tang 2022)",
@@ -264,17 +271,18 @@ VIF_2022 = replace(
     source=CODE_2022,
     tables=TABLES_2022,
     compute=saturated_fidelity,
+    presets={"paper-tang2022": 8},
 )
 
-QABF_2022 = replace(
+QABF_2022 = variant(
     edge.QABF,
     name="qabf_tang2022",
     symbol="Qabf (Tang 2022)",
     title="Edge preservation on [0, 1] (Tang 2022)",
-    definition="As `qabf` on images divided by 255: where magnitudes are equal, G is 255 times smaller, and "
-    "rounding decides "
-    "which are equal; the sums run in the order of MATLAB's `conv2`.",
+    definition="As `qabf` on images divided by 255: where magnitudes are equal, G is 255 times smaller, and rounding "
+    "decides which are equal; the sums run in the order of MATLAB's `conv2`.",
     source=CODE_2022,
     tables=TABLES_2022,
     compute=unit_edge_preservation,
+    presets={"paper-tang2022": 11},
 )

@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.metrics import edge, information, perception, quality, structure
 from bench.metrics.covariance import squared_error
 from bench.metrics.histograms import stretched
-from bench.metrics.metric import Metric, Plane
+from bench.metrics.metric import Metric, Plane, variant
 
 Compute = Callable[[Plane, Plane, Plane], Tensor]
 
@@ -73,8 +73,8 @@ def mutual_information(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     return information.mutual_information_nats(stretched(ir), stretched(vis), stretched(fused))
 
 
-def variant(card: Metric, compute: Compute | None = None, **changes: Any) -> Metric:
-    """The card of VIFB's form of a metric, averaged over the channels."""
+def by_channel(place: int, card: Metric, compute: Compute | None = None, **changes: Any) -> Metric:
+    """The card of VIFB's form of a metric, averaged over the channels; ``place`` is its column in VIFB's tables."""
     defaults = {
         "name": f"{card.name}_vifb",
         "symbol": f"{card.symbol} (VIFB)",
@@ -82,53 +82,54 @@ def variant(card: Metric, compute: Compute | None = None, **changes: Any) -> Met
         "source": f"{card.source}; VIFB toolbox, Zhang, Ye & Xiao, *CVPRW* 2020",
         "tables": "VIFB and papers that use its toolbox",
         "compute": per_channel(compute or card.compute),
+        "presets": {"paper-vifb": place},
     }
     definition = (
         f"{changes.pop('definition', f'As `{card.name}`.')} Colour results: mean over R, G and B, each channel "
     )
-    return replace(card, definition=definition + "against the same channel of the sources.", **(defaults | changes))
+    return variant(card, definition=definition + "against the same channel of the sources.", **(defaults | changes))
 
 
 CARDS = (
-    variant(information.CE),
-    variant(information.EN),
-    variant(
+    by_channel(1, information.CE),
+    by_channel(2, information.EN),
+    by_channel(
+        3,
         information.MI,
         mutual_information,
         unit="nat",
         range=(0, 16 * math.log(2)),
         definition="As `mi`, every image stretched to 0…255, natural logarithm.",
     ),
-    variant(
+    by_channel(
+        4,
         quality.PSNR,
         peak_signal_to_noise_ratio,
         range=(0, math.inf),
-        definition="$10\\log_{10}(255^2/E)$ with $E=\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$ in "
-        "place of the "
-        "mean squared error: grows with the image size.",
+        definition="$10\\log_{10}(255^2/E)$ with $E=\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$ in place "
+        "of the mean squared error: grows with the image size.",
     ),
-    variant(
-        quality.AG, average_gradient, definition="As `ag`, but the sum over all pixels is divided by (H − 1)(W − 1)."
+    by_channel(
+        5, quality.AG, average_gradient, definition="As `ag`, but the sum over all pixels is divided by (H − 1)(W − 1)."
     ),
-    variant(quality.EI),
-    variant(edge.QABF),
-    variant(quality.SD, definition="As `sd`; VIFB calls it *Variance*."),
+    by_channel(6, quality.EI),
+    by_channel(7, edge.QABF),
+    by_channel(8, quality.SD, definition="As `sd`; VIFB calls it *Variance*."),
     replace(
-        variant(quality.SF),
+        by_channel(9, quality.SF),
         compute=spatial_frequency,
-        definition="As `sf`, but both sums are divided by HW. A colour result is taken whole: red, green and blue "
-        "side by "
-        "side as one image H×3W, so that the two seams between them count as edges.",
+        definition="As `sf`, but both sums are divided by HW. A colour result is taken whole: red, green and blue side "
+        "by side as one image H×3W, so that the two seams between them count as edges.",
     ),
-    variant(
+    by_channel(
+        10,
         quality.RMSE,
         root_sum_error,
         range=(0, math.inf),
-        definition="$\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$, N = HW: not a root mean square, "
-        "shrinks with "
-        "the image size.",
+        definition="$\\tfrac12[\\sqrt{\\sum(A-F)^2}+\\sqrt{\\sum(B-F)^2}]/N$, N = HW: not a root mean square, shrinks "
+        "with the image size.",
     ),
-    variant(structure.SSIM_SUM, name="ssim_vifb", symbol="SSIM (VIFB)"),
-    variant(perception.QCB),
-    variant(perception.QCV),
+    by_channel(11, structure.SSIM_SUM, name="ssim_vifb", symbol="SSIM (VIFB)"),
+    by_channel(12, perception.QCB),
+    by_channel(13, perception.QCV),
 )

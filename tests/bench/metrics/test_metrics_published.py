@@ -51,7 +51,7 @@ def test_definitions_of_other_papers_do_not_reproduce_the_table(data_root):
     found = errors(data_root, "TNO_published", "TNO", "paper-tang2022", TANG, ("05",), ("SDNet",))
     with pytest.MonkeyPatch.context() as patch:
         clean = ("en", "sd", "sf", "ag", "mi", "mse", "psnr", "vif", "cc", "scd", "qabf")
-        patch.setitem(PRESETS, "paper-tang2022", clean)
+        patch.setitem(PRESETS._ids, "paper-tang2022", clean)
         other = errors(data_root, "TNO_published", "TNO", "paper-tang2022", TANG, ("05",), ("SDNet",))
     differing = {name for (_, _, name), error in other.items() if error > 1e-4}
     assert max(found.values()) < 1e-10

@@ -16,6 +16,7 @@ import torch
 from synthetic_triple import natural
 
 from bench.metrics import METRICS, PRESETS, document, evaluate, plane_of, resolve, to_grey
+from bench.metrics.metric import variant
 from bench.metrics.no_reference import photographs
 from tsdm_bench.errors import UsageError
 
@@ -48,6 +49,21 @@ def test_presets_hold_known_ids_once():
     for ids in PRESETS.values():
         assert len(ids) == len(set(ids))
         assert set(ids) <= set(METRICS)
+
+
+def test_presets_keep_the_order_of_their_columns():
+    assert list(PRESETS)[:2] == ["core", "all"]
+    assert " ".join(PRESETS["core"]) == "en sd sf ag mi scd cc psnr mse vif qabf ssim_mean"
+    assert " ".join(PRESETS["paper-liu2012"]) == "qmi qte_cvejic_liu qncie qg qsf qp qs qc qy qcv qcb"
+    for preset, ids in PRESETS.items():
+        assert sorted(METRICS[name].presets[preset] for name in ids) == list(range(1, len(ids) + 1))
+
+
+def test_a_variant_joins_no_preset_of_its_origin():
+    other = variant(METRICS["mse"], name="mse_other")
+    assert not other.presets
+    assert other.compute is METRICS["mse"].compute
+    assert variant(other, presets={"core": 13}).presets == {"core": 13}
 
 
 def test_all_is_every_definition_that_belongs_to_no_single_paper():
