@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and YAML as a typed model."""
+"""Files: written whole or not at all, CSV that no spreadsheet runs, and YAML as a typed model."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from tsdm_bench.errors import UsageError, printable, words_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Model = TypeVar("Model", bound=BaseModel)
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""What spreadsheets take for the beginning of a formula."""
 
 YAML_BYTES = 1 << 17
 """PyYAML reads some 40 kB a second."""
@@ -36,6 +42,29 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write ``table`` without its index as CSV in UTF-8, whole or not at all; its text is printable and no formula."""
+    cells = table.rename(columns=lambda name: _cell(str(name)))
+    for place in range(cells.shape[1]):
+        column = cells.iloc[:, place]
+        if column.dtype.kind not in "biufc":
+            cells.isetitem(place, column.map(_cell))
+    write_atomically(path, lambda temporary: cells.to_csv(temporary, index=False, encoding="utf-8"))
+
+
+def csv_text(text: str) -> str:
+    """``text`` as a cell of a CSV file: one that a spreadsheet would run as a formula gets an apostrophe in front.
+
+    >>> csv_text("=cmd()"), csv_text("gff")
+    ("'=cmd()", 'gff')
+    """
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _cell(value: object) -> object:
+    return csv_text(printable(value)) if isinstance(value, str) else value
 
 
 def read_yaml(
