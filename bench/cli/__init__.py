@@ -7,7 +7,7 @@ import importlib
 import logging
 import sys
 
-from bench.cli.console import accept_any_sign
+from bench.console import accept_any_sign
 from tsdm_bench.errors import UsageError, words_of
 
 PROGRAM = "run_bench.py"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from bench.cli import main
-from bench.cli.console import accept_any_sign
+from bench.console import accept_any_sign
 
 TEXT = "PSNR ↑ 640×480 … ≥ 3 融合 \udcff"
 
