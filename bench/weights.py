@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from detectors.card import DETECTORS
 from fusion.method import METHODS
 from tsdm_bench.cards import Registry
 from tsdm_bench.weights.card import WeightFile
 
 
 def _within() -> Iterator[tuple[str, WeightFile]]:
-    for method in METHODS.values():
-        yield from ((f"method {method.name}", file) for file in method.weights)
+    for cards in (METHODS, DETECTORS):
+        for card in cards.values():
+            yield from ((f"{cards.kind} {card.name}", file) for file in card.weights)
 
 
 WEIGHT_FILES: Registry[WeightFile] = Registry(
@@ -20,5 +22,5 @@ WEIGHT_FILES: Registry[WeightFile] = Registry(
 
 
 def readers(file: WeightFile) -> list[str]:
-    """Names of the methods that read ``file``."""
-    return [method.name for method in METHODS.values() if file in method.weights]
+    """Names of the methods and detectors that read ``file``."""
+    return [card.name for cards in (METHODS, DETECTORS) for card in cards.values() if file in card.weights]

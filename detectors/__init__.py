@@ -1,5 +1,5 @@
 """Detectors: what they find in fused images, and how well."""
 
-from detectors.card import cards
+from detectors.card import DETECTORS
 
-__all__ = ["cards"]
+__all__ = ["DETECTORS"]

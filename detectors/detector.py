@@ -16,8 +16,10 @@ from detectors.backends.letterbox import Placement, letterbox, to_image
 from detectors.backends.network import Network
 from detectors.backends.onnx_backend import open_onnx
 from detectors.backends.ultralytics_backend import download_named, open_ultralytics
-from detectors.card import OWN_WEIGHTS
+from detectors.card import DETECTORS
 from detectors.class_map import resolve_class_map
+from tsdm_bench.weights.card import WeightFile
+from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import cache_dir
 
 MOST_CANDIDATES = 30_000
@@ -128,8 +130,8 @@ def open_detector(
 ) -> Detector:
     """Open a detector for a dataset with ``classes``.
 
-    ``spec`` is a path, the name of a file in ``weights_dir`` or among the project's own detector weights, or the name
-    of an official ultralytics detector (``yolo11n``), which is downloaded once where there is a network. ``.onnx``
+    ``spec`` is the name of a card, a path, the name of a file in ``weights_dir``, or the name of an official
+    ultralytics detector (``yolo11n``); what has an address is downloaded once where there is a network. ``.onnx``
     files run in onnxruntime, everything else in ultralytics. The defaults of ``confidence``, ``iou`` and
     ``max_detections`` are those of the YOLO validation. ``image_size`` holds where the file does not fix its own.
     Raises ``FileNotFoundError`` where there is no such file, ``ValueError`` where it is damaged, no detector, or knows
@@ -154,18 +156,39 @@ def open_detector(
 
 
 def find_weights(spec: str | Path, weights_dir: Path | None) -> Path:
-    """The file of ``spec``, by the places of :func:`open_detector` in their order; a name may leave out ``.pt``."""
+    """The file of ``spec``: of a card, checked against it and downloaded where it is not here yet, else by path.
+
+    A string without a folder that names a detector card, or one of its weight files, means the file of that card;
+    ``./name`` and a ``Path`` mean the file at that path. Other names are looked for here, in ``weights_dir`` and in the
+    cache, and among the official detectors of ultralytics; such a name may leave out ``.pt``. Raises
+    ``FileNotFoundError`` where there is no such file and it cannot be downloaded, ``ValueError`` where a file is not
+    that of its card.
+    """
+    if file := _carded(spec):
+        try:
+            return fetch(file, weights_dir)
+        except ConnectionError as error:
+            raise FileNotFoundError(str(error)) from None
     names = [str(spec)] if Path(spec).suffix else [str(spec), f"{spec}.pt"]
-    folders = [Path(), *([weights_dir] if weights_dir else []), OWN_WEIGHTS, cache_dir()]
+    folders = [Path(), *([weights_dir] if weights_dir else []), cache_dir()]
     for place in (folder / name for folder in folders for name in names if name):
         if place.exists():
             return place
     if str(spec) == Path(spec).name and (downloaded := download_named(str(spec), cache_dir())):
         return downloaded
     raise FileNotFoundError(
-        f"no detector {str(spec)!r}: expected a path, a file in {weights_dir or 'the weights directory'}, or the "
-        f"name of an ultralytics detector such as yolo11n; give one of these"
+        f"no detector {str(spec)!r}: expected a path, a file in {weights_dir or 'the weights directory'}, or one of "
+        f"`run_bench.py list detectors` such as yolo11n; give one of these"
     )
+
+
+def _carded(spec: str | Path) -> WeightFile | None:
+    """The weight file that ``spec`` names: the first one of a card of that name, else a file of that name."""
+    if isinstance(spec, Path):
+        return None
+    if spec in DETECTORS and DETECTORS[spec].weights:
+        return DETECTORS[spec].weights[0]
+    return next((file for card in DETECTORS.values() for file in card.weights if file.name == spec), None)
 
 
 def _sha256(path: Path) -> str:

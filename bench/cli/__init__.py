@@ -23,7 +23,7 @@ COMMANDS = {
     "report": "rebuild the tables, curves and page of a run",
     "score": "score folders of fused images",
     "train": "train the teacher, the student or a detector; export weights",
-    "weights": "show, download or verify the weights of methods",
+    "weights": "show, download or verify the weights of methods and detectors",
 }
 EPILOG = """\
 examples:

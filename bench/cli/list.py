@@ -164,9 +164,15 @@ def _metrics(weights_dir: Path | None) -> Iterator[dict]:
 
 
 def _detectors(weights_dir: Path | None) -> Iterator[dict]:
-    from detectors.card import cards
+    from detectors.card import DETECTORS
 
-    yield from cards(weights_dir)
+    for card in DETECTORS.values():
+        yield _fields(card) | {
+            "weights": [file.name for file in card.weights],
+            "sha256": card.weights[0].sha256 if card.weights else "",
+            "download": card.download,
+            "available": card.is_here(weights_dir),
+        }
 
 
 READERS = {

@@ -221,6 +221,8 @@ def _first_to_be_had(names: Sequence[str], weights_dir: Path | None) -> tuple[st
             find_weights(name, weights_dir)
         except FileNotFoundError as error:
             reasons.append(str(error))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         else:
             return (name,)
     if reasons:

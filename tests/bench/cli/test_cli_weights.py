@@ -78,3 +78,15 @@ def test_fetch_has_nothing_to_do_where_the_files_are(capsys, weights_dir, offlin
 def test_unknown_name_is_a_usage_error(capsys):
     assert main(["weights", "fetch", "nothing-like-it"]) == 2
     assert "unknown weight file" in capsys.readouterr().err
+
+
+def test_detectors_have_their_files_listed_and_verified(capsys, weights_dir):
+    assert main(["weights", "list", "yolov5p_synthetic.onnx"]) == 0
+    assert "detectors/weights" in capsys.readouterr().out.replace("\n", "")
+    assert main(["weights", "verify", "yolov5n_coco.onnx", "yolox_nano.onnx", "--weights-dir", str(weights_dir)]) == 0
+    assert capsys.readouterr().out.count(": good") == 3  # one has a file of initial weights beside it
+
+
+def test_an_official_detector_has_no_file_to_fetch(capsys):
+    assert main(["weights", "fetch", "yolo11n.pt"]) == 2
+    assert "ultralytics downloads it on first use" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+import detectors
 from bench.cell.setup import Setup
 from bench.cli import main
 from bench.plan import CLEAN
@@ -20,12 +21,11 @@ from bench.run.flow import Options, run_benchmark
 from bench.run.retraining import training_conditions
 from bench.run.store import RunFolder
 from bench.suite import Suite
-from detectors.card import OWN_WEIGHTS
 from detectors.detector import Detection
 from detectors.training.loop import Recipe
 from tsdm_bench.errors import UsageError
 
-NARROW = str(OWN_WEIGHTS.parent / "architectures" / "yolov5p.yaml")
+NARROW = str(Path(detectors.__file__).parent / "architectures" / "yolov5p.yaml")
 TINY = {"architecture": NARROW, "epochs": 1, "image_size": 96, "batch": 4, "mosaic": 0.0, "warmup_epochs": 0}
 SIZE = (48, 64)
 PAIRS = 12

@@ -1,0 +1,1 @@
+"""Detectors that are known by name: a module per origin, with the cards in it."""
