@@ -31,8 +31,9 @@ from detectors.backends.export import export_onnx
 from detectors.detector import Detector, open_detector
 from detectors.evaluation.average_precision import average_precision
 from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
-from detectors.training.loop import Sample, train_detector, write_training_set
+from detectors.training.loop import train_detector
 from detectors.training.recipe import Recipe
+from detectors.training.training_set import Sample, write_training_set
 from fusion.method import METHODS, prepare
 from tsdm_bench.images import as_batch, quantise
 

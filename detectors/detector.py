@@ -84,14 +84,14 @@ class Detector:
         return list(by_shape.values())
 
     def _place(self, image: np.ndarray) -> tuple[np.ndarray, Placement]:
-        layout, network = self.network.layout, self.network
-        placed, placement = letterbox(image, network.size, layout.fit, network.stride)
-        channels = placed[..., ::-1] if layout.bgr else placed
-        return channels.transpose(2, 0, 1).astype(np.float32) * np.float32(layout.scale), placement
+        conventions, network = self.network.conventions, self.network
+        placed, placement = letterbox(image, network.size, conventions.fit, network.stride)
+        channels = placed[..., ::-1] if conventions.bgr else placed
+        return channels.transpose(2, 0, 1).astype(np.float32) * np.float32(conventions.scale), placement
 
     def _read(self, raw: np.ndarray, size: tuple[int, int], placement: Placement) -> list[Detection]:
         """Decode one raw output, bring its scores to dataset classes, drop the weak and the duplicate."""
-        boxes, scores, final = self.network.layout.decode(raw, size, len(self.network.labels))
+        boxes, scores, final = self.network.conventions.decode(raw, size, len(self.network.labels))
         scores = self._by_class(scores)
         row, column = np.nonzero(scores > self.confidence)
         boxes, score = boxes[row], scores[row, column]

@@ -33,7 +33,9 @@ from bench.run.flow import pick_device
 from bench.weights import WEIGHT_FILES
 from degradation import degrade
 from degradation.factor import FACTORS
-from detectors.training.loop import Recipe, Sample, train_detector, write_training_set
+from detectors.training.loop import train_detector
+from detectors.training.recipe import Recipe
+from detectors.training.training_set import Sample, write_training_set
 from fusion.method import Fuse, prepare
 from fusion.tsdm.training import loop as training
 from fusion.tsdm.training.config import StudentConfig, TrainingConfig, config_names, load_config

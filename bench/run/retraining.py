@@ -27,15 +27,8 @@ from bench.suite import PROTOCOLS, Suite
 from degradation.condition import condition_generator
 from degradation.factor import FACTORS
 from detectors.detector import find_weights
-from detectors.training.loop import (
-    Sample,
-    TrainingSet,
-    detector_path,
-    forget_images,
-    read_training_set,
-    train_detector,
-    write_training_set,
-)
+from detectors.training.loop import detector_path, train_detector
+from detectors.training.training_set import Sample, TrainingSet, forget_images, read_training_set, write_training_set
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_atomically
 from tsdm_bench.images import ImageProblem

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.backends.layouts import Layout
+from detectors.backends.conventions import Conventions
 
 
 @dataclass(frozen=True)
 class Network:
     """An opened detector network.
 
-    ``run(batch)`` maps N×3×H×W float32 to one raw output per image, in the form that ``layout`` decodes.
+    ``run(batch)`` maps N×3×H×W float32 to one raw output per image, in the form that ``conventions`` decode.
     """
 
     labels: dict[int, str]
-    layout: Layout
+    conventions: Conventions
     run: Callable[[np.ndarray], list[np.ndarray]]
     size: tuple[int, int]
     """Height and width of the input."""

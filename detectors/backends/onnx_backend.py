@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from detectors.backends.layouts import RTDETR, Layout, recognise
+from detectors.backends.conventions import RTDETR, Conventions, recognise
 from detectors.backends.letterbox import PAD_GREY
 from detectors.backends.network import Network
 from detectors.class_map import COCO_CLASSES
@@ -42,7 +42,7 @@ def open_onnx(path: Path, *, device: str, image_size: int) -> Network:
     number = shape[0] if isinstance(shape[0], int) else 1
     probe = forward(np.full((number, 3, *size), PAD_GREY / 255, dtype=np.float32))
     metadata = dict(session.get_modelmeta().custom_metadata_map)
-    layout = _layout(path, probe, size, metadata)
+    conventions = _conventions(path, probe, size, metadata)
     batched = not isinstance(shape[0], int) and probe.ndim == 3
 
     def run(batch: np.ndarray) -> list[np.ndarray]:
@@ -58,7 +58,8 @@ def open_onnx(path: Path, *, device: str, image_size: int) -> Network:
             outputs += split[: len(part)]
         return outputs
 
-    return Network(_labels(metadata, layout, probe), layout, run, size, None if fixed else MAX_STRIDE, batched)
+    labels, stride = _labels(metadata, conventions, probe), None if fixed else MAX_STRIDE
+    return Network(labels, conventions, run, size, stride, batched)
 
 
 def _forward(path: Path, session, channels_last: bool, batch: np.ndarray) -> np.ndarray:
@@ -92,7 +93,7 @@ def _session(path: Path, device: str):
         ) from error
 
 
-def _layout(path: Path, probe: np.ndarray, size: tuple[int, int], metadata: dict[str, str]) -> Layout:
+def _conventions(path: Path, probe: np.ndarray, size: tuple[int, int], metadata: dict[str, str]) -> Conventions:
     if "rtdetr" in metadata.get("description", "").casefold():
         return RTDETR
     # Ultralytics writes the task, YOLOv5 writes names and stride alone.
@@ -102,12 +103,12 @@ def _layout(path: Path, probe: np.ndarray, size: tuple[int, int], metadata: dict
         raise ValueError(f"{path.name}: {error}") from None
 
 
-def _labels(metadata: dict[str, str], layout: Layout, probe: np.ndarray) -> dict[int, str]:
+def _labels(metadata: dict[str, str], conventions: Conventions, probe: np.ndarray) -> dict[int, str]:
     """Names from the metadata, COCO's for an 80-class network without any, else ``class 0``, ``class 1``…"""
     if "names" in metadata:
         names = ast.literal_eval(metadata["names"])
         return dict(names) if isinstance(names, dict) else dict(enumerate(names))
-    if layout.name == "yolov7-end-to-end":
+    if conventions.name == "yolov7-end-to-end":
         return dict(enumerate(COCO_CLASSES))
-    number = probe.shape[1] - 4 if layout.name == "ultralytics" else probe.shape[2] - 5
+    number = probe.shape[1] - 4 if conventions.name == "ultralytics" else probe.shape[2] - 5
     return dict(enumerate(COCO_CLASSES if number == len(COCO_CLASSES) else [f"class {i}" for i in range(number)]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from detectors.backends.layouts import RTDETR, ULTRALYTICS, ULTRALYTICS_END_TO_END
+from detectors.backends.conventions import RTDETR, ULTRALYTICS, ULTRALYTICS_END_TO_END
 from detectors.backends.network import Network
 from tsdm_bench.errors import words_of
 
@@ -92,11 +92,11 @@ def open_ultralytics(path: Path, *, device: str, image_size: int) -> Network:
         return list(output.float().cpu().numpy())
 
     if rtdetr:
-        layout = RTDETR
+        conventions = RTDETR
     else:
         end_to_end = run(np.full((1, 3, *size), 0.45, dtype=np.float32))[0].shape[-1] == 6
-        layout = ULTRALYTICS_END_TO_END if end_to_end else ULTRALYTICS
-    return Network(dict(backend.names), layout, run, size, stride, path.suffix == ".pt")
+        conventions = ULTRALYTICS_END_TO_END if end_to_end else ULTRALYTICS
+    return Network(dict(backend.names), conventions, run, size, stride, path.suffix == ".pt")
 
 
 def _checkpoint(path: Path) -> tuple[torch.nn.Module, bool]:

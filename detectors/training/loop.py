@@ -11,102 +11,27 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
 import torch
 
 from detectors.backends.ultralytics_backend import import_ultralytics
+from detectors.training.initial import initial_tensors, load_matching
 from detectors.training.recipe import Recipe
+from detectors.training.training_set import TrainingSet
 from tsdm_bench.errors import one_line
+from tsdm_bench.files import write_atomically
 
-COMPLETE = "set.json"
+if TYPE_CHECKING:
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+LAST = Path("weights", "last.pt")
+"""Where ultralytics keeps the last whole epoch, below the folder of a training."""
 log = logging.getLogger(__name__)
-
-
-class Sample(NamedTuple):
-    """One training image (H×W×3 uint8 RGB) with its boxes (label, left, top, width, height in pixels)."""
-
-    name: str
-    image: np.ndarray
-    boxes: Sequence[tuple[str, float, float, float, float]]
-
-
-class TrainingSet(NamedTuple):
-    """Images and labels on disk, and the hash of all of them."""
-
-    folder: Path
-    classes: tuple[str, ...]
-    sha256: str
-    images: int
-
-    @property
-    def has_images(self) -> bool:
-        """Whether the images are still there, see :func:`forget_images`."""
-        return (self.folder / "images").is_dir()
-
-
-def read_training_set(folder: Path) -> TrainingSet | None:
-    """The complete training set that lies in ``folder``, None where there is none."""
-    marker = folder / COMPLETE
-    if not marker.exists():
-        return None
-    found = json.loads(marker.read_text())
-    return TrainingSet(folder, tuple(found["classes"]), found["sha256"], found["images"])
-
-
-def forget_images(training_set: TrainingSet) -> None:
-    """Remove the images and labels but not the record of what they were, which still finds the trained detector."""
-    for part in ("images", "labels"):
-        shutil.rmtree(training_set.folder / part, ignore_errors=True)
-    (training_set.folder / "labels.cache").unlink(missing_ok=True)  # of ultralytics
-
-
-def write_training_set(samples: Iterable[Sample], classes: Sequence[str], folder: Path) -> TrainingSet:
-    """Write ``samples`` to ``folder`` as PNG and YOLO labels, unless a complete set is there already.
-
-    ``samples`` is not touched where the set is complete, so a generator that fuses images costs nothing on a second
-    run; ``folder`` must therefore name everything that decides what is in it. Boxes of other classes are left out.
-    Raises ``ValueError`` where there is no image, or no box at all.
-    """
-    classes = tuple(classes)
-    if found := read_training_set(folder):
-        if found.classes != classes:
-            raise ValueError(
-                f"{folder} holds a training set of the classes {', '.join(found.classes)}; expected "
-                f"{', '.join(classes)}: remove the folder or name another"
-            )
-        return found
-    shutil.rmtree(folder, ignore_errors=True)
-    for part in ("images", "labels"):
-        (folder / part).mkdir(parents=True)
-    digest, images, boxes = hashlib.sha256(), 0, 0
-    for sample in samples:
-        lines = _yolo_lines(sample, classes)
-        cv2.imwrite(str(folder / "images" / f"{sample.name}.png"), sample.image[..., ::-1])
-        text = "\n".join(lines)
-        (folder / "labels" / f"{sample.name}.txt").write_text(text)
-        digest.update(f"{sample.name}\n{sample.image.shape}\n{text}\n".encode() + sample.image.tobytes())
-        images, boxes = images + 1, boxes + len(lines)
-    if not boxes:
-        raise ValueError(f"nothing to train on: {images} images with no box of the classes {', '.join(classes)}")
-    record = {"sha256": digest.hexdigest(), "images": images, "boxes": boxes, "classes": classes}
-    (folder / COMPLETE).write_text(json.dumps(record, indent=1))
-    return TrainingSet(folder, classes, record["sha256"], images)
-
-
-def _yolo_lines(sample: Sample, classes: tuple[str, ...]) -> list[str]:
-    """Class number, centre and size of each box as fractions of the image."""
-    height, width = sample.image.shape[:2]
-    return [
-        f"{classes.index(label)} {(x + w / 2) / width:.6f} {(y + h / 2) / height:.6f} {w / width:.6f} {h / height:.6f}"
-        for label, x, y, w, h in sample.boxes
-        if label in classes
-    ]
 
 
 def train_detector(
@@ -130,12 +55,7 @@ def train_detector(
     if result.exists():
         return result
     work, started = folder / result.stem, time.monotonic()
-    resumed_after = _train(training_set, recipe, work, initial, device, progress)
-    from ultralytics.nn.tasks import load_checkpoint
-
-    model = load_checkpoint(work / "weights" / "last.pt")[0].half()
-    # Only what loading needs: the trainer's own settings name folders of this machine.
-    model.args, model.pt_path = {"imgsz": recipe.image_size, "task": "detect"}, ""
+    resumed_after = _train(partial(_trainer, training_set, recipe, work, initial, device, progress), work)
     record = {
         "images": training_set.images,
         "training_set": training_set.sha256,
@@ -145,10 +65,8 @@ def train_detector(
         "seconds": time.monotonic() - started,
         "recipe": asdict(recipe),
     }
-    result.with_suffix(".json").write_text(json.dumps(record, indent=1))
-    partial = result.with_suffix(".part")
-    torch.save({"model": model, "train_args": model.args}, partial)
-    partial.rename(result)
+    write_atomically(result.with_suffix(".json"), lambda path: path.write_text(json.dumps(record, indent=1)))
+    write_atomically(result, lambda path: _pack(work / LAST, recipe, path))
     shutil.rmtree(work)
     return result
 
@@ -172,61 +90,28 @@ def content_key(training_set: TrainingSet, recipe: Recipe, initial: Path | None,
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def initial_tensors(path: Path) -> Mapping[str, torch.Tensor | Mapping]:
-    """The tensors of a file of plain tensors (as :func:`load_matching` reads them), or of an ultralytics checkpoint.
-
-    Raises ``ValueError`` where the file is neither.
-    """
-    try:
-        found = torch.load(path, weights_only=True)
-    except Exception:  # of many kinds, and not what a reader needs: a pickled network is tried next
-        found = None
-    if isinstance(found, Mapping) and not isinstance(found.get("model"), torch.nn.Module):
-        return found
-    import_ultralytics()
-    from ultralytics.nn.tasks import load_checkpoint
-
-    try:
-        return load_checkpoint(path)[0].state_dict()
-    except Exception as error:
-        raise ValueError(
-            f"{path.name} cannot start a detector: it is neither a file of plain tensors nor an ultralytics "
-            f"checkpoint; give another file or none"
-        ) from error
-
-
-def load_matching(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor | Mapping]) -> int:
-    """Copy every tensor whose name and shape the model has; returns how many were copied.
-
-    Tensors may lie one level down, as under ``state_dict``.
-    """
-    nested = [value for value in tensors.values() if isinstance(value, Mapping)]
-    flat = {name: value for group in (tensors, *nested) for name, value in group.items() if torch.is_tensor(value)}
-    shapes = {name: value.shape for name, value in model.state_dict().items()}
-    matching = {name: value.float() for name, value in flat.items() if shapes.get(name) == value.shape}
-    model.load_state_dict(matching, strict=False)
-    return len(matching)
-
-
-def _train(
-    training_set: TrainingSet,
-    recipe: Recipe,
-    work: Path,
-    initial: Path | None,
-    device: str,
-    progress: Callable[[int], None] | None,
-) -> int | None:
+def _train(trainer: Callable[[], DetectionTrainer], work: Path) -> int | None:
     """Train in ``work``; returns the number of epochs that an earlier, interrupted training had left, if any."""
-    if (work / "weights" / "last.pt").exists():
+    if (work / LAST).exists():
         try:
-            trainer = _trainer(training_set, recipe, work, initial, device, progress)
-            trainer.train()
-            return trainer.start_epoch
+            resumed = trainer()
+            resumed.train()
+            return resumed.start_epoch
         except Exception as error:  # a checkpoint cut off while it was written, or one of the last epoch
             log.warning("the interrupted training in %s starts again: %s", work, one_line(error))
     shutil.rmtree(work, ignore_errors=True)
-    _trainer(training_set, recipe, work, initial, device, progress).train()
+    trainer().train()
     return None
+
+
+def _pack(checkpoint: Path, recipe: Recipe, path: Path) -> None:
+    """Write the network of an ultralytics checkpoint in half precision, without what names folders of this machine."""
+    from ultralytics.nn.tasks import load_checkpoint
+
+    model = load_checkpoint(checkpoint)[0].half()
+    model.args, model.pt_path = {"imgsz": recipe.image_size, "task": "detect"}, ""
+    with path.open("wb") as stream:  # a stream has no name that would enter the file
+        torch.save({"model": model, "train_args": model.args}, stream)
 
 
 def _trainer(
@@ -236,7 +121,7 @@ def _trainer(
     initial: Path | None,
     device: str,
     progress: Callable[[int], None] | None,
-):
+) -> DetectionTrainer:
     """An ultralytics trainer that starts from ``initial``, never validates, and writes below ``work`` alone."""
     from ultralytics.models.yolo.detect import DetectionTrainer
     from ultralytics.nn.tasks import DetectionModel
@@ -261,7 +146,6 @@ def _trainer(
     images = str((training_set.folder / "images").resolve())
     names = dict(enumerate(training_set.classes))
     data.write_text(json.dumps({"path": images, "train": images, "val": images, "names": names}))
-    last = work / "weights" / "last.pt"
     settings = {
         "model": recipe.architecture,
         "data": str(data),
@@ -289,8 +173,8 @@ def _trainer(
         "workers": 0 if device == "cpu" else 8,
         "verbose": False,
     }
-    if last.exists():
-        settings["resume"] = str(last)
+    if (work / LAST).exists():
+        settings["resume"] = str(work / LAST)
     trainer = LastEpochTrainer(overrides=settings)
     if progress is not None:
         trainer.add_callback("on_train_start", lambda trainer: progress(trainer.start_epoch))

@@ -14,7 +14,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torchvision.ops import box_iou
 
-from detectors.backends.layouts import STRIDES, YOLOX, recognise
+from detectors.backends.conventions import STRIDES, YOLOX, recognise
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.class_map import COCO_CLASSES
 from detectors.detector import Detection, _suppress, open_detector
@@ -132,13 +132,13 @@ def test_yolox_export_raw_and_decoded(tmp_path):
     raw = {0: 0.0, 1: -0.25, 2: np.log(20 / 8), 3: np.log(10 / 8), 4: 0.5, 5 + COCO_CLASSES.index("car"): 0.8}
     path = export(tmp_path / "yolox.onnx", anchored(CELLS, 3 * 8 + 4, raw))
     detector = open_detector(path, classes=M3FD)
-    assert detector.network.layout.name == "yolox"
+    assert detector.network.conventions.name == "yolox"
     assert detector.detect([grey()]) == [[EXPECTED]]
     decoded = anchored(CELLS, 3 * 8 + 4, {**CAR, 1: 22})
     decoded[0, -1, 0] = 60  # the last cell of a decoded output stands at the right edge
     path = export(tmp_path / "yolox-decoded.onnx", decoded)
     detector = open_detector(path, classes=M3FD)
-    assert detector.network.layout.name == "yolox-decoded"
+    assert detector.network.conventions.name == "yolox-decoded"
     assert detector.detect([grey()]) == [[EXPECTED]]
 
 
@@ -302,7 +302,7 @@ def test_yolov5n_output_equals_the_golden_one(weights_dir, golden_dir):
     detector = open_detector("yolov5n_coco.onnx", classes=M3FD, weights_dir=weights_dir)
     pixels = golden["viRGB_u8"][:, :128].transpose(2, 0, 1)[None].astype(np.float32) / 255
     raw = detector.network.run(pixels)[0]
-    boxes, scores, _ = detector.network.layout.decode(raw, (96, 128), 80)
+    boxes, scores, _ = detector.network.conventions.decode(raw, (96, 128), 80)
     expected = golden["yolov5n_out_for_viRGB_cols0to127"][0]
     np.testing.assert_allclose((boxes[:, :2] + boxes[:, 2:]) / 2, expected[:, :2], atol=2e-3)
     np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], expected[:, 2:4], atol=2e-3)

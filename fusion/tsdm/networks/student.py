@@ -31,7 +31,7 @@ Permutation = tuple[Tensor, Tensor]
 """Of rows: ``x.index_select(0, there)`` moves them, ``index_select(0, back)`` moves them back."""
 
 
-class Layout(NamedTuple):
+class WindowOrders(NamedTuple):
     """Row permutations between the raster order of N×H×W tokens and the two window orders, for one size.
 
     Shifted windows that share an attention mask are consecutive: ``shifted_groups`` holds (windows, kind) with kinds 0
@@ -47,8 +47,8 @@ class Layout(NamedTuple):
 
 @lru_cache(maxsize=4)
 @torch.inference_mode(False)
-def window_layout(batch: int, height: int, width: int, device: torch.device) -> Layout:
-    """The layout of a batch×height×width raster whose sides are multiples of the window."""
+def window_orders(batch: int, height: int, width: int, device: torch.device) -> WindowOrders:
+    """The orders of a batch×height×width raster whose sides are multiples of the window."""
     rows, columns = height // WINDOW, width // WINDOW
     raster = torch.arange(batch * height * width, dtype=torch.int32, device=device).view(batch, height, width)
 
@@ -61,7 +61,7 @@ def window_layout(batch: int, height: int, width: int, device: torch.device) -> 
     shifted = torch.cat([part.flatten() for part in parts])
     groups = tuple((part.numel() // TOKENS, kind) for kind, part in enumerate(parts) if part.numel())
     plain_inverse, shifted_inverse = _inverse(plain), _inverse(shifted)
-    return Layout(
+    return WindowOrders(
         raster_to_plain=(plain, plain_inverse),
         plain_to_shifted=(plain_inverse[shifted], shifted_inverse[plain]),
         shifted_to_raster=(shifted_inverse, shifted),
@@ -172,14 +172,14 @@ class ResidualGroup(nn.Module):
                 apply_block(x, block, shifted=i % 2 == 1)
             return x
         shape = x.shape
-        layout = window_layout(*shape[:3], x.device)
-        x = _Permute.apply(x.reshape(-1, DIM), *layout.raster_to_plain)
+        orders = window_orders(*shape[:3], x.device)
+        x = _Permute.apply(x.reshape(-1, DIM), *orders.raster_to_plain)
         for i, (block, drop) in enumerate(zip(self.blocks, self.drop_path, strict=True)):
             if i:
-                x = _Permute.apply(x, *layout.plain_to_shifted[:: 1 if i % 2 else -1])
-            groups = layout.shifted_groups if i % 2 else layout.plain_groups
+                x = _Permute.apply(x, *orders.plain_to_shifted[:: 1 if i % 2 else -1])
+            groups = orders.shifted_groups if i % 2 else orders.plain_groups
             x = _run(block, x.view(-1, TOKENS, DIM), groups, drop, shape[0]).view(-1, DIM)
-        return _Permute.apply(x, *layout.shifted_to_raster).view(shape)
+        return _Permute.apply(x, *orders.shifted_to_raster).view(shape)
 
 
 def _run(block: SwinBlock, x: Tensor, groups: Groups, drop: float, batch: int) -> Tensor:

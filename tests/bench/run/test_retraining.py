@@ -22,7 +22,7 @@ from bench.run.retraining import training_conditions
 from bench.run.store import RunFolder
 from bench.suite import Suite
 from detectors.detector import Detection
-from detectors.training.loop import Recipe
+from detectors.training.recipe import Recipe
 from tsdm_bench.errors import UsageError
 
 NARROW = str(Path(detectors.__file__).parent / "architectures" / "yolov5p.yaml")

@@ -10,18 +10,10 @@ import torch
 from detectors.backends.export import export_onnx
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.detector import open_detector
-from detectors.training.loop import (
-    Sample,
-    content_key,
-    detector_path,
-    forget_images,
-    initial_tensors,
-    load_matching,
-    read_training_set,
-    train_detector,
-    write_training_set,
-)
+from detectors.training.initial import initial_tensors, load_matching
+from detectors.training.loop import content_key, detector_path, train_detector
 from detectors.training.recipe import Recipe
+from detectors.training.training_set import Sample, forget_images, read_training_set, write_training_set
 
 CLASSES = ("People", "Car")
 RECIPE = Recipe(epochs=1, image_size=64, batch=4, warmup_epochs=0, mosaic=0.0, mosaic_free_epochs=0)
@@ -89,7 +81,7 @@ def test_trained_detector_is_cached_loads_and_exports(tmp_path):
     assert {item.name for item in (tmp_path / "trained").iterdir()} == {path.name, f"{path.stem}.json"}
     again = train_detector(training_set, RECIPE, tmp_path / "elsewhere")
     assert again.read_bytes() == path.read_bytes()
-    assert str(tmp_path).encode() not in zipfile.ZipFile(path).read(f"{path.stem}/data.pkl")
+    assert str(tmp_path).encode() not in zipfile.ZipFile(path).read("archive/data.pkl")
     exported = export_onnx(path, tmp_path / "small.onnx")
     assert exported.stat().st_size < 1.1 * path.stat().st_size
     settings = {"classes": CLASSES, "image_size": 64}

@@ -69,7 +69,7 @@ def test_student_with_gradients_equals_the_in_place_form():
 
 def test_what_inference_remembers_can_be_trained_with():
     for remembered in (
-        student_module.window_layout,
+        student_module.window_orders,
         student_module._relative_position_index,
         student_module._shift_masks,
     ):

@@ -1,6 +1,6 @@
 """What each family of detectors takes and gives: pixel convention, placement, and how its raw output reads.
 
-A layout turns a raw output into (boxes N×4 as x1, y1, x2, y2 in network pixels, scores N×classes, final), where
+Conventions turn a raw output into (boxes N×4 as x1, y1, x2, y2 in network pixels, scores N×classes, final), where
 ``final`` says that the network has suppressed duplicates itself.
 """
 
@@ -23,8 +23,8 @@ Decoded = tuple[np.ndarray, np.ndarray, bool]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The conventions of one export family."""
+class Conventions:
+    """How the networks of one export family take an image and give their boxes."""
 
     name: str
     decode: Callable[[np.ndarray, tuple[int, int], int], Decoded]
@@ -87,22 +87,23 @@ def _decode_yolox(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decod
     return _corners(boxes.astype(raw.dtype)), raw[:, 5 : 5 + classes] * raw[:, 4:5], False
 
 
-ULTRALYTICS = Layout("ultralytics", _decode_ultralytics)
-ULTRALYTICS_END_TO_END = Layout("ultralytics-end-to-end", _decode_ultralytics_end_to_end)
-RTDETR = Layout("rtdetr", _decode_rtdetr, fit="stretch")
-ANCHORED = Layout("yolov5-yolov7", _decode_anchored)
-YOLOV7_END_TO_END = Layout("yolov7-end-to-end", _decode_yolov7_end_to_end)
-YOLOX = Layout("yolox", _decode_yolox, bgr=True, scale=1.0, fit="top_left")
-YOLOX_DECODED = Layout("yolox-decoded", _decode_anchored, bgr=True, scale=1.0, fit="top_left")
+ULTRALYTICS = Conventions("ultralytics", _decode_ultralytics)
+ULTRALYTICS_END_TO_END = Conventions("ultralytics-end-to-end", _decode_ultralytics_end_to_end)
+RTDETR = Conventions("rtdetr", _decode_rtdetr, fit="stretch")
+ANCHORED = Conventions("yolov5-yolov7", _decode_anchored)
+YOLOV7_END_TO_END = Conventions("yolov7-end-to-end", _decode_yolov7_end_to_end)
+YOLOX = Conventions("yolox", _decode_yolox, bgr=True, scale=1.0, fit="top_left")
+YOLOX_DECODED = Conventions("yolox-decoded", _decode_anchored, bgr=True, scale=1.0, fit="top_left")
 
 
 def recognise(
     shape: tuple[int, ...], size: tuple[int, int], first_column: np.ndarray, from_ultralytics: bool
-) -> Layout:
-    """The layout of a raw output of ``shape`` (with its batch axis) for a network input of ``size`` (height, width).
+) -> Conventions:
+    """The conventions of a network whose raw output has ``shape`` (with its batch axis) for an input of ``size``.
 
-    YOLOX and YOLOv5 outputs have the same columns; the number of rows tells them apart (one or three per cell), and
-    the values of the first column (centre x of a grey image) tell raw YOLOX exports from decoded ones.
+    ``size`` is (height, width). YOLOX and YOLOv5 outputs have the same columns; the number of rows tells them apart
+    (one or three per cell), and the values of the first column (centre x of a grey image) tell raw YOLOX exports from
+    decoded ones.
     Raises ``ValueError`` where nothing fits.
     """
     cells = sum((size[0] // s) * (size[1] // s) for s in STRIDES)
