@@ -25,7 +25,8 @@ def jpeg_batch(images: Tensor, quality: Tensor) -> Tensor:
 
     Every step that loses something is done as libjpeg does it: whole-number YCbCr, chroma averaged 2×2, 8×8 DCT,
     division by the scaled tables and rounding, triangle interpolation of chroma, whole-number RGB. What differs is the
-    arithmetic of the DCT (float here), so a few pixels differ from the real codec by a level or two.
+    arithmetic of the DCT (float here), so a few pixels differ from the real codec by a level or two. kornia's
+    differentiable codec rounds softly and leaves out the steps between: up to 20 dB further from the real one.
     """
     height, width = images.shape[-2:]
     padded = F.pad(images, (0, -width % 16, 0, -height % 16), mode="replicate")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import cv2
 import numpy as np
 import pandas as pd
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degradation.condition import degrade
 from degradation.factor import MAX_SEVERITY, Factor
@@ -54,9 +55,12 @@ def calibrate(
 
 
 def psnr(clean: np.ndarray, seen: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of uint8 images of any shape in dB, peak 255, over all samples of all channels."""
-    squared_error = cv2.norm(clean, seen, cv2.NORM_L2SQR) / clean.size
-    return min(10 * float(np.log10(255**2 / squared_error)), IDENTICAL) if squared_error else IDENTICAL
+    """Peak signal-to-noise ratio of uint8 images of any shape in dB, peak 255, over all samples of all channels.
+
+    >>> round(psnr(np.zeros((8, 8), np.uint8), np.full((8, 8), 16, np.uint8)), 2)
+    24.05
+    """
+    return IDENTICAL if np.array_equal(clean, seen) else float(peak_signal_noise_ratio(clean, seen, data_range=255))
 
 
 def ssim(clean: np.ndarray, seen: np.ndarray) -> float:
@@ -64,19 +68,6 @@ def ssim(clean: np.ndarray, seen: np.ndarray) -> float:
 
     uint8 H×W or H×W×3 RGB. The five pixels next to the border, where the window would leave the image, do not count.
     """
-    x, y = (_grey(image).astype(np.float32) for image in (clean, seen))
-    mean_x, mean_y = _window(x), _window(y)
-    variance_x, variance_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
-    covariance = _window(x * y) - mean_x * mean_y
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    return float((luminance * structure)[5:-5, 5:-5].mean(dtype=np.float64))
-
-
-def _window(image: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(image, (11, 11), 1.5)
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+    grey = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) if x.ndim == 3 else x for x in (clean, seen)]
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(*grey, data_range=255, **window))

@@ -18,17 +18,23 @@ NORMAL_QUANTILES = _normal_quantiles(1 << 16)
 BLOCK = 1 << 16
 
 
+def draw_quantiles(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """Independent uniform uint16 numbers; as indices of ``NORMAL_QUANTILES`` they draw from the normal distribution."""
+    count = int(np.prod(shape))
+    words = generator.integers(0, 1 << 64, size=-(-count // 4), dtype=np.uint64)
+    return words.view(np.uint16)[:count].reshape(shape)
+
+
 def standard_normal(shape: tuple[int, ...], generator: np.random.Generator, scale: float = 1.0) -> np.ndarray:
     """Independent N(0, ``scale``²) float32 numbers by inversion of 16 random bits, in a fifth of the ziggurat's time.
 
     The distribution function is that of the normal within 1/131,072 everywhere; the step between neighbouring values
     stays below a thousandth of ``scale`` up to 3 standard deviations, the largest value is 4.3 of them.
     """
-    count = int(np.prod(shape))
-    indices = generator.integers(0, 1 << 64, size=-(-count // 4), dtype=np.uint64).view(np.uint16)[:count]
+    indices = draw_quantiles(shape, generator).ravel()
     quantiles = NORMAL_QUANTILES * np.float32(scale)
-    result = np.empty(count, np.float32)
-    for start in range(0, count, BLOCK):  # in blocks, because numpy widens indices to 64 bits before it looks up
+    result = np.empty(indices.size, np.float32)
+    for start in range(0, indices.size, BLOCK):  # in blocks, because numpy widens indices to 64 bits before it looks up
         block = slice(start, start + BLOCK)
         np.take(quantiles, indices[block], out=result[block], mode="clip")
     return result.reshape(shape)
@@ -47,9 +53,13 @@ def add_gray_noise(image: np.ndarray, sigma: float, generator: np.random.Generat
 
 def add_correlated_noise(image: np.ndarray, covariance: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Add N(0, ``covariance``) to every pixel of float32 H×W×3."""
+    return _add(image, cv2.transform(standard_normal(image.shape, generator), covariance_root(covariance)))
+
+
+def covariance_root(covariance: np.ndarray) -> np.ndarray:
+    """R, float32 C×C, such that R w has the C×C ``covariance`` (R Rᵀ) where w is white noise of variance 1."""
     values, vectors = np.linalg.eigh(covariance)
-    root = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
-    return _add(image, cv2.transform(standard_normal(image.shape, generator), root))
+    return (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
 
 
 def random_covariance(scale: float, generator: np.random.Generator) -> np.ndarray:

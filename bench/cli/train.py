@@ -37,9 +37,12 @@ from detectors.training.loop import train_detector
 from detectors.training.recipe import Recipe
 from detectors.training.training_set import Sample, write_training_set
 from fusion.method import Fuse, prepare
-from fusion.tsdm.training import loop as training
 from fusion.tsdm.training.config import StudentConfig, TrainingConfig, config_names, load_config
 from fusion.tsdm.training.data import split
+from fusion.tsdm.training.hardware import Hardware
+from fusion.tsdm.training.loop import Outcome, train
+from fusion.tsdm.training.packing import export_checkpoint
+from fusion.tsdm.training.resume import BEST, LAST
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import read_yaml, yaml_value
 from tsdm_bench.images import ImageProblem, as_batch, quantise
@@ -114,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     if args.out.suffix != ".safetensors":
         raise UsageError(f"--out {args.out}: expected a file name that ends in .safetensors")
-    training.export_checkpoint(args.checkpoint, args.out, half=args.half)
+    export_checkpoint(args.checkpoint, args.out, half=args.half)
     print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.2f} MB) and {args.out.with_suffix('.md')}")
     return 0
 
@@ -123,13 +126,13 @@ def _train(args: argparse.Namespace) -> int:
     config = load_config(args.kind, args.config, dict(_setting(text) for text in args.set))
     folder = args.out or Path("runs") / args.kind
     train_pairs, validation_pairs, described = _pairs(config, args.data_root)
-    outcome = training.train(
+    outcome = train(
         config,
         train_pairs,
         validation_pairs,
         folder,
         resume=args.resume,
-        hardware=training.Hardware(args.device, args.devices, args.precision),
+        hardware=Hardware(args.device, args.devices, args.precision),
         teacher=_weights(config.teacher, args.weights_dir) if isinstance(config, StudentConfig) else None,
         initial=_weights(config.initial, args.weights_dir) if config.initial else None,
         facts={
@@ -143,17 +146,17 @@ def _train(args: argparse.Namespace) -> int:
     return 0 if outcome.finished else INTERRUPTED
 
 
-def _tell(outcome: training.Outcome, config: TrainingConfig, folder: Path) -> None:
+def _tell(outcome: Outcome, config: TrainingConfig, folder: Path) -> None:
     progress = outcome.progress
     if not outcome.finished:
         print(
             f"stopped at step {progress.step} in epoch {progress.epoch} of {config.epochs}; "
-            f"{folder / training.LAST} holds it all: repeat the command with --resume to go on"
+            f"{folder / LAST} holds it all: repeat the command with --resume to go on"
         )
         return
     for name, value in progress.history[-1].items():
         print(f"{name:36s} {value:.5g}")
-    print(f"done: {folder / training.BEST}; pack it with `run_bench.py train export {folder / training.BEST} --out …`")
+    print(f"done: {folder / BEST}; pack it with `run_bench.py train export {folder / BEST} --out …`")
 
 
 def _setting(text: str) -> tuple[str, object]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from degradation import PAPER, RandomModel
 from fusion.tsdm.networks.discriminator import HALVINGS
 from fusion.tsdm.networks.student import WINDOW
-from fusion.tsdm.training.losses import Backbone, GeneratorLabels, SsimSign
+from fusion.tsdm.training.losses import SSIM_WINDOW, Backbone, GeneratorLabels, SsimSign
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import read_yaml
 
@@ -47,6 +47,9 @@ class DataSettings(_Settings):
     """Mirror half of the patches left to right; the paper does not."""
     permute_colours: bool = False
     """Swap the colour channels of visible patches at random, so that few scenes teach all hues; the paper does not."""
+    degrade: Literal["auto", "patches", "batches"] = "auto"
+    """Of a student's training: ``patches`` one by one in the data workers, or ``batches`` at once on the device that
+    trains; ``auto`` is batches on a GPU. The draws are the same, the images up to rounding (docs/training.md)."""
     workers: int = Field(4, ge=0)
 
 
@@ -96,6 +99,12 @@ class TeacherConfig(_Training):
     epochs: Count = 50
     optimiser: OptimiserSettings = OptimiserSettings()
     loss: TeacherLoss = TeacherLoss()
+
+    @model_validator(mode="after")
+    def _patch_holds_the_window_of_ssim(self) -> TeacherConfig:
+        if min(self.data.patch) < SSIM_WINDOW:
+            raise ValueError(f"data.patch: expected sides of at least {SSIM_WINDOW}, got {list(self.data.patch)}")
+        return self
 
 
 class StudentConfig(_Training):

@@ -1,10 +1,14 @@
-"""Training data: random patches of pairs, degraded on the fly, the same whatever the number of workers."""
+"""Training data: random patches of pairs, degraded on the fly, the same whatever the number of workers.
+
+A student's patches are degraded one by one in the data workers, or left with their draws for :meth:`Patches.finished`,
+which degrades a whole batch on the device where it lies.
+"""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -13,13 +17,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from degradation import RandomModel, degrade_ir, degrade_vis
+from degradation.batched import degrade_batch, draw, usm_sharpen_batch
 from degradation.kernels.sharpening import usm_sharpen
 from fusion.tsdm.training.config import DataSettings
 
 CACHED_PAIRS = 512
 """Decoded pairs that each worker keeps in memory."""
 
-Item = dict[str, Tensor]
+Item = dict[str, Any]
+"""Tensors by name; those of a draw (:data:`degradation.batched.Draw`) one level down."""
 Key = tuple[int, int]
 """Epoch and number of a patch within it: all that its random draws depend on, besides the seed."""
 
@@ -45,13 +51,20 @@ class Patches(Dataset):
     """Random patches: ``patches[epoch, i]`` is patch i of an epoch.
 
     Items hold ``ir`` 1×h×w and ``vis`` 3×h×w RGB in [0, 1]. With ``degradation`` these are sharpened (the side that
-    targets are made from), and ``seen_ir``, ``seen_vis`` are the degraded patches.
+    targets are made from), and ``seen_ir``, ``seen_vis`` are the degraded patches. With ``batches`` sharpening and
+    degrading are left to :meth:`finished`.
     """
 
     def __init__(
-        self, pairs: Sequence[TrainingPair], settings: DataSettings, seed: int, degradation: RandomModel | None = None
+        self,
+        pairs: Sequence[TrainingPair],
+        settings: DataSettings,
+        seed: int,
+        degradation: RandomModel | None = None,
+        batches: bool = False,
     ) -> None:
         self.pairs, self.settings, self.seed, self.degradation = list(pairs), settings, seed, degradation
+        self.batches = batches and degradation is not None
         self._decoded: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def __len__(self) -> int:
@@ -71,7 +84,21 @@ class Patches(Dataset):
             ir, vis = ir[:, ::-1], vis[:, ::-1]
         if self.settings.permute_colours:
             vis = vis[..., generator.permutation(3)]
+        if self.batches:
+            return _undegraded(ir, vis, generator, self.degradation)
         return item(ir, vis, generator, self.degradation)
+
+    def finished(self, batch: Item) -> Item:
+        """The batch as it is trained on: with ``batches``, sharpened and degraded here, on the device of ``batch``."""
+        if not self.batches:
+            return batch
+        ir, vis = batch["ir"], batch["vis"]
+        return {
+            "ir": usm_sharpen_batch(ir.float() / 255),
+            "vis": usm_sharpen_batch(vis.float() / 255),
+            "seen_ir": degrade_batch(ir, batch["ir_draw"]),
+            "seen_vis": degrade_batch(vis, batch["vis_draw"]),
+        }
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if index not in self._decoded:
@@ -93,6 +120,16 @@ def item(ir: np.ndarray, vis: np.ndarray, generator: np.random.Generator, degrad
         "vis": _tensor(usm_sharpen(vis)),
         "seen_ir": _tensor(degrade_ir(ir, generator, degradation)),
         "seen_vis": _tensor(degrade_vis(vis, generator, degradation)),
+    }
+
+
+def _undegraded(ir: np.ndarray, vis: np.ndarray, generator: np.random.Generator, degradation: RandomModel) -> Item:
+    """The pair as uint8 tensors, with the draws that :func:`item` would degrade it by."""
+    return {
+        "ir": _tensor(ir[..., None]),
+        "vis": _tensor(vis),
+        "ir_draw": draw("ir", ir.shape[:2], generator, degradation),
+        "vis_draw": draw("vis", vis.shape[:2], generator, degradation),
     }
 
 

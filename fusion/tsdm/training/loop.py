@@ -1,70 +1,38 @@
-"""The training loop: Fabric for devices and precision, checkpoints that appear whole, runs that can be resumed."""
+"""The training loop: epochs of steps, a validation after each, and a checkpoint to go on from."""
 
 from __future__ import annotations
 
 import copy
 import math
-import os
-import platform
-import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import yaml
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from fusion.tsdm.training.checkpoints import export, load_state, read_state
-from fusion.tsdm.training.config import KINDS, StudentConfig, TrainingConfig
+from fusion.tsdm.training.checkpoints import load_state, read_state
+from fusion.tsdm.training.config import StudentConfig, TrainingConfig
 from fusion.tsdm.training.data import EpochOrder, Item, Patches, TrainingPair, patch_loader, validation_items
-from fusion.tsdm.training.recipes import NotFinite, Recipe, StudentRecipe, TeacherRecipe
-from tsdm_bench.errors import words_of
+from fusion.tsdm.training.hardware import ONE_DEVICE, Hardware, hardware_facts, on_gpu, open_fabric
+from fusion.tsdm.training.interrupt import stop_flag
+from fusion.tsdm.training.log import log_epoch, open_log
+from fusion.tsdm.training.resume import BEST, LAST, Progress, checkpoint_to_resume, refuse_begun, write_checkpoint
+from fusion.tsdm.training.trainers import NotFinite, StudentTrainer, TeacherTrainer, Trainer
+from tsdm_bench.files import write_atomically
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from torch.utils.tensorboard import SummaryWriter
 
-FORMAT = 1
-LAST, BEST = "last.pt", "best.pt"
-SHOWN_PANELS = 4
-MAY_CHANGE = ("epochs", "data.workers")
-"""Settings that a resumed run may change: they alter neither a patch nor a step."""
-
 CALMER = "lower optimiser.learning_rate, or train with --precision 32-true"
-EXTRA = "training needs the packages of the extra `train`: pip install 'tsdm-bench[train]'"
-
-
-class Hardware(NamedTuple):
-    """Where to train, in the words of Lightning Fabric."""
-
-    accelerator: str = "auto"
-    devices: int = 1
-    precision: str = "32-true"
-
-
-ONE_DEVICE = Hardware()
-
-
-@dataclass
-class Progress:
-    """How far a run has come: the next batch is number ``batch`` (from 0) of epoch ``epoch`` (from 1)."""
-
-    epoch: int = 1
-    batch: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
-    """Sums of the loss terms over the batches of the epoch so far."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    """Mean loss terms and validation metrics of each finished epoch."""
-    best: float | None = None
 
 
 class Outcome(NamedTuple):
@@ -98,33 +66,34 @@ def train(
     ``FileNotFoundError`` where there is nothing to resume.
     """
     folder = Path(folder)
-    world = max(hardware.devices, 1)
-    order = _checked_order(config, len(training), world)
-    checkpoint = _checkpoint_to_resume(folder, config) if resume else _none_at(folder)
-    fabric = _fabric(hardware)
+    order = _checked_order(config, len(training), max(hardware.devices, 1))
+    checkpoint = checkpoint_to_resume(folder, config) if resume else refuse_begun(folder)
+    fabric = open_fabric(hardware)
     order.rank = fabric.global_rank
 
     torch.manual_seed(config.seed)
-    recipe = _recipe(config, fabric, teacher)
+    trainer = _trainer(config, fabric, teacher)
     if initial is not None:
-        load_state(recipe.modules["network"], read_state(initial), str(initial))
-    average = copy.deepcopy(recipe.modules["network"]).eval().requires_grad_(False)
+        load_state(trainer.modules["network"], read_state(initial), str(initial))
+    average = copy.deepcopy(trainer.modules["network"]).eval().requires_grad_(False)
     state = Progress()
     if checkpoint:
-        _restore(checkpoint, recipe, average)
+        trainer.restore(checkpoint)
+        average.load_state_dict(checkpoint["ema"])
         state = Progress(**checkpoint["progress"])
-    patches = Patches(training, config.data, config.seed, recipe.degradation)
-    loader = patch_loader(patches, order, pin_memory=fabric.device.type == "cuda")
-    items = validation_items(validation, config.data, config.seed, recipe.degradation)
-    noted = _hardware_facts(fabric, hardware) | dict(facts or {})
+    on_device = config.data.degrade == "batches" or (config.data.degrade == "auto" and on_gpu(fabric))
+    patches = Patches(training, config.data, config.seed, trainer.degradation, on_device)
+    loader = patch_loader(patches, order, pin_memory=on_gpu(fabric))
+    items = validation_items(validation, config.data, config.seed, trainer.degradation)
+    facts = hardware_facts(fabric, hardware) | dict(facts or {})
     folder.mkdir(parents=True, exist_ok=True)
 
-    run = _Run(config, fabric, recipe, average, state, order, folder, noted)
-    with _writer(folder, fabric) as writer, _stop_flag() as stop, run.bar(progress_bar) as bar:
+    run = _Run(config, fabric, trainer, average, state, order, patches, folder, facts)
+    with run.log() as log, stop_flag() as stop, run.bar(progress_bar) as bar:
         while state.epoch <= config.epochs:
             if not run.train_epoch(loader, bar, stop):
                 return Outcome(False, state, fabric.global_rank)
-            run.finish_epoch(items, writer)
+            run.finish_epoch(items, log)
     return Outcome(True, state, fabric.global_rank)
 
 
@@ -134,27 +103,36 @@ class _Run:
 
     config: TrainingConfig
     fabric: Fabric
-    recipe: Recipe
+    trainer: Trainer
     average: nn.Module
     state: Progress
     order: EpochOrder
+    patches: Patches
     folder: Path
     facts: dict[str, Any]
 
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that validates, shows and writes."""
+        return self.fabric.global_rank == 0
+
+    def log(self) -> AbstractContextManager[SummaryWriter | None]:
+        return open_log(self.folder) if self.is_main else nullcontext()
+
     def bar(self, shown: bool) -> tqdm:
         total = self.config.epochs * len(self.order)
-        hidden = not shown or self.fabric.global_rank > 0
+        hidden = not (shown and self.is_main)
         return tqdm(total=total, initial=self.state.step, unit="step", disable=hidden, dynamic_ncols=True)
 
-    def train_epoch(self, loader: torch.utils.data.DataLoader, bar: tqdm, stop: threading.Event) -> bool:
+    def train_epoch(self, loader: DataLoader, bar: tqdm, stop: threading.Event) -> bool:
         """Train to the end of the epoch; false where ``stop`` was set, with the checkpoint written."""
         state, order = self.state, self.order
-        rates = self.recipe.set_learning_rates(state.epoch)
+        rates = self.trainer.set_learning_rates(state.epoch)
         order.epoch, order.start = state.epoch, state.batch
-        self.recipe.modules["network"].train()
+        self.trainer.modules["network"].train()
         started = time.perf_counter()
         for batch in loader:
-            terms = self._step({name: value.to(self.fabric.device) for name, value in batch.items()})
+            terms = self._step(self.patches.finished(self.fabric.to_device(batch)))
             state.batch += 1
             state.step += 1
             for name, value in terms.items():
@@ -177,45 +155,42 @@ class _Run:
         # Stochastic depth draws from here: a function of the step alone, so that a resumed run draws the same.
         torch.manual_seed((self.config.seed * 2**32 + self.state.step) * self.order.world + self.order.rank)
         try:
-            terms = self.recipe.step(batch, self.state.epoch)
+            terms = self.trainer.step(batch, self.state.epoch)
         except NotFinite as error:
             raise ValueError(
                 f"the loss is not finite at epoch {self.state.epoch}, step {self.state.step + 1} ({error}); "
                 f"{self._kept()}: {CALMER}"
             ) from None
-        update_average(self.average, self.recipe.modules["network"], self.config.ema_decay, self.state.step)
+        update_average(self.average, self.trainer.modules["network"], self.config.ema_decay, self.state.step)
         return {name: value.item() for name, value in terms.items()}
 
-    def finish_epoch(self, items: list[Item], writer: SummaryWriter | None) -> None:
+    def finish_epoch(self, items: list[Item], log: SummaryWriter | None) -> None:
         """Validate the averaged weights, note the epoch, and write the checkpoints."""
-        state, better = self.state, True
-        epoch = state.history[-1]
-        if items and self.fabric.global_rank == 0:
-            with torch.no_grad():
-                on_device = ({name: value.to(self.fabric.device) for name, value in item.items()} for item in items)
-                metrics, panels = self.recipe.validate(self.average, on_device)
-            value = metrics[self.recipe.metric]
-            if not math.isfinite(value):
-                raise ValueError(
-                    f"validation after epoch {state.epoch} gave {self.recipe.metric} {value}: the weights have "
-                    f"diverged; {self._kept()}: {CALMER}"
-                )
-            better = state.best is None or (value > state.best if self.recipe.maximise else value < state.best)
-            state.best = value if better else state.best
-            epoch |= {f"validation_{name}": value for name, value in metrics.items()}
-            if writer:
-                for i, panel in enumerate(panels[:SHOWN_PANELS]):
-                    writer.add_image(f"validation/{i}", panel, state.epoch)
-        if writer:
-            for name, value in epoch.items():
-                if name != "epoch":
-                    writer.add_scalar(name.replace("_", "/", 1) if "_" in name else f"train/{name}", value, state.epoch)
-            writer.flush()
+        state = self.state
+        better, panels = self._validate(items) if items and self.is_main else (True, [])
+        if log:
+            log_epoch(log, state.history[-1], panels)
         state.epoch, state.batch, state.sums = state.epoch + 1, 0, {}
         self.save()
-        if better and self.fabric.global_rank == 0:
-            save_atomically(self._noted() | {"ema": self.average.state_dict()}, self.folder / BEST)
+        if better and self.is_main:
+            write_checkpoint(self.folder / BEST, **self._noted())
         self.fabric.barrier()
+
+    def _validate(self, items: list[Item]) -> tuple[bool, list[Tensor]]:
+        """Note the validation metrics of the epoch; returns whether it is the best so far, and images to show."""
+        state, trainer = self.state, self.trainer
+        with torch.no_grad():
+            metrics, panels = trainer.validate(self.average, (self.fabric.to_device(item) for item in items))
+        value = metrics[trainer.metric]
+        if not math.isfinite(value):
+            raise ValueError(
+                f"validation after epoch {state.epoch} gave {trainer.metric} {value}: the weights have diverged; "
+                f"{self._kept()}: {CALMER}"
+            )
+        better = state.best is None or (value > state.best if trainer.maximise else value < state.best)
+        state.best = value if better else state.best
+        state.history[-1] |= {f"validation_{name}": value for name, value in metrics.items()}
+        return better, panels
 
     def _kept(self) -> str:
         done = self.state.epoch - 1
@@ -223,28 +198,18 @@ class _Run:
 
     def save(self) -> None:
         """Write ``last.pt``: networks, optimisers, averages and progress."""
-        if self.fabric.global_rank > 0:
+        if not self.is_main:
             return
-        (self.folder / "config.yaml").write_text(
-            yaml.safe_dump(self.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        )
-        recipe = self.recipe
-        save_atomically(
-            self._noted()
-            | {
-                "modules": {name: module.state_dict() for name, module in recipe.modules.items()},
-                "optimisers": {name: optimiser.state_dict() for name, optimiser in recipe.optimisers.items()},
-                "ema": self.average.state_dict(),
-            },
-            self.folder / LAST,
-        )
+        settings = yaml.safe_dump(self.config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        write_atomically(self.folder / "config.yaml", lambda path: path.write_text(settings, encoding="utf-8"))
+        write_checkpoint(self.folder / LAST, **self._noted(), **self.trainer.state())
 
     def _noted(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
             "config": self.config.model_dump(mode="json"),
             "progress": vars(self.state),
             "facts": self.facts,
+            "ema": self.average.state_dict(),
         }
 
 
@@ -258,59 +223,6 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
         torch._foreach_lerp_(list(average.parameters()), [p.detach() for p in network.parameters()], weight)
         for ours, theirs in zip(average.buffers(), network.buffers(), strict=True):
             ours.copy_(theirs)
-
-
-def save_atomically(content: Mapping[str, Any], path: Path) -> None:
-    """``torch.save`` to a temporary name, flush to disk, then rename: ``path`` is whole at any moment."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as stream:
-        torch.save(dict(content), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint that :func:`train` wrote; raises ``ValueError`` for any other file."""
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        if checkpoint["format"] != FORMAT:
-            raise ValueError(f"format {checkpoint['format']}")
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no checkpoint at {path}; train without --resume first, or name another") from None
-    except Exception as error:  # a file of another kind can fail in any way
-        raise ValueError(f"{path} is no training checkpoint of this version ({words_of(error, 120)})") from None
-    return checkpoint
-
-
-def export_checkpoint(path: Path, target: Path, half: bool = False) -> None:
-    """Write the averaged weights of a training checkpoint to ``target`` (safetensors), and its model card beside it."""
-    checkpoint = read_checkpoint(path)
-    config, progress = checkpoint["config"], checkpoint["progress"]
-    epoch = progress["history"][-1] if progress["history"] else {}
-    data = config["data"]
-    card = {
-        "network": f"TSDM-Fusion {config['kind']}, weights averaged with decay {config['ema_decay']}"
-        + (", rounded to float16" if half else ""),
-        "epoch": f"{epoch.get('epoch', 0)} of {config['epochs']}",
-        "steps": f"{progress['step']} of batch {config['batch']}",
-        "patch": f"{data['patch'][0]}×{data['patch'][1]}, {data['crops_per_pair']} a pair and epoch"
-        + (", mirrored at random" if data["flips"] else "")
-        + (", colour channels swapped at random" if data.get("permute_colours") else ""),
-        "schedule": ", ".join(f"{name} {value}" for name, value in config["optimiser"].items()),
-        "loss": ", ".join(f"{name} {value}" for name, value in config["loss"].items()),
-        "training time": f"{progress['seconds'] / 3600:.2f} h",
-        "seed": config["seed"],
-        **({"started from": config["initial"]} if config.get("initial") else {}),
-        **checkpoint["facts"],
-        "Metrics on the validation pairs": [
-            {"metric": name.removeprefix("validation_"), "value": f"{value:.4f}"}
-            for name, value in epoch.items()
-            if name.startswith("validation_")
-        ],
-    }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    export(checkpoint["ema"], target, half=half, card={name: value for name, value in card.items() if value != []})
 
 
 def _checked_order(config: TrainingConfig, pairs: int, world: int) -> EpochOrder:
@@ -327,107 +239,9 @@ def _checked_order(config: TrainingConfig, pairs: int, world: int) -> EpochOrder
     return order
 
 
-def _none_at(folder: Path) -> None:
-    if (folder / LAST).exists():
-        raise ValueError(f"{folder} already holds a training run; add --resume to go on with it, or name another --out")
-
-
-def _checkpoint_to_resume(folder: Path, config: TrainingConfig) -> dict[str, Any]:
-    checkpoint = read_checkpoint(folder / LAST)
-    before = _flat(KINDS[checkpoint["config"]["kind"]](**checkpoint["config"]).model_dump(mode="json"))
-    now = _flat(config.model_dump(mode="json"))
-    changed = [
-        f"{name} was {before.get(name)!r}, now {now.get(name)!r}"
-        for name in before | now
-        if before.get(name) != now.get(name) and name not in MAY_CHANGE
-    ]
-    if changed:
-        raise ValueError(
-            f"{folder} was trained with other settings ({'; '.join(changed)}); only {', '.join(MAY_CHANGE)} may change "
-            f"on --resume: restore them, or name another --out"
-        )
-    return checkpoint
-
-
-def _flat(fields: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in fields.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
-
-
-def _fabric(hardware: Hardware) -> Fabric:
-    try:
-        from lightning.fabric import Fabric
-        from lightning.fabric.strategies import DDPStrategy
-    except ImportError:
-        raise ValueError(EXTRA) from None
-    # Batch statistics differ between processes, and the discriminator runs twice before its gradients are exchanged.
-    strategy = DDPStrategy(broadcast_buffers=False) if hardware.devices > 1 else "auto"
-    try:
-        fabric = Fabric(
-            accelerator=hardware.accelerator, strategy=strategy, devices=hardware.devices, precision=hardware.precision
-        )
-        fabric.launch()
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(f"{hardware}: {words_of(error)}") from None
-    return fabric
-
-
-def _recipe(config: TrainingConfig, fabric: Fabric, teacher: Path | None) -> Recipe:
+def _trainer(config: TrainingConfig, fabric: Fabric, teacher: Path | None) -> Trainer:
     if isinstance(config, StudentConfig):
         if teacher is None:
             raise ValueError("training a student needs the weights of a teacher")
-        return StudentRecipe(config, fabric, teacher)
-    return TeacherRecipe(config, fabric)
-
-
-def _restore(checkpoint: Mapping[str, Any], recipe: Recipe, average: nn.Module) -> None:
-    """Put a checkpoint back; a discriminator that it does not have yet starts afresh."""
-    for name, state in checkpoint["modules"].items():
-        recipe.modules[name].load_state_dict(state)
-        recipe.optimisers[name].load_state_dict(checkpoint["optimisers"][name])
-    average.load_state_dict(checkpoint["ema"])
-
-
-def _hardware_facts(fabric: Fabric, hardware: Hardware) -> dict[str, Any]:
-    if fabric.device.type == "cuda":
-        name = torch.cuda.get_device_name(fabric.device)
-    else:
-        name = f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-    return {
-        "hardware": f"{fabric.world_size} × {name}, precision {hardware.precision}",
-        "software": f"Python {sys.version.split()[0]}, PyTorch {torch.__version__}",
-    }
-
-
-@contextmanager
-def _writer(folder: Path, fabric: Fabric) -> Iterator[SummaryWriter | None]:
-    if fabric.global_rank > 0:
-        yield None
-        return
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise ValueError(EXTRA) from None
-    with SummaryWriter(str(folder / "tensorboard")) as writer:
-        yield writer
-
-
-@contextmanager
-def _stop_flag() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second one interrupts as usual."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        signal.signal(signal.SIGINT, before)
-        stop.set()
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)
+        return StudentTrainer(config, fabric, teacher)
+    return TeacherTrainer(config, fabric)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,12 @@ def pair(number: int, height: int = 40, width: int = 56) -> SimpleNamespace:
     ir = generator.integers(0, 256, (height, width), dtype=np.uint8)
     vis = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
     return SimpleNamespace(image=f"{number:05d}", read=lambda: (ir, vis))
+
+
+def smooth_pair(number: int) -> SimpleNamespace:
+    noise = np.random.default_rng(number).integers(0, 256, (40, 56, 4), dtype=np.uint8)
+    image = cv2.GaussianBlur(noise, (0, 0), 3)
+    return SimpleNamespace(image=f"{number:05d}", read=lambda: (image[..., 0], image[..., 1:]))
 
 
 def settings(**changes) -> DataSettings:
@@ -84,6 +91,22 @@ def test_student_patches_hold_the_sharpened_and_the_degraded_side():
         assert value.dtype == torch.float32
         assert value.min() >= 0
         assert value.max() <= 1
+
+
+@pytest.mark.parametrize("patch", [(24, 32), (16, 16)])
+def test_batches_degraded_on_the_device_are_those_of_the_workers(patch):
+    pairs = [smooth_pair(i) for i in range(3)]
+    batches = {}
+    for form in (False, True):
+        patches = Patches(pairs, settings(patch=patch, flips=True, permute_colours=True), 0, PAPER, batches=form)
+        loader = patch_loader(patches, EpochOrder(len(patches), 3, seed=0), pin_memory=False)
+        batches[form] = [patches.finished(batch) for batch in loader]
+    for single, batched in zip(batches[False], batches[True], strict=True):
+        assert single.keys() == batched.keys()
+        for name, value in single.items():
+            assert value.shape == batched[name].shape
+            difference = (value - batched[name]).abs() * 255
+            assert (difference > 1).float().mean() <= 1e-3, name
 
 
 def test_images_smaller_than_a_patch_are_extended_by_their_border():

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
 from reference_run import pattern
 
 from fusion.tsdm.training import losses
+from fusion.tsdm.training.config import StudentLoss
 
 RELATIVE = 2e-5
 
@@ -32,13 +35,34 @@ def test_charbonnier_of_the_release(reference):
     assert value == pytest.approx(reference.facts["losses"]["charbonnier_vi_vs_shifted"], rel=RELATIVE)
 
 
-def test_ssim_agrees_with_pytorch_msssim(prediction):
-    from pytorch_msssim import ssim
+def test_ssim_agrees_with_scikit_image_and_has_a_gradient(prediction):
+    structural_similarity = pytest.importorskip("skimage.metrics").structural_similarity
+    other = pattern(64, 96, 1, 0.2).requires_grad_()
+    value = losses.ssim(prediction, other)
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    images = (x.detach().numpy()[0, 0] for x in (prediction, other))
+    assert value.item() == pytest.approx(structural_similarity(*images, data_range=1.0, **window), abs=1e-5)
+    value.backward()
+    assert other.grad.abs().sum() > 0
 
-    other = pattern(64, 96, 1, 0.2)
-    assert losses.ssim(prediction, other).item() == pytest.approx(
-        ssim(prediction, other, data_range=1.0).item(), rel=1e-5
-    )
+
+def test_ssim_of_images_smaller_than_its_window_is_refused():
+    with pytest.raises(ValueError, match=r"at least 11 pixels, got \(10, 64\)"):
+        losses.ssim(torch.zeros(1, 1, 10, 64), torch.zeros(1, 1, 10, 64))
+
+
+def test_a_failed_download_names_settings_that_exist(monkeypatch):
+    weights = pytest.importorskip("torchvision.models").VGG19_Weights
+
+    def offline(*args, **kwargs):
+        raise OSError("no network")
+
+    monkeypatch.setattr(weights, "get_state_dict", offline)
+    with pytest.raises(ValueError, match="no network") as error:
+        losses.ContentLoss("vgg19")
+    settings = set(re.findall(r"loss\.(\w+)", str(error.value)))
+    assert len(settings) == 3
+    assert settings <= set(StudentLoss.model_fields)
 
 
 def test_the_corrected_sign_rewards_similarity_and_the_official_one_does_not(prediction):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from types import SimpleNamespace
 
 import cv2
@@ -13,10 +14,12 @@ from torch import nn
 
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
-from fusion.tsdm.training import loop as training
 from fusion.tsdm.training.checkpoints import export, load_network, read_state
 from fusion.tsdm.training.config import StudentConfig, TeacherConfig, config_names, load_config
-from fusion.tsdm.training.loop import BEST, LAST, Hardware, export_checkpoint, read_checkpoint, train, update_average
+from fusion.tsdm.training.hardware import Hardware
+from fusion.tsdm.training.loop import train, update_average
+from fusion.tsdm.training.packing import export_checkpoint
+from fusion.tsdm.training.resume import BEST, LAST, read_checkpoint
 from tsdm_bench.errors import UsageError
 
 pytest.importorskip("lightning.fabric")
@@ -83,9 +86,9 @@ def assert_same_run(first, second):
     assert a["progress"]["step"] == b["progress"]["step"]
 
 
-@pytest.mark.parametrize("kind", ["teacher", "student"])
-def test_two_and_two_epochs_are_four(tmp_path, teacher_weights, kind):
-    config = {"teacher": teacher_config, "student": student_config}[kind]
+@pytest.mark.parametrize(("kind", "degrade"), [("teacher", "auto"), ("student", "patches"), ("student", "batches")])
+def test_two_and_two_epochs_are_four(tmp_path, teacher_weights, kind, degrade):
+    config = partial({"teacher": teacher_config, "student": student_config}[kind], data=DATA | {"degrade": degrade})
     options = {"teacher": teacher_weights if kind == "student" else None}
     run(config(epochs=4), tmp_path / "whole", **options)
     run(config(epochs=2), tmp_path / "parts", **options)
@@ -94,6 +97,15 @@ def test_two_and_two_epochs_are_four(tmp_path, teacher_weights, kind):
     assert outcome.finished
     assert [epoch["epoch"] for epoch in outcome.progress.history] == [1, 2, 3, 4]
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_student_learns_the_same_from_patches_and_from_batches(tmp_path, teacher_weights):
+    histories = {}
+    for degrade in ("patches", "batches"):
+        config = student_config(epochs=1, data=DATA | {"degrade": degrade})
+        histories[degrade] = run(config, tmp_path / degrade, teacher=teacher_weights).progress.history
+    for name, value in histories["patches"][0].items():
+        assert histories["batches"][0][name] == pytest.approx(value, rel=1e-2), name
 
 
 def test_ctrl_c_stops_after_the_step_at_hand_and_resuming_gives_the_uninterrupted_run(tmp_path, teacher_weights):
@@ -184,7 +196,7 @@ def test_a_checkpoint_is_whole_even_if_writing_the_next_one_fails(tmp_path, monk
         stream.write(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(training.torch, "save", half_written)
+    monkeypatch.setattr(torch, "save", half_written)
     with pytest.raises(OSError, match="disk full"):
         run(teacher_config(epochs=2), tmp_path, resume=True)
     assert (tmp_path / LAST).read_bytes() == before
@@ -291,6 +303,7 @@ def test_the_full_configurations_hold_the_papers_values():
         ("data: {sources: []}", r"data\.sources = \[\]: tuple should have at least 1 item"),
         ("- a", "expected a mapping of fields"),
         ("a: [", "not valid YAML"),
+        ("data: {sources: [a], degrade: gpu}", "data.degrade = 'gpu': input should be 'auto', 'patches' or 'batches'"),
         ("data: {sources: [a]}\ndegradation: {noise_sigma: [9, 2]}", "expected lower bound"),
     ],
 )
@@ -299,6 +312,12 @@ def test_bad_settings_are_named(tmp_path, text, message):
     with pytest.raises(UsageError, match=message) as error:
         load_config("student", str(tmp_path / "config.yaml"))
     assert "\n" not in str(error.value)
+
+
+def test_a_teachers_patch_holds_the_window_of_its_ssim(tmp_path):
+    (tmp_path / "config.yaml").write_text("data: {sources: [a], patch: [8, 32]}")
+    with pytest.raises(UsageError, match=r"data\.patch: expected sides of at least 11, got \[8, 32\]"):
+        load_config("teacher", str(tmp_path / "config.yaml"))
 
 
 def test_an_unknown_configuration_lists_those_there_are(tmp_path):

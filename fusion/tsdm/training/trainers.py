@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
 
 Terms = dict[str, Tensor]
-"""The terms of a loss as they are summed, and their sum ``total``."""
+"""The terms of a loss as they are summed, and their sum ``total``; each a scalar."""
 
 Validation = tuple[dict[str, float], list[Tensor]]
 """Mean metrics over the validation pairs, and for each pair its images side by side (3×H×W)."""
@@ -44,7 +44,7 @@ class NotFinite(ValueError):
     """A loss became infinite or not a number; the weights were not touched by it."""
 
 
-class Recipe(ABC):
+class Trainer(ABC):
     """Networks, their optimisers, one training step and one validation.
 
     ``modules`` and ``optimisers`` are what a checkpoint holds; ``modules["network"]`` is what is trained for.
@@ -87,6 +87,19 @@ class Recipe(ABC):
         self.fabric.backward(terms["total"])
         optimiser.step()
 
+    def state(self) -> dict[str, dict[str, Any]]:
+        """What a checkpoint holds of the networks and their optimisers."""
+        return {
+            "modules": {name: module.state_dict() for name, module in self.modules.items()},
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+        }
+
+    def restore(self, state: Mapping[str, Mapping[str, Any]]) -> None:
+        """Put a :meth:`state` back; a discriminator that it does not have yet starts afresh."""
+        for name, module in state["modules"].items():
+            self.modules[name].load_state_dict(module)
+            self.optimisers[name].load_state_dict(state["optimisers"][name])
+
     @abstractmethod
     def step(self, batch: Item, epoch: int) -> Terms:
         """Update the networks on one batch (``Patches``) and return the loss terms before the update."""
@@ -96,7 +109,7 @@ class Recipe(ABC):
         """Score ``network`` (the averaged weights) on validation items."""
 
 
-class TeacherRecipe(Recipe):
+class TeacherTrainer(Trainer):
     metric, maximise = "loss", False
 
     def __init__(self, config: TeacherConfig, fabric: Fabric) -> None:
@@ -130,20 +143,20 @@ class TeacherRecipe(Recipe):
         return _means(scores), panels
 
 
-class StudentRecipe(Recipe):
+class StudentTrainer(Trainer):
     metric, maximise = "psnr", True
 
     def __init__(self, config: StudentConfig, fabric: Fabric, teacher: Path) -> None:
         super().__init__(fabric)
         self.config, loss = config, config.loss
         self.degradation = config.degradation
-        self.teacher = load_network(Teacher(), teacher).to(fabric.device).requires_grad_(False)
+        self.teacher = fabric.to_device(load_network(Teacher(), teacher).requires_grad_(False))
         self.student, self.optimiser = self._add("network", Student(), config.optimiser)
         late_terms = loss.adversarial_from_epoch <= config.epochs
         self.content = self.discriminator = None
         if late_terms and loss.content_weight:
             state = None if loss.content_weights is None else read_state(loss.content_weights)
-            self.content = ContentLoss(loss.content_backbone, state).to(fabric.device)
+            self.content = fabric.to_device(ContentLoss(loss.content_backbone, state))
         if late_terms and loss.adversarial_weight:
             self.discriminator, self.discriminator_optimiser = self._add(
                 "discriminator", Discriminator(config.data.patch), config.discriminator
@@ -224,5 +237,5 @@ def _means(scores: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _panel(*images: Tensor) -> Tensor:
-    """Images of one pair (1×1×H×W or 1×3×H×W) side by side, 3×H×W in [0, 1] on the CPU."""
-    return torch.cat([image[0].expand(3, -1, -1).clamp(0, 1).cpu() for image in images], dim=2)
+    """Images of one pair (1×1×H×W or 1×3×H×W) side by side, 3×H×W in [0, 1]."""
+    return torch.cat([image[0].expand(3, -1, -1).clamp(0, 1) for image in images], dim=2)
