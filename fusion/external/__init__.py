@@ -1,4 +1,4 @@
-"""Anybody's own method, from one line of text: a folder of results, a command, a Python object, a network file.
+"""Your own method, from one line of text: a folder of results, a command, a Python object, a network file.
 
     folder:PATH                  fused images that exist already, found by the name of the pair
     command:TEMPLATE             a program that reads {ir} and {vis} and writes {out}
@@ -21,32 +21,48 @@ from fusion.external.folder import folder_method
 from fusion.external.network import file_method
 from fusion.external.python import python_method
 from fusion.method import Method
+from tsdm_bench.names import check_name
 
 SPEC = re.compile(
-    r"(?:(?P<name>[\w.+-]+)=)?(?:(?P<kind>folder|command|shell|python|file):)?(?P<rest>.*?)"
+    r"(?:(?P<name>[^=:]*(?==(?:folder|command|shell|python|file):)|[\w.+-]+)=)?"
+    r"(?:(?P<kind>folder|command|shell|python|file):)?(?P<rest>.*?)"
     r"(?:\?(?P<options>[a-z]+=[\d.]+(?:&[a-z]+=[\d.]+)*))?",
     re.DOTALL,
 )
+LIMITS = {"luma": (0, 1), "multiple": (1, 1024), "timeout": (0.01, 1e6)}
+"""Least and largest value of each option."""
 
 
 def parse(spec: str) -> Method:
     """The method that ``spec`` describes (see the head of this module).
 
-    Raises ``ValueError`` or ``FileNotFoundError`` where the text cannot be understood or what it names is not there.
-    What goes wrong later, on a pair, is raised by the fusing function.
+    Raises ``ValueError`` or ``FileNotFoundError`` where the text cannot be understood or what it names is not there,
+    and ``UsageError`` for a name that no file can have. What goes wrong later, on a pair, is raised by the fusing
+    function.
     """
     match = SPEC.fullmatch(spec.strip())
-    kind, rest = match["kind"] or "python", match["rest"]
-    if not rest or (kind == "python" and ":" not in rest):
+    kind, rest, name = match["kind"] or "python", match["rest"], match["name"]
+    if name is not None:
+        check_name(name, "method name")
+    if not rest or "\0" in rest or (kind == "python" and ":" not in rest):
         raise ValueError(
             f"cannot understand the method {spec!r}; expected folder:PATH, command:TEMPLATE, MODULE:CALLABLE or "
             "file:PATH, see docs/own_methods.md"
         )
     build, known = KINDS[kind]
-    options = {key: float(value) for key, value in re.findall(r"(\w+)=([\d.]+)", match["options"] or "")}
-    if unknown := sorted(set(options) - set(known)):
+    given = dict(re.findall(r"(\w+)=([\d.]+)", match["options"] or ""))
+    if unknown := sorted(set(given) - set(known)):
         raise ValueError(f"{spec!r}: {kind} takes the options {', '.join(known)}, not {', '.join(unknown)}")
-    return build(rest, match["name"], options)
+    return build(rest, name, {option: _number(spec, option, text) for option, text in given.items()})
+
+
+def _number(spec: str, option: str, text: str) -> float:
+    least, largest = LIMITS[option]
+    whole = option != "timeout"
+    if not re.fullmatch(r"\d+" if whole else r"\d+\.?\d*|\.\d+", text) or not least <= float(text) <= largest:
+        kind = "whole number" if whole else "number"
+        raise ValueError(f"{spec!r}: {option}={text}, expected a {kind} from {least:g} to {largest:g}")
+    return float(text)
 
 
 KINDS = {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -20,6 +24,7 @@ from torch import Tensor
 
 from fusion.external.contract import IMAGE_SUFFIXES, Options, external, read_image, result_like
 from fusion.method import Method
+from tsdm_bench.errors import printable, words_of
 
 TIMEOUT = 600.0
 """Seconds that a command may take for one pair unless ``?timeout=`` says otherwise."""
@@ -27,6 +32,10 @@ TIMEOUT = 600.0
 
 STDERR_TAIL = 300
 """Characters of a failed command's last words that go into the error."""
+STDERR_SECONDS = 1.0
+"""How long the last words are waited for where something that left the session of the command keeps stderr open."""
+MOST_BYTES_A_PIXEL, HEAD_BYTES = 16, 1 << 20
+"""A larger result is none: 16-bit RGBA without compression has 8 bytes a pixel."""
 
 
 def command_method(template: str, name: str | None, options: Options, shell: bool = False) -> Method:
@@ -34,7 +43,10 @@ def command_method(template: str, name: str | None, options: Options, shell: boo
     for word in ("ir", "vis", "out"):
         if f"{{{word}}}" not in template and f"{{{word}_dir}}" not in template:
             raise ValueError(f"the command {template!r} lacks {{{word}}} (or {{{word}_dir}}): where to put the path?")
-    words = shlex.split(template)
+    try:
+        words = shlex.split(template)
+    except ValueError as error:
+        raise ValueError(f"the command {template!r} cannot be split into words: {words_of(error).lower()}") from None
     if not shell and not shutil.which(words[0]):
         raise FileNotFoundError(f"no program {words[0]!r}; check the command, or its PATH")
     script = next((word for word in words[1:] if Path(word).is_file()), words[0])
@@ -52,34 +64,45 @@ def fuse_by_command(template: str, shell: bool, timeout: float, ir: Tensor, vis:
     """Write each pair as 8-bit PNG, run the command, read its result."""
     fused = []
     for index in range(len(ir)):
-        with tempfile.TemporaryDirectory(prefix="tsdm-bench-") as work:
-            paths = {word: Path(work, word, "pair.png") for word in ("ir", "vis", "out")}
+        # what a program leaves behind may be hard to remove, which is no reason to lose its result
+        with tempfile.TemporaryDirectory(prefix="tsdm-bench-", ignore_cleanup_errors=True) as work:
+            paths = {word: Path(os.path.realpath(work), word, "pair.png") for word in ("ir", "vis", "out")}
             for path in paths.values():
                 path.parent.mkdir()
             write_image(paths["ir"], ir[index])
             write_image(paths["vis"], vis[index])
             run_command(template, shell, timeout, paths)
-            fused.append(read_image(only_image(paths["out"].parent)))
+            fused.append(read_image(only_image(paths["out"].parent, ir[index][0].numel())))
     return result_like(torch.cat(fused), ir, vis.shape[1])
 
 
-def only_image(folder: Path) -> Path:
-    """The one image that a command wrote."""
+def only_image(folder: Path, pixels: int) -> Path:
+    """The one image of about so many pixels that a command wrote; its file is not opened yet."""
     found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
     if len(found) != 1:
-        names = ", ".join(path.name for path in folder.iterdir()) or "nothing"
-        raise RuntimeError(f"the command should write one image to {{out}}; it ended well and wrote {names}")
-    return found[0]
+        names = [printable(path.name) for path in sorted(folder.iterdir())[:5]]
+        told = ", ".join(names) or "nothing"
+        raise RuntimeError(f"the command should write one image to {{out}}; it ended well and wrote {told}")
+    path = found[0]
+    name, status = printable(path.name), path.lstat()
+    if not stat.S_ISREG(status.st_mode) or os.path.realpath(path) != str(path):
+        raise RuntimeError(f"the command should write an image file to {{out}}; {name} is a link, pipe or folder")
+    if status.st_size > MOST_BYTES_A_PIXEL * pixels + HEAD_BYTES:
+        raise RuntimeError(f"the command wrote {name} of {status.st_size:,} bytes for a pair of {pixels:,} pixels")
+    return path
 
 
 def write_image(path: Path, image: Tensor) -> None:
     """A C×H×W image in [0, 1] as 8-bit PNG."""
     pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    cv2.imwrite(str(path), np.ascontiguousarray(pixels[..., ::-1]))
+    path.write_bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1].tobytes())
 
 
 def run_command(template: str, shell: bool, timeout: float, paths: dict[str, Path]) -> None:
-    """Run the command on these paths; ``RuntimeError`` with its last words where it fails or is too slow."""
+    """Run the command on these paths; ``RuntimeError`` with its last words where it fails or is too slow.
+
+    When it ends or its time is up, whatever it started is stopped, unless that left its session.
+    """
     quote = shlex.quote if shell else str
     places = {f"{{{word}}}": quote(str(path)) for word, path in paths.items()}
     places |= {f"{{{word}_dir}}": quote(str(path.parent)) for word, path in paths.items()}
@@ -94,20 +117,31 @@ def run_command(template: str, shell: bool, timeout: float, paths: dict[str, Pat
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
         start_new_session=True,
     )
+    tail = bytearray()
+    # A thread of its own: a flood must not fill the pipe, and what outlives the command must not keep us waiting.
+    reader = threading.Thread(target=keep_tail, args=(process.stderr, tail), daemon=True)
+    reader.start()
     try:
-        _, words = process.communicate(timeout=timeout)
+        process.wait(timeout)
     except subprocess.TimeoutExpired:
         raise RuntimeError(
             f"the command took more than {timeout:g} s and was stopped; allow more by ?timeout=SECONDS"
         ) from None
     finally:
-        if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group that ended
             os.killpg(process.pid, signal.SIGKILL)  # the command and whatever it started
-            process.communicate()
+        process.wait()
+        reader.join(STDERR_SECONDS)
     if process.returncode:
-        last_words = words.strip()[-STDERR_TAIL:] or "it said nothing on stderr"
-        raise RuntimeError(f"the command ended with status {process.returncode}: {last_words}")
+        last_words = tail.decode(errors="replace").strip()[-STDERR_TAIL:] or "it said nothing on stderr"
+        raise RuntimeError(f"the command ended with status {process.returncode}: {words_of(last_words)}")
+
+
+def keep_tail(stream: BinaryIO, tail: bytearray) -> None:
+    """Read ``stream`` to its end and leave its last bytes in ``tail``."""
+    with stream:
+        while chunk := stream.read1(1 << 16):
+            tail += chunk
+            del tail[: -4 * STDERR_TAIL]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from fusion.method import Method
 def folder_method(template: str, name: str | None, options: Options) -> Method:
     """``folder:PATH``: PATH is a folder, or a template with {image}, {factor}, {severity}, {modality}, {dataset}."""
     literal, brace, _ = template.partition("{")
-    root = Path(literal).expanduser()
+    root = Path(os.path.expanduser(literal))
     if brace and not literal.endswith("/"):
         root = root.parent
     if not root.is_dir():
@@ -46,9 +48,8 @@ def stored_result(template: str, key: dict) -> Path:
             f"asked for); put {' '.join(lacking)} into the path, or run on clean pairs only (--severities 0)"
         )
     filled = template if "{image}" in template else f"{template.rstrip('/')}/{{image}}"
-    for word, value in key.items():
-        filled = filled.replace(f"{{{word}}}", str(value))
-    path = Path(filled).expanduser()
+    filled = re.sub(r"\{(\w+)\}", lambda match: str(key.get(match[1], match[0])), filled)
+    path = Path(os.path.expanduser(filled))
     if path.is_file():
         return path
     return find_by_stem(path.parent, path.name)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from fusion.external.contract import Options, external, last_line, result_like
+from fusion.external.contract import Options, external, result_like
 from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
+from tsdm_bench.errors import words_of
 
 TRIAL_SIDE = 64
+AXES = ("height", "width")
+FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 
 
 def file_method(path_text: str, name: str | None, options: Options) -> Method:
     """``file:PATH`` of a saved network with two inputs, infrared and visible."""
-    path = Path(path_text).expanduser()
+    path = Path(os.path.expanduser(path_text))
     if not path.is_file():
         raise FileNotFoundError(f"no network file {path}; file:PATH needs an existing .pt, .ts, .pt2 or .onnx file")
     if path.suffix not in (*TORCH_READERS, ".onnx"):
@@ -49,7 +54,7 @@ def load_torch(
         network = TORCH_READERS[path.suffix](path, device)
     except Exception as error:  # a file that is something else fails in any way
         raise ValueError(
-            f"{path.name} cannot be read as a network ({last_line(error)}); save it with torch.jit (.pt, .ts) or "
+            f"{path.name} cannot be read as a network ({words_of(error, 200)}); save it with torch.jit (.pt, .ts) or "
             "torch.export (.pt2), a state_dict alone holds no network"
         ) from None
     shapes = [(1, 3), (1, 1), (3, 3)] if channels is None else [(1, channels)]
@@ -69,7 +74,7 @@ def accepted_channels(
         try:
             network(ir, vis)
         except Exception as error:  # a network may reject its input in any way
-            errors.append(f"{ir_channels}+{vis_channels} channels: {last_line(error)}")
+            errors.append(f"{ir_channels}+{vis_channels} channels: {words_of(error, 200)}")
         else:
             return ir_channels, vis_channels
     raise ValueError(f"the network does not run on a pair of {side}×{side} images ({'; '.join(errors)})")
@@ -92,31 +97,73 @@ def load_onnx(
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
+    settings.log_severity_level = 4
     wanted = (["CUDAExecutionProvider"] if device.type == "cuda" else []) + ["CPUExecutionProvider"]
     providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
     try:
         session = onnxruntime.InferenceSession(str(path), settings, providers=providers)
     except Exception as error:  # onnxruntime's own error types are not public
-        raise ValueError(f"{path.name} is not an ONNX network that can be run: {last_line(error)}") from None
-    inputs = session.get_inputs()
-    if len(inputs) != 2 or any(len(i.shape) != 4 or i.type != "tensor(float)" for i in inputs):
-        found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
-        raise ValueError(f"{path.name}: expected two float inputs N×C×H×W, infrared and visible, got {found}")
+        raise ValueError(f"{path.name} is not an ONNX network that can be run: {words_of(error, 200)}") from None
+    inputs = [OnnxInput(path.name, described) for described in session.get_inputs()]
+    if len(inputs) != 2:
+        found = ", ".join(image.name for image in inputs) or "none"
+        raise ValueError(f"{path.name}: expected two inputs N×C×H×W, infrared and visible, got {found}")
     if inputs[0].name.lower().startswith("vi") and not inputs[1].name.lower().startswith("vi"):
         inputs = inputs[::-1]
-    ir_channels, vis_channels = (i.shape[1] if i.shape[1] in (1, 3) else None for i in inputs)
+    if inputs[0].number != inputs[1].number:
+        raise ValueError(f"{path.name} takes {inputs[0].number} infrared and {inputs[1].number} visible images at once")
     network = partial(run_onnx, session, inputs)
-    return partial(fuse_by_network, network, ir_channels or 1, channels or vis_channels or 3)
+    return partial(fuse_by_network, network, inputs[0].channels or 1, channels or inputs[1].channels or 3)
 
 
-def run_onnx(session, inputs: list, ir: Tensor, vis: Tensor) -> Tensor:
-    """The first output of an ONNX network."""
-    feed = {}
-    for described, image in zip(inputs, (ir, vis), strict=True):
-        for fixed, got, axis in zip(described.shape[2:], image.shape[2:], ("height", "width"), strict=True):
-            if isinstance(fixed, int) and fixed != got:
+class OnnxInput:
+    """What one input of an ONNX network takes: N×C×H×W or N×H×W×C float images; ``ValueError`` for any other."""
+
+    def __init__(self, file: str, described) -> None:
+        self.name, shape = described.name, described.shape
+        if described.type not in FLOATS or len(shape) != 4:
+            raise ValueError(
+                f"{file}: expected float inputs N×C×H×W, infrared and visible; {self.name} is {described.type} {shape}"
+            )
+        self.dtype = FLOATS[described.type]
+        self.channels_last = shape[3] in (1, 3) and shape[1] not in (1, 3)
+        number, channels, *sides = (shape[i] for i in ((0, 3, 1, 2) if self.channels_last else (0, 1, 2, 3)))
+        if isinstance(channels, int) and channels not in (1, 3):
+            raise ValueError(f"{file}: {self.name} takes {channels} channels; expected 1 or 3 (N×C×H×W, got {shape})")
+        # a text stands for an axis of any length
+        self.number, self.channels = (size if isinstance(size, int) else None for size in (number, channels))
+        self.sides = {axis: size for axis, size in zip(AXES, sides, strict=True) if isinstance(size, int)}
+
+    def feed(self, images: Tensor) -> np.ndarray:
+        """``images`` N×C×H×W as the network wants them; a batch of a fixed number is filled up."""
+        for axis, size in zip(AXES, images.shape[2:], strict=True):
+            if self.sides.get(axis, size) != size:
                 raise ValueError(
-                    f"the network takes images of {axis} {fixed} only, the pair has {got}; export it with dynamic axes"
+                    f"the network takes images of {axis} {self.sides[axis]} only, the pair has {size}; export it with "
+                    "dynamic axes"
                 )
-        feed[described.name] = image.cpu().contiguous().numpy()
-    return torch.from_numpy(session.run([session.get_outputs()[0].name], feed)[0])
+        images = images.expand(-1, self.channels or -1, -1, -1)
+        if self.number is not None:
+            images = torch.cat([images, images[:1].expand(self.number - len(images), -1, -1, -1)])
+        images = images.permute(0, 2, 3, 1) if self.channels_last else images
+        return images.cpu().contiguous().numpy().astype(self.dtype, copy=False)
+
+
+def run_onnx(session, inputs: list[OnnxInput], ir: Tensor, vis: Tensor) -> Tensor:
+    """The first output of an ONNX network, N×C×H×W float32."""
+    output, parts = session.get_outputs()[0].name, []
+    step = inputs[0].number or len(ir)
+    for start in range(0, len(ir), step):
+        images = [whole[start : start + step] for whole in (ir, vis)]
+        feed = {described.name: described.feed(part) for described, part in zip(inputs, images, strict=True)}
+        try:
+            fused = session.run([output], feed)[0]
+        except Exception as error:  # onnxruntime's own error types are not public
+            shapes = " and ".join("×".join(map(str, array.shape)) for array in feed.values())
+            raise ValueError(f"the network does not run on {shapes}: {words_of(error, 300)}") from None
+        parts.append(torch.from_numpy(np.asarray(fused, dtype=np.float32))[: len(images[0])])
+    fused = torch.cat(parts)
+    height_and_width = tuple(ir.shape[2:])
+    if fused.ndim == 4 and inputs[0].channels_last and tuple(fused.shape[1:3]) == height_and_width:
+        return fused.permute(0, 3, 1, 2)
+    return fused

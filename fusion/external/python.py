@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from fusion.external.contract import Options, external, result_like
 from fusion.method import Method
+from tsdm_bench.errors import one_line
+from tsdm_bench.names import check_name
 
 
 def python_method(target: str, name: str | None, options: Options) -> Method:
@@ -23,7 +26,8 @@ def python_method(target: str, name: str | None, options: Options) -> Method:
     if isinstance(found, Method):
         if options:
             raise ValueError(f"{target} is a Method card with its own {' and '.join(options)}; leave the options out")
-        return replace(found, name=name or found.name)
+        check_name(name or found.name, "method name")
+        return replace(found, name=name or found.name, load=partial(load_card, found.load))
     if not callable(found):
         raise ValueError(f"{target} is a {type(found).__name__}; expected a function of (ir, vis) or a Method card")
     load = partial(load_python, target)
@@ -34,13 +38,15 @@ def import_object(target: str) -> object:
     """The attribute that ``target`` names; imported once per process."""
     where, _, attribute = target.rpartition(":")
     try:
-        module = import_file(Path(where).expanduser()) if where.endswith(".py") else importlib.import_module(where)
+        module = (
+            import_file(Path(os.path.expanduser(where))) if where.endswith(".py") else importlib.import_module(where)
+        )
     except FileNotFoundError:
         raise
-    except Exception as error:  # a user's module may fail in any way
+    except (Exception, SystemExit) as error:  # a user's module may fail in any way, or be a script that exits
         raise ValueError(
-            f"cannot import {where} for the method {target}: {type(error).__name__}: {error}; expected an installed "
-            "module, one on PYTHONPATH, or the path of a .py file"
+            f"cannot import {where} for the method {target}: {one_line(error)}; expected an installed module, one on "
+            "PYTHONPATH, or the path of a .py file"
         ) from error
     try:
         for part in attribute.split("."):
@@ -76,6 +82,10 @@ def load_python(target: str, weights: dict[str, Path], device: torch.device) -> 
     return partial(fuse_by_function, function)
 
 
-def fuse_by_function(function: Callable, ir: Tensor, vis: Tensor) -> Tensor:
+def load_card(load: Callable, weights: dict[str, Path], device: torch.device) -> Callable[..., Tensor]:
+    return partial(fuse_by_function, load(weights, device))
+
+
+def fuse_by_function(function: Callable, ir: Tensor, vis: Tensor, *key: dict | None) -> Tensor:
     """Call the user's function and check what it returns."""
-    return result_like(function(ir, vis), ir, vis.shape[1])
+    return result_like(function(ir, vis, *key), ir, vis.shape[1])

@@ -21,6 +21,7 @@ from onnx import TensorProto, helper
 from fusion.classical.pixelwise import MAXIMUM
 from fusion.external import parse
 from fusion.method import prepare
+from tsdm_bench.errors import UsageError
 
 CLEAN = {"dataset": "toy", "image": "01", "factor": "clean", "severity": 0, "modality": "both"}
 NOISE = CLEAN | {"factor": "noise", "severity": 3}
@@ -74,13 +75,40 @@ def test_name_and_options_are_taken_from_the_text(tmp_path):
         ("math:pi", "math:pi is a float; expected a function"),
         ("no/such/file.py:fuse", "no Python file .*file.py"),
         ("file:no_such.onnx", "no network file no_such.onnx"),
+        ("command:true '{ir} {vis} {out}", "cannot be split into words: no closing quotation"),
+        ("folder:~no-such-user/x", "no folder ~no-such-user/x"),
+        ("a/b=folder:.", r"method name 'a/b': it has a '/', and a name is no path; use letters"),
+        ("../x=command:true {ir} {vis} {out}", "method name '../x': "),
+        ("CON=folder:.", "method name 'CON': it is a device on Windows"),
+        ("=folder:.", "method name '': it names no file"),
+        ("a\nb=folder:.", r"method name 'a\\nb': it has a control character"),
+        ("file:a\0b.pt", "cannot understand"),
+        ("math:sqrt?luma=2", "luma=2, expected a whole number from 0 to 1"),
+        ("math:sqrt?multiple=0", "multiple=0, expected a whole number from 1 to 1024"),
+        ("math:sqrt?multiple=1.5", "multiple=1.5, expected a whole number"),
+        ("command:true {ir} {vis} {out}?timeout=0", "timeout=0, expected a number from 0.01"),
+        ("command:true {ir} {vis} {out}?timeout=1.2.3", r"timeout=1\.2\.3, expected a number"),
         (f"file:{__file__}", r"test_external.py is no network file; export it as .pt, .ts, .pt2 or .onnx"),
     ],
 )
 def test_specification_that_cannot_work_is_refused_in_one_line(spec, message):
-    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+    with pytest.raises((ValueError, FileNotFoundError, UsageError), match=message) as caught:
         parse(spec)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_may_be_of_any_script_and_a_path_may_hold_an_equals_sign(tmp_path):
+    assert parse(f"融合 2=folder:{tmp_path}").name == "融合 2"
+    (tmp_path / "lr=3").mkdir()
+    (tmp_path / "lr=3" / "own.py").write_text("def fuse(ir, vis): return vis")
+    assert parse(f"{tmp_path}/lr=3/own.py:fuse").name == "fuse"
+
+
+def test_a_name_that_follows_from_the_text_is_checked_too(tmp_path):
+    (tmp_path / "a:b").mkdir()
+    with pytest.raises(UsageError, match=r"method name 'a:b': it has a ':'"):
+        parse(f"folder:{tmp_path}/a:b")
+    assert parse(f"ab=folder:{tmp_path}/a:b").name == "ab"
 
 
 # ---- folder ----------------------------------------------------------------------------------------------------------
@@ -117,6 +145,12 @@ def test_plain_folder_is_never_taken_for_degraded_results(tmp_path, pair):
     hit_one = NOISE | {"modality": "ir"}
     with pytest.raises(ValueError, match=r"put \{modality\} into the path"):
         prepare(parse(f"folder:{tmp_path}/{{factor}}/{{severity}}"))(*pair, hit_one)
+
+
+def test_a_name_of_an_image_is_no_placeholder(tmp_path, pair):
+    save(tmp_path / "{factor}_0.png", pair[1])
+    fuse = prepare(parse(f"folder:{tmp_path}/{{image}}_{{severity}}.png"))
+    torch.testing.assert_close(fuse(*pair, CLEAN | {"image": "{factor}"}), pair[1])
 
 
 def test_missing_result_names_the_file(tmp_path, pair):
@@ -219,6 +253,73 @@ def test_slow_command_is_stopped_with_all_that_it_started(tmp_path, pair):
     assert not alive(int(child.read_text()))
 
 
+LEAVES_A_DAEMON = """
+    import os, sys, time
+    import cv2
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(4)
+        os._exit(0)
+    os.wait()
+    cv2.imwrite(sys.argv[3], cv2.imread(sys.argv[2]))
+    time.sleep(float(sys.argv[4]))
+"""
+
+
+def test_what_outlives_the_command_does_not_keep_its_result(tmp_path, pair):
+    """A daemon that left the session holds stderr open; the command itself has ended."""
+    run = script(tmp_path, LEAVES_A_DAEMON)
+    start = time.monotonic()
+    torch.testing.assert_close(prepare(parse(f"command:{run} {{ir}} {{vis}} {{out}} 0"))(*pair), pair[1])
+    assert time.monotonic() - start < 4
+
+
+def test_a_daemon_does_not_lengthen_the_time_limit(tmp_path, pair):
+    run = script(tmp_path, LEAVES_A_DAEMON)
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match=r"took more than 1 s and was stopped"):
+        prepare(parse(f"command:{run} {{ir}} {{vis}} {{out}} 60?timeout=1"))(*pair)
+    assert time.monotonic() - start < 4
+
+
+def test_what_a_command_leaves_in_the_background_is_stopped(tmp_path, pair):
+    run, child = script(tmp_path, MEAN_SCRIPT), tmp_path / "child"
+    start = time.monotonic()
+    prepare(parse(f"shell:sleep 60 & echo $! > {child}; {run} {{ir}} {{vis}} {{out}}"))(*pair)
+    assert time.monotonic() - start < 20
+    deadline = time.monotonic() + 5
+    while alive(int(child.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(int(child.read_text()))
+
+
+def test_a_flood_of_words_is_drained_and_only_its_end_is_kept(tmp_path, pair):
+    text = "import sys; [sys.stderr.write('x' * 99_999 + '\\n') for _ in range(200)]; sys.exit('the \\x1b[2J end')"
+    with pytest.raises(RuntimeError, match=r"ended with status 1: .*the \\x1b\[2J end$") as caught:
+        prepare(parse(f"command:{script(tmp_path, text)} {{ir}} {{vis}} {{out}}"))(*pair)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        ("os.mkfifo(out)", "pair.png is a link, pipe or folder"),
+        ("os.symlink('/dev/zero', out)", "pair.png is a link, pipe or folder"),
+        ("os.symlink(sys.argv[2], out)", "pair.png is a link, pipe or folder"),
+        ("os.mkdir(out)", "pair.png is a link, pipe or folder"),
+        ("d = os.path.dirname(out); os.rmdir(d); os.symlink(os.path.dirname(sys.argv[2]), d)", "is a link, pipe"),
+        ("open(out, 'wb').truncate(1 << 40)", "wrote pair.png of 1,099,511,627,776 bytes for a pair of 560 pixels"),
+        ("open(out, 'w')", "pair.png"),
+        ("[open(out + f'{i}.png', 'w') for i in range(9)]", r"wrote pair.png0.png, .*pair.png4.png$"),
+    ],
+)
+def test_what_is_no_image_file_is_refused_without_opening_it(tmp_path, pair, make, message):
+    run = script(tmp_path, f"import os, sys\nout = sys.argv[3]\n{make}")
+    with pytest.raises((RuntimeError, ValueError), match=message):
+        prepare(parse(f"command:{run} {{ir}} {{vis}} {{out}}?timeout=20"))(*pair)
+
+
 def alive(process: int) -> bool:
     """Whether a process runs (one that ended and that nobody has waited for does not)."""
     try:
@@ -249,6 +350,42 @@ MODULE = """
     def eight_bits(ir, vis):
         return vis * 255
 
+    def tanh(ir, vis):
+        return (ir + vis) - 1
+
+    def negative(ir, vis):
+        return -0.05 - 0.05 * vis
+
+    def standardised(ir, vis):
+        return (vis - vis.mean()) / vis.std()
+
+    def divided_twice(ir, vis):
+        return vis / 255
+
+    def overshooting(ir, vis):
+        return vis + 0.09 * torch.sign(vis - 0.5)
+
+    def black(ir, vis):
+        return vis * 0
+
+    def not_a_number(ir, vis):
+        return torch.where(vis == vis.max(), float("nan"), vis)
+
+    def infinite(ir, vis):
+        return 1 / (vis - vis.min())
+
+    def two_channels(ir, vis):
+        return vis[:, :2]
+
+    def turned(ir, vis):
+        return vis.transpose(2, 3)
+
+    def smaller(ir, vis):
+        return vis[..., 1:, 1:]
+
+    def without_batch(ir, vis):
+        return vis[0]
+
     def integers(ir, vis):
         return (vis * 255).to(torch.uint8)
 
@@ -263,6 +400,9 @@ MODULE = """
 
     CARD = Method(
         name="card", title="Card", kind="external", description="", source="", load=lambda weights, device: mean
+    )
+    TANH_CARD = Method(
+        name="card", title="Card", kind="learned", description="", source="", load=lambda weights, device: tanh
     )
 """
 
@@ -298,7 +438,18 @@ def test_python_module_instance_and_method_card(module, pair):
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        ("eight_bits", r"values up to 25\d.*; expected \[0, 1\]"),
+        ("eight_bits", r"values from .* to 25\d.*; expected \[0, 1\] \(divide 8-bit values by 255\)"),
+        ("tanh", r"values from -\d.*; expected \[0, 1\], \d+% of them are more than 0\.1 outside .*\(x \+ 1\) / 2"),
+        ("TANH_CARD", r"values from -\d.*; expected \[0, 1\]"),
+        ("negative", r"values from -0\.\d+ to -0\.\d+; expected \[0, 1\]"),
+        ("standardised", r"expected \[0, 1\], \d+% of them"),
+        ("divided_twice", r"something brighter than 1/255 \(is it divided by 255 twice\?\)"),
+        ("not_a_number", "values that are not finite"),
+        ("infinite", "values that are not finite"),
+        ("two_channels", r"must be 1×1×20×28 or 1×3×20×28 .*got 1×2×20×28"),
+        ("turned", r"got 1×3×28×20"),
+        ("smaller", r"got 1×3×19×27"),
+        ("without_batch", r"got 3×20×28"),
         ("integers", "expected a float tensor .* got torch.uint8 tensor"),
         ("not_a_tensor", "expected a float tensor .* got ndarray"),
     ],
@@ -306,6 +457,19 @@ def test_python_module_instance_and_method_card(module, pair):
 def test_python_result_on_another_scale_or_type_is_refused(module, pair, function, message):
     with pytest.raises(ValueError, match=message):
         prepare(parse(f"{module}:{function}"))(*pair)
+
+
+@pytest.mark.parametrize("function", ["overshooting", "black"])
+def test_a_small_overshoot_is_clamped_and_black_is_an_image(module, pair, function):
+    fused = prepare(parse(f"{module}:{function}"))(*pair)
+    assert fused.min() >= 0
+    assert fused.max() <= 1
+
+
+def test_one_image_of_a_batch_on_another_scale_is_enough(module, pair):
+    ir, vis = torch.cat([pair[0] * 0 + 1, pair[0]]), torch.cat([pair[1], pair[1]])
+    with pytest.raises(ValueError, match=r"values from -\d"):
+        prepare(parse(f"{module}:tanh"))(ir, vis)
 
 
 def test_python_file_that_fails_to_import_is_told(tmp_path):
@@ -406,6 +570,63 @@ def test_onnx_network_on_luma_keeps_the_colour(tmp_path, pair):
     ir, vis = pair[0], 0.25 + pair[1] / 2
     fused = prepare(parse(f"file:{tmp_path}/own.onnx"))(ir, vis)
     torch.testing.assert_close(luma(fused), (ir + luma(vis)) / 2, atol=3e-3, rtol=0)
+
+
+def save_onnx_of(path: Path, shapes: tuple[list, list], kind: int = TensorProto.FLOAT) -> None:
+    """An ONNX network that returns its second input halved, whatever the forms of both."""
+    inputs = [helper.make_tensor_value_info(n, kind, s) for n, s in zip(("ir", "vis"), shapes, strict=True)]
+    half = helper.make_tensor("half", kind, [1], [0.5] if kind != TensorProto.UINT8 else [1])
+    output = helper.make_tensor_value_info("fused", kind, None)
+    graph = helper.make_graph([helper.make_node("Mul", ["vis", "half"], ["fused"])], "half", inputs, [output], [half])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        (["n", "h", "w", 1], ["n", "h", "w", 3]),
+        ([1, 20, 28, 1], [1, 20, 28, 3]),
+        ([1, 1, "h", "w"], [1, 3, "h", "w"]),
+        ([4, 1, "h", "w"], [4, 3, "h", "w"]),
+        ([2, "h", "w", 1], [2, "h", "w", 3]),
+        (["n", 1, "h", "w"], ["n", "c", "h", "w"]),
+    ],
+)
+def test_onnx_network_of_another_axis_order_or_batch(tmp_path, pair, shapes):
+    save_onnx_of(tmp_path / "own.onnx", shapes)
+    ir, vis = torch.cat([pair[0]] * 3), torch.cat([pair[1], 1 - pair[1], pair[1] / 2])
+    torch.testing.assert_close(prepare(parse(f"file:{tmp_path}/own.onnx"))(ir, vis), vis / 2)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "kind", "message"),
+    [
+        ((["n", 1, 8, 8], ["n", 4, 8, 8]), TensorProto.FLOAT, r"vis takes 4 channels; expected 1 or 3 \(N×C×H×W"),
+        (
+            (["n", 1, 8, 8], ["n", 3, 8]),
+            TensorProto.FLOAT,
+            r"expected float inputs N×C×H×W, .*; vis is tensor\(float\)",
+        ),
+        ((["n", 1, 8, 8], ["n", 3, 8, 8]), TensorProto.UINT8, r"expected float inputs .*; ir is tensor\(uint8\)"),
+        (([2, 1, 8, 8], [4, 3, 8, 8]), TensorProto.FLOAT, r"takes 2 infrared and 4 visible images at once"),
+    ],
+)
+def test_onnx_network_for_other_images_is_refused_by_name(tmp_path, shapes, kind, message):
+    save_onnx_of(tmp_path / "own.onnx", shapes, kind)
+    with pytest.raises(ValueError, match=r"own\.onnx.*" + message) as caught:
+        prepare(parse(f"file:{tmp_path}/own.onnx"))
+    assert "\n" not in str(caught.value)
+
+
+def test_onnx_network_that_fails_on_a_pair_is_told_in_one_line(tmp_path, pair):
+    save_onnx(tmp_path / "own.onnx", ("ir", "vis"), (1, 3))
+    model = onnx.load(str(tmp_path / "own.onnx"))
+    model.graph.node[0].input[1] = "half3"
+    model.graph.initializer.append(helper.make_tensor("half3", TensorProto.FLOAT, [1, 1, 1, 999], [0.5] * 999))
+    onnx.save(model, str(tmp_path / "own.onnx"))
+    with pytest.raises(ValueError, match="the network does not run on 1×1×20×28 and 1×3×20×28: ") as caught:
+        prepare(parse(f"file:{tmp_path}/own.onnx"))(*pair)
+    assert "\n" not in str(caught.value)
 
 
 def test_onnx_network_of_a_fixed_size_is_told(tmp_path, pair):
