@@ -114,13 +114,15 @@ def _trained_at(suite: Suite, image_size: int) -> Suite:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bench.report import write_report
-    from bench.run.flow import Options, run_benchmark
-
     if args.workers is not None and args.workers < 1:
         raise UsageError(f"--workers must be at least 1, got {args.workers}")
+    suite = suite_of(args)
+
+    from bench.report import write_report  # after the checks: this takes seconds
+    from bench.run.flow import Options, run_benchmark
+
     folder = run_benchmark(
-        suite_of(args),
+        suite,
         Options(
             args.data_root,
             args.weights_dir,
