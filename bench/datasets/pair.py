@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tsdm_bench.cards import Card
+
 M3FD_CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 
 
@@ -67,15 +69,11 @@ def github_archive(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset:
+class Dataset(Card):
     """The card of a dataset. ``pairs(root)`` lists what lies under a data root, in a stable order."""
 
-    name: str
-    title: str
     description: str
     classes: tuple[str, ...]
-    source: str
-    licence: str
     layout: str
     """Where files are expected below the data root, in the published layout."""
     obtain: str
@@ -86,4 +84,3 @@ class Dataset:
     archive: Archive | None = None
     """What ``datasets download`` fetches; None where the data can only be had by hand."""
     synthetic: bool = False
-    version: str = "1"
