@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from detectors.backends.conventions import RTDETR, ULTRALYTICS, ULTRALYTICS_END_TO_END
 from detectors.backends.network import Network
@@ -25,8 +26,11 @@ OTHER_TASKS = ("-cls", "-seg", "-pose", "-obb", "-sem", "-depth", "-reid", "-wor
 def import_ultralytics():
     """The ultralytics package, imported with telemetry and installs off and its settings in a temporary place.
 
-    The environment variables must be there before the first import, since ultralytics reads them once.
+    The environment variables must be there before the first import, since ultralytics reads them once. That import
+    replaces functions of PIL and torch for the whole process (an unreadable image would ask for a plug-in): they are
+    put back.
     """
+    opened, saved = Image.open, torch.save
     if "ultralytics" not in sys.modules:
         settings = tempfile.TemporaryDirectory(prefix="ultralytics-")
         import_ultralytics.settings = settings  # removed with the process
@@ -34,6 +38,7 @@ def import_ultralytics():
     import ultralytics
     from ultralytics.utils import LOGGER
 
+    Image.open, torch.save = opened, saved
     LOGGER.setLevel("ERROR")
     # Kept in memory alone: a settings file that lies elsewhere, from an earlier import by the caller, stays as it is.
     switches = {name: False for name, value in ultralytics.SETTINGS.items() if isinstance(value, bool)}

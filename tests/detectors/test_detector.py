@@ -237,7 +237,7 @@ def test_only_8_bit_colour_images(tmp_path):
 
 
 def test_ultralytics_stays_quiet_and_writes_nowhere(tmp_path):
-    """A process that opens and runs a .pt model leaves stdout and its home and working folders empty."""
+    """A process that runs a .pt model leaves stdout, its home and working folders, PIL and torch alone."""
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
@@ -245,10 +245,12 @@ def test_ultralytics_stays_quiet_and_writes_nowhere(tmp_path):
 import sys
 from pathlib import Path
 import numpy as np
+import PIL.Image, torch
 from detectors.backends.ultralytics_backend import import_ultralytics
+before = PIL.Image.open, torch.save
 ultralytics = import_ultralytics()
 from ultralytics.nn.tasks import DetectionModel
-import torch
+assert (PIL.Image.open, torch.save) == before
 model = DetectionModel("yolov8n.yaml", nc=2, verbose=False)
 model.names = {0: "Car", 1: "ship"}
 torch.save({"model": model}, Path(sys.argv[1]) / "model.pt")
