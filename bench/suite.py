@@ -36,7 +36,8 @@ class DetectorSettings(_Model):
     """The detector of the protocol ``fixed``, and how boxes are read under every protocol."""
 
     weights: tuple[str, ...] = Field(min_length=1)
-    """Files, file names in the weights folder, or model names that ultralytics knows: the first that can be had."""
+    """Paths, names of detector cards, of files in the weights folder or of ultralytics models: the first available one
+    is used."""
     image_size: int = Field(640, ge=32, multiple_of=32)
     confidence: float = Field(0.001, ge=0, lt=1)
     """Lowest score that is stored; low, so that the whole precision–recall curve can be drawn."""
@@ -59,7 +60,7 @@ class DetectionSettings(_Model):
     recipe: Recipe = RECIPES["full"]
     """``small``, ``full``, or the fields of a recipe. Its seed is the suite's."""
     initial: tuple[str, ...] = ()
-    """Weights that start every detector, the first that can be had: files of plain tensors or ultralytics checkpoints,
+    """Weights that start every detector, the first available one: files of plain tensors or ultralytics checkpoints,
     by path or by name in the weights folder. Without any, training starts from scratch."""
     split: Literal["official", "scenes"] = "official"
     """Training pairs are the split ``train`` of the dataset, or two thirds of its clusters of neighbouring frames (a

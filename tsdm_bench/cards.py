@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from tsdm_bench.errors import UsageError, one_line
+from tsdm_bench.names import Name
 
 OURS = "AGPL-3.0-or-later"
 """The licence of this project."""
@@ -40,8 +41,8 @@ class Card:
     ValueError: Card 'gff': source = 2013: input should be a valid string
     """
 
-    name: str
-    """What it is called on the command line and in stored results."""
+    name: Name
+    """What it is called on the command line, in stored results and in names of files."""
     title: str
     """What a reader sees."""
     source: str
@@ -59,7 +60,7 @@ class Card:
             _model(type(self)).model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            where, problem = ".".join(map(str, first["loc"])), first["msg"]
+            where, problem = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
             raise ValueError(
                 f"{type(self).__name__} {self.name!r}: {where} = {first['input']!r}: {problem[:1].lower()}{problem[1:]}"
             ) from None
@@ -68,7 +69,7 @@ class Card:
 @functools.cache
 def _model(card_type: type[Card]) -> type[BaseModel]:
     """The fields of a kind of card as a model that checks types and converts nothing."""
-    hints = get_type_hints(card_type)
+    hints = get_type_hints(card_type, include_extras=True)
     typed: dict[str, Any] = {field.name: (hints[field.name], ...) for field in fields(card_type)}
     return create_model(card_type.__name__, __config__=ConfigDict(strict=True, arbitrary_types_allowed=True), **typed)
 

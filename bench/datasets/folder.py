@@ -1,4 +1,4 @@
-"""Anybody's own pairs: ``ir/`` beside ``vis/`` or ``vi/``, or ``NAME_IR.png`` beside ``NAME_VI.png`` in one folder."""
+"""Your own pairs: ``ir/`` beside ``vis/`` or ``vi/``, or ``NAME_IR.png`` beside ``NAME_VI.png`` in one folder."""
 
 from __future__ import annotations
 

@@ -82,5 +82,5 @@ class Dataset(Card):
     """Raises ``UsageError`` where nothing of the layout lies under the root."""
     size: str = ""
     archive: Archive | None = None
-    """What ``datasets download`` fetches; None where the data can only be had by hand."""
+    """What ``datasets download`` fetches; None where a person has to get the data."""
     synthetic: bool = False

@@ -39,6 +39,17 @@ STUDENT_WEIGHTS = WeightFile(
 OFFICIAL_TEACHER_WEIGHTS = WeightFile(name="Model_TeacherNet_epoch_50.pth", licence="none", source=RELEASE)
 OFFICIAL_STUDENT_WEIGHTS = WeightFile(name="GT.pth", licence="none", source=RELEASE)
 
+CITATION = """\
+@article{xue2024novel,
+  author  = {Xue, W. and Liu, Y. and Wang, F. and He, G. and Zhuang, Y.},
+  title   = {A Novel Teacher--Student Framework With Degradation Model for Infrared--Visible Image Fusion},
+  journal = {IEEE Transactions on Instrumentation and Measurement},
+  volume  = {73},
+  pages   = {5020512},
+  year    = {2024},
+  doi     = {10.1109/TIM.2024.3398115},
+}"""
+
 
 def load_teacher(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Callable[..., Tensor]:
     """``fuse(ir, y) -> fused luma`` (N×1×H×W each) by the teacher whose weights lie in ``path``."""
@@ -82,6 +93,7 @@ _FACTS = {
     "Infrared–Visible Image Fusion, IEEE TIM 73, 5020512 (2024), doi 10.1109/TIM.2024.3398115",
     "year": 2024,
     "venue": "IEEE TIM",
+    "citation": CITATION,
 }
 _OURS = _FACTS | {"trained_on": ("roadscene", "msrs")}
 _TEACHER = _OURS | {"parameters": 2_341_728, "luma": True}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from urllib.parse import quote
 
 from tsdm_bench.cards import Card
@@ -29,8 +29,6 @@ class WeightFile(Card):
         super().__post_init__()
         if self.urls and not self.sha256:
             raise ValueError(f"weight card {self.name} has an address but no sha256; nothing is downloaded unchecked")
-        if PureWindowsPath(self.name).name != self.name or not self.name.strip("."):  # its separators include ours
-            raise ValueError(f"weight card {self.name!r}: expected the name of a file, without folders")
 
 
 def github_file(
