@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.datasets import DATASETS
+from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Dataset, Pair
 from bench.statistics.clusters import scene_clusters
 from bench.suite import Suite
@@ -58,11 +59,12 @@ def conditions(suite: Suite) -> list[Condition]:
     return list(dict.fromkeys(found))
 
 
-def select_pairs(suite: Suite, data_root: Path | None) -> tuple[Dataset, list[Pair]]:
+def select_pairs(suite: Suite, data_root: Path | None, *, detects: bool = True) -> tuple[Dataset, list[Pair]]:
     """The dataset and its pairs that the suite asks for, those without a partner left out with a warning.
 
     Where detectors are retrained, only pairs that they are not trained on. ``limit`` takes pairs evenly over the whole
-    list, so that a small run still sees every kind of scene.
+    list, so that a small run still sees every kind of scene. Raises ``UsageError`` where it is not clear which files
+    are meant or, unless nothing ``detects``, what labels say.
     """
     dataset, pairs = _all_pairs(suite, data_root)
     if suite.retrains:
@@ -78,13 +80,31 @@ def select_pairs(suite: Suite, data_root: Path | None) -> tuple[Dataset, list[Pa
         raise UsageError(
             f"dataset {dataset.name} has no complete pair{where} under {data_root}; expected {dataset.layout}"
         )
-    return dataset, _evenly(pairs, suite.limit)
+    pairs = _evenly(pairs, suite.limit)
+    detects = detects and suite.detector is not None
+    refuse_faults(dataset.name, pairs, with_labels=detects)
+    if detects:
+        _tell_of_labels(dataset, pairs)
+    return dataset, pairs
+
+
+def _tell_of_labels(dataset: Dataset, pairs: Sequence[Pair]) -> None:
+    """Log what a reader of detection results should know of the labels."""
+    unlabelled = sum(pair.boxes is None for pair in pairs)
+    if 0 < unlabelled < len(pairs):
+        log.warning(
+            "%s: %d of %d pairs have no label file and take no part in detection", dataset.name, unlabelled, len(pairs)
+        )
+    notes = [note for pair in pairs for note in pair.notes]
+    if notes:
+        log.warning("%s: %s (%d such notes; `datasets verify` lists all)", dataset.name, notes[0], len(notes))
 
 
 def select_training_pairs(suite: Suite, data_root: Path | None) -> list[Pair]:
     """The labelled pairs on which the detectors of a retraining protocol are trained."""
     dataset, pairs = _all_pairs(suite, data_root)
     part = _training_part(suite, pairs)
+    refuse_faults(dataset.name, part, with_labels=True)
     labelled = [pair for pair in part if pair.boxes is not None and not pair.problem]
     if not labelled:
         raise UsageError(

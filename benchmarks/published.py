@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from bench.cli.score import Task, score
-from bench.datasets.files import images_by_stem
 from bench.metrics import PRESETS
+from bench.scoring import Task, score_task
+from tsdm_bench.images import images_in, the_one
 
 TOLERANCE = 1e-3
 
@@ -47,14 +47,14 @@ TABLES = (
 def compare(root: Path, table: Table) -> pd.DataFrame:
     """Columns image, method, metric, published, ours, error (relative)."""
     published = pd.read_csv(root / table.folder / "metrics.csv", dtype={"image": str})
-    ir, vis = images_by_stem(root / table.ir), images_by_stem(root / table.vis)
+    ir, vis = images_in(root / table.ir), images_in(root / table.vis)
     ids = PRESETS[table.preset]
     heads = dict(zip(ids, table.columns, strict=True))
-    methods = {name: images_by_stem(root / table.folder / name) for name in published["method"].unique()}
+    methods = {name: images_in(root / table.folder / name) for name in published["method"].unique()}
     rows = []
     for image in published["image"].unique():
-        fused = {name: files[image] for name, files in methods.items()}
-        rows += score(Task(image, ir[image], vis[image], fused, ids)).rows
+        fused = {name: the_one(files[image]) for name, files in methods.items()}
+        rows += score_task(Task(image, the_one(ir[image]), the_one(vis[image]), fused, ids)).rows
     ours = pd.DataFrame(rows, columns=["method", "image", "metric", "ours"]).replace({"metric": heads})
     both = published.rename(columns={"value": "published"}).merge(ours, on=["method", "image", "metric"], how="left")
     return both.assign(error=(both["ours"] - both["published"]).abs() / both["published"].abs())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -42,6 +43,18 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path, option: str) -> None:
+    """Raise ``UsageError`` where ``path``, named by ``option``, cannot become a file: told before the work."""
+    if path.is_dir():
+        raise UsageError(f"{option} {path} is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"{option} {path} cannot be written ({error.strerror}); name another place") from None
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

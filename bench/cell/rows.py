@@ -85,4 +85,4 @@ ROW_SCHEMA, DETECTION_SCHEMA = _schema(Row._fields), _schema(DETECTION_COLUMNS)
 PAIR_SCHEMA = pa.schema([("image", TEXT), ("scene", TEXT), ("split", TEXT), ("labelled", pa.bool_())])
 
 
-TRUTH_SCHEMA = _schema(("image", "class", "x", "y", "w", "h"))
+TRUTH_SCHEMA = _schema(("image", "class", "x", "y", "w", "h")).append(pa.field("difficult", pa.bool_()))

@@ -1,7 +1,7 @@
 """Download a dataset into its layout, or verify it on disk.
 
-download says how to get by hand what no program can fetch. verify reads every pair and names every file that cannot
-serve.
+download says how to get by hand what no program can fetch. verify reads every pair and every label, and names every
+fault that it finds; the exit status is 2 where there is one.
 """
 
 from __future__ import annotations
@@ -78,11 +78,14 @@ def _verify(dataset: Dataset, root: Path) -> int:
 
     pairs = dataset.pairs(root)
     with ThreadPoolExecutor() as pool:
-        problems = [problem for problem in tqdm(pool.map(_problem, pairs), total=len(pairs), unit="pair") if problem]
+        unreadable = list(tqdm(pool.map(_problem, pairs), total=len(pairs), unit="pair", disable=None))
+    problems = [problem for problem in unreadable if problem]
+    problems += dict.fromkeys(fault for pair in pairs for fault in pair.label_faults)
+    good = sum(not problem and not pair.label_faults for pair, problem in zip(pairs, unreadable, strict=True))
     boxes = Counter(box.label for pair in pairs for box in pair.boxes or ())
     splits = Counter(pair.split for pair in pairs if pair.split)
     published = dataset.size or "any number"
-    print(f"{dataset.title}: {len(pairs) - len(problems)} good pairs of {len(pairs)}; published: {published}")
+    print(f"{dataset.title}: {good} good pairs of {len(pairs)}; published: {published}")
     if splits:
         print("splits: " + ", ".join(f"{name} {count}" for name, count in splits.most_common()))
     if boxes:
@@ -91,9 +94,11 @@ def _verify(dataset: Dataset, root: Path) -> int:
             f"{boxes.total()} boxes on {labelled} labelled pairs: "
             + ", ".join(f"{n} {c}" for n, c in boxes.most_common())
         )
+    for note in (note for pair in pairs for note in pair.notes):
+        print(f"note: {note}")
     for problem in problems:
         print(f"problem: {problem}")
-    return 1 if problems else 0
+    return 2 if problems else 0
 
 
 def _problem(pair: Pair) -> str:

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
 from bench.cli.run import add_selection, suite_of
@@ -36,6 +35,7 @@ from degradation.condition import degrade
 from degradation.factor import FACTORS
 from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.files import write_atomically
+from tsdm_bench.images import write_png
 from tsdm_bench.names import check_image_name
 
 MANIFEST = "manifest.jsonl"
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--out {args.out} is a file; give a folder, which may be new")
     suite = suite_of(args)
     wanted = conditions(suite)
-    dataset, pairs = select_pairs(suite, args.data_root)
+    dataset, pairs = select_pairs(suite, args.data_root, detects=False)
     for pair in pairs:
         check_image_name(pair.image)
     entries = _read_manifest(args.out / MANIFEST, dataset.name, suite.seed)
@@ -119,17 +119,12 @@ def write_pair(task: Task) -> tuple[list[dict], str]:
                 key = {"seed": task.seed, "dataset": task.dataset, "image": task.pair.image}
                 ir, vis, drawn = degrade(clean_ir, clean_vis, FACTORS[condition.factor], *condition[1:], **key)
             entry = _entry(task, condition, drawn)
-            _write_png(task.out / entry["ir"], ir)
-            _write_png(task.out / entry["vis"], cv2.cvtColor(vis, cv2.COLOR_RGB2BGR))
+            write_png(task.out / entry["ir"], ir)
+            write_png(task.out / entry["vis"], vis)
             entries.append(entry)
     except Exception as error:  # one bad pair must not stop the others
         return entries, one_line(error)
     return entries, ""
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    data = cv2.imencode(".png", image)[1].tobytes()
-    write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 
 def _missing(

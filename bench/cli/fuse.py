@@ -23,27 +23,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import cv2
     import torch
     from tqdm import tqdm
 
-    from bench.datasets.files import images_by_stem, pair_up
+    from bench.datasets.files import pair_up
     from bench.methods import find_method, find_weights, obtain
     from bench.run.flow import pick_device
     from fusion.method import prepare
-    from tsdm_bench.files import write_atomically
-    from tsdm_bench.images import ImageProblem, quantise
+    from tsdm_bench.images import ImageProblem, images_in, quantise, write_png
     from tsdm_bench.names import check_image_name
 
     for folder in (args.ir, args.vis):
-        if not images_by_stem(folder):
+        if not images_in(folder):
             raise UsageError(f"no images in {folder}; give a folder of PNG, JPEG, BMP or TIFF files")
     method = find_method(args.method)
     for reason in obtain([method], args.weights_dir).values():
         raise UsageError(reason)
     device = pick_device(args.device)
     fuse = prepare(method, find_weights(method, args.weights_dir), device)
-    pairs = pair_up(images_by_stem(args.ir), images_by_stem(args.vis), scene=str)
+    pairs = pair_up(images_in(args.ir), images_in(args.vis), scene=str)
     for pair in pairs:
         check_image_name(pair.image)
     failed = 0
@@ -60,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
             log.error("failed: %s: %s", pair.image, cause)
             failed += 1
             continue
-        png = cv2.imencode(".png", cv2.cvtColor(fused, cv2.COLOR_RGB2BGR))[1].tobytes()
-        write_atomically(target, lambda path, png=png: path.write_bytes(png))
+        write_png(target, fused)
     print(f"fused images: {args.out}")
     return 1 if failed else 0

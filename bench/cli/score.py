@@ -7,36 +7,15 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("method", "image", "metric", "value")
-PAIRS_PER_WORKER = 8  # a worker process takes seconds to start
-SHOWN = 6  # names in a note
-
-
-class Task(NamedTuple):
-    """One source pair and its results: method → file."""
-
-    image: str
-    ir: Path
-    vis: Path
-    fused: dict[str, Path]
-    ids: tuple[str, ...]
-
-
-class Scores(NamedTuple):
-    """Rows (method, image, metric, value) and one line per image that could not be scored."""
-
-    rows: list[tuple[str, str, str, float]]
-    failures: list[str]
+    from bench.scoring import Scores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,166 +27,98 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--metrics", default="core", metavar="IDS", help="preset or ids, by commas (default: core)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="where the value of every image and metric goes")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where tables go, as CSV, Markdown and LaTeX")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: by cores and number of images)")
 
 
 def run(args: argparse.Namespace) -> int:
-    import pandas as pd
+    from tsdm_bench.files import refuse_unwritable
+
+    if args.csv:
+        refuse_unwritable(args.csv, "--csv")
+    if args.out:
+        refuse_unwritable(args.out / "tables" / "scores.csv", "--out")
+
     from tqdm import tqdm
 
-    from bench.datasets.files import images_by_stem
-    from bench.metrics import METRICS, resolve
+    from bench.scoring import score
 
-    if args.workers is not None and args.workers < 1:
-        raise UsageError(f"--workers {args.workers}: expected at least 1")
-    ids = resolve(args.metrics)
-    ir, vis = (_images(folder) for folder in (args.ir, args.vis))
-    methods = {name: images_by_stem(folder) for name, folder in _method_folders(args.fused).items()}
-    tasks, failures = _plan(ir, vis, methods, ids, args)
-    total = sum(len(task.fused) for task in tasks)
-    rows: list[tuple[str, str, str, float]] = []
-    with tqdm(total=total, unit="image", disable=not total) as progress:
-        for task, scores in zip(tasks, _results(tasks, args.workers), strict=True):
-            rows += scores.rows
-            failures += scores.failures
-            progress.update(len(task.fused))
-    for line in failures:
+    with tqdm(unit="image", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        scores = score(args.ir, args.vis, args.fused, args.metrics, workers=args.workers, progress=progress)
+    for line in scores.failures:
         print(f"failed: {line}")
-    for name, images in methods.items():
-        _note_missing(name, sorted((ir.keys() & vis.keys()) - images.keys()))
-    if not rows:
+    for line in scores.notes:
+        print(f"note: {line}")
+    if scores.values.empty:
         raise UsageError("no image could be scored; the lines above say why")
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(list(COLUMNS[:2]), kind="stable")
-    if args.csv:
-        args.csv.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(args.csv, index=False)
-        print(f"values: {args.csv}")
-    print(_means(table, [METRICS[name] for name in ids]))
-    return 1 if failures else 0
+    print(_means(scores))
+    _write(scores, args.csv, args.out)
+    return 1 if scores.failures else 0
 
 
-def _images(folder: Path) -> dict[str, Path]:
-    from bench.datasets.files import images_by_stem
-    from tsdm_bench.images import IMAGE_SUFFIXES
+def _write(scores: Scores, csv: Path | None, out: Path | None) -> None:
+    """Write what was asked for; one place that has become unwritable costs nothing of the other."""
+    from tsdm_bench.files import write_csv
 
-    images = images_by_stem(folder)
-    if not images:
-        what = "holds no image" if folder.is_dir() else "is not a folder"
-        raise UsageError(f"{folder} {what}; give a folder of images ({' '.join(sorted(IMAGE_SUFFIXES))})")
-    return images
-
-
-def _method_folders(folders: Iterable[Path]) -> dict[str, Path]:
-    """Folders of fused images by method name: the folder's own, with its parent's where two are alike."""
-    from bench.datasets.files import images_by_stem
-
-    found: list[Path] = []
-    for folder in folders:
-        below = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-        nested = [path for path in below if images_by_stem(path)]
-        if images_by_stem(folder) or not nested:
-            _images(folder)
-            nested = [folder]
-        found += nested
-    found = list(dict.fromkeys(path.resolve() for path in found))
-    names = [path.name for path in found]
-    return {path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}": path for path in found}
-
-
-def _plan(
-    ir: dict[str, Path],
-    vis: dict[str, Path],
-    methods: dict[str, dict[str, Path]],
-    ids: tuple[str, ...],
-    args: argparse.Namespace,
-) -> tuple[list[Task], list[str]]:
-    """One task per source pair that has results, and a line for every result without sources."""
-    tasks, failures = [], []
-    for image in sorted(set().union(*methods.values())):
-        fused = {name: images[image] for name, images in methods.items() if image in images}
-        missing = [
-            f"no {kind} image {image}.* in {folder}"
-            for kind, images, folder in (("infrared", ir, args.ir), ("visible", vis, args.vis))
-            if image not in images
-        ]
-        if missing:
-            failures += [f"{name}/{path.name}: {' and '.join(missing)}" for name, path in fused.items()]
-        else:
-            tasks.append(Task(image, ir[image], vis[image], fused, ids))
-    return tasks, failures
-
-
-def _results(tasks: list[Task], workers: int | None) -> Iterator[Scores]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    if workers is None:
-        workers = max(1, min(os.cpu_count() or 1, len(tasks) // PAIRS_PER_WORKER))
-    if workers == 1:
-        _one_thread()
-        yield from map(score, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
-        yield from pool.map(score, tasks)
-
-
-def _one_thread() -> None:
-    """Sums over several threads would round otherwise for another number of workers."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def score(task: Task) -> Scores:
-    """All results of one source pair; what the sources have to offer is computed once."""
-    from bench.metrics import evaluate, plane_of
-    from tsdm_bench.images import ImageProblem, as_batch, read_rgb
-
-    rows, failures = [], []
-    try:
-        ir, vis = (plane_of(as_batch(read_rgb(path))) for path in (task.ir, task.vis))
-    except ImageProblem as problem:
-        return Scores([], [f"{name}/{path.name}: {problem}" for name, path in task.fused.items()])
-    for method, path in task.fused.items():
+    problems = []
+    if csv:
         try:
-            values = evaluate(task.ids, ir, vis, plane_of(as_batch(read_rgb(path))))
-        except (ImageProblem, ValueError) as problem:
-            failures.append(f"{method}/{path.name}: {problem}")
-            continue
-        rows += [(method, task.image, name, value.item()) for name, value in values.items()]
-    return Scores(rows, failures)
+            write_csv(csv, scores.values)
+            print(f"values: {csv}")
+        except OSError as error:
+            problems.append(f"{csv} cannot be written ({error.strerror})")
+    if out:
+        from bench.report.scores import write_scores
+
+        try:
+            write_scores(scores, out)
+            print(f"tables: {out / 'tables'}")
+        except OSError as error:
+            problems.append(f"{out} cannot be written ({error.strerror})")
+    if problems:
+        raise UsageError(f"{'; '.join(problems)}; the table above is kept, repeat the command with another place")
 
 
-def _note_missing(method: str, images: list[str]) -> None:
-    if images:
-        names = ", ".join(images[:SHOWN]) + (", …" if len(images) > SHOWN else "")
-        print(f"note: {method} has no result for {len(images)} source pairs ({names})")
+def _means(scores: Scores) -> str:
+    """A line per metric, a column per method: the mean, and half the width of its interval where there are enough."""
+    from bench.metrics import METRICS
+    from bench.scoring import FEWEST_IMAGES, means
 
-
-def _with_interval(mean: float, half: float) -> str:
-    """Both with as many decimals as give the interval two digits."""
-    decimals = min(max(1 - math.floor(math.log10(half)), 0), 6) if half > 0 else 4
-    return f"{mean:.{decimals}f} ± {half:.{decimals}f}"
-
-
-def _means(table: pd.DataFrame, cards: list) -> str:
-    """A line per metric, a column per method: mean and the half width of its 95 % interval."""
-    from bench.statistics.intervals import mean_with_interval
-
-    rows = table.assign(dataset="", scene=table["image"])
-    means = mean_with_interval(rows, by=["method", "metric"]).set_index(["metric", "method"])
-    methods = list(dict.fromkeys(table["method"]))
+    table = means(scores.values).set_index(["metric", "method"])
+    methods = list(dict.fromkeys(scores.values["method"]))
     arrows = {"higher": "↑", "lower": "↓", "zero": "→0"}
     lines = [["metric", "", *methods]]
-    for card in cards:
-        cells = []
-        for method in methods:
-            mean = means.loc[(card.name, method)]
-            cells.append(_with_interval(mean["mean"], (mean["high"] - mean["low"]) / 2))
-        lines.append([card.name, arrows[card.direction], *cells])
+    for name in scores.metrics:
+        cells = [_with_interval(table.loc[(name, method)]) for method in methods]
+        lines.append([name, arrows[METRICS[name].direction], *cells])
+    counts = [int(table.loc[(slice(None), method), "n"].max()) for method in methods]
+    if len(set(counts)) > 1:
+        lines.append(["images", "", *map(str, counts)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    n = means["n"]
-    counts = str(n.max()) if n.min() == n.max() else f"{n.min()} to {n.max()}"
-    return "\n".join([*body, f"mean ± half of the 95 % bootstrap interval over {counts} images"])
+    over = str(max(counts)) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
+    few = min(counts) < FEWEST_IMAGES
+    return "\n".join(
+        [
+            *body,
+            f"mean ± half of the 95 % bootstrap interval over {over} images"
+            if max(counts) >= FEWEST_IMAGES
+            else f"mean over {over} images",
+            *([f"n too small: no interval for fewer than {FEWEST_IMAGES} images"] if few else []),
+            *(["the means are over different images and not comparable"] if len(set(counts)) > 1 else []),
+        ]
+    )
+
+
+def _with_interval(mean: pd.Series) -> str:
+    """Both with as many decimals as give the interval two digits."""
+    half = (mean["high"] - mean["low"]) / 2
+    if not math.isfinite(half):
+        return f"{mean['mean']:.4f}"
+    decimals = min(max(1 - math.floor(math.log10(half)), 0), 6) if half > 0 else 4
+    return f"{mean['mean']:.{decimals}f} ± {half:.{decimals}f}"

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from bench.cli.run import add_data_root, add_weights_dir
 from bench.datasets import DATASETS
+from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights, obtain
 from bench.run.flow import pick_device
@@ -205,6 +206,7 @@ def _source(name: str, data_root: Path | None) -> list[Pair]:
                 f"correct data.sources"
             )
         pairs = DATASETS["folder"].pairs(folder)
+    refuse_faults("folder", pairs, with_labels=False)
     problems = [pair.problem for pair in pairs if pair.problem]
     if problems:
         raise UsageError(f"data source {name}: {problems[0]} ({len(problems)} such pairs); add or remove those files")
@@ -216,7 +218,9 @@ def _train_detectors(args: argparse.Namespace) -> int:
     dataset = DATASETS[config.dataset]
     if args.data_root is None and not dataset.synthetic:
         raise UsageError(f"training on {config.dataset} needs --data-root, the folder of the datasets")
-    pairs = [pair for pair in dataset.pairs(args.data_root) if pair.split == config.split and pair.boxes is not None]
+    pairs = [pair for pair in dataset.pairs(args.data_root) if pair.split == config.split]
+    refuse_faults(dataset.name, pairs, with_labels=True)
+    pairs = [pair for pair in pairs if pair.boxes is not None]
     pairs = pairs[: config.limit]
     if not pairs:
         raise UsageError(f"{config.dataset} has no labelled pairs of the split {config.split!r} under {args.data_root}")

@@ -1,15 +1,25 @@
-"""Image files on disk, and the pairing of two folders by file stem."""
+"""Image files on disk, the pairing of two folders by file stem, and their labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.pair import Box, Pair
-from tsdm_bench.images import IMAGE_SUFFIXES, ImageProblem, read_grey, read_rgb, short
+from bench.datasets.labels import Labels
+from bench.datasets.pair import Pair
+from tsdm_bench.errors import UsageError
+from tsdm_bench.images import ImageProblem, image_size, read_grey, read_rgb, short, the_one
+
+SHOWN = 5
+"""Faults that a refusal lists; `datasets verify` lists all."""
+
+Images = Mapping[str, tuple[Path, ...]]
+"""Files by image name, as :func:`tsdm_bench.images.images_in` lists them."""
 
 
 def read_pair(ir: Path, vis: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -23,39 +33,88 @@ def read_pair(ir: Path, vis: Path) -> tuple[np.ndarray, np.ndarray]:
     return infrared, visible
 
 
-def images_by_stem(folder: Path) -> dict[str, Path]:
-    """The image files directly in ``folder`` by stem, sorted; empty where there is no such folder."""
-    if not folder.is_dir():
-        return {}
-    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES}
+@dataclass(frozen=True)
+class LabelFolder:
+    """Where the labels of a dataset lie, one file per image, and how one is read."""
+
+    folder: Path
+    suffix: str
+    read: Callable[[Path, tuple[int, int] | None], Labels]
+    """From a label file and the size (H, W) of its image, None where that cannot be read."""
+    absent: Labels | None = None
+    """What an image without a label file has: None = it is not labelled, ``Labels()`` = it shows no object."""
+
+    def path(self, image: str) -> Path:
+        return self.folder / f"{image}{self.suffix}"
 
 
 def pair_up(
-    ir: dict[str, Path],
-    vis: dict[str, Path],
+    ir: Images,
+    vis: Images,
     *,
     scene: Callable[[str], str],
-    boxes: Callable[[str], tuple[Box, ...] | None] = lambda image: None,
     split: Callable[[str], str] = lambda image: "",
-    label_file: Callable[[str], Path | None] = lambda image: None,
+    labels: LabelFolder | None = None,
 ) -> list[Pair]:
-    """Match two folders by stem. A half without a partner stays in the list: reading it tells which file is missing."""
-    pairs = []
-    for image in sorted(ir.keys() | vis.keys()):
-        files = tuple(images[image] for images in (ir, vis) if image in images)
-        if len(files) == 2:
-            read = partial(read_pair, *files)
-            problem = ""
-        else:
-            kind, path = ("visible", ir[image]) if image in ir else ("infrared", vis[image])
-            problem = f"{short(path)} has no {kind} partner of the same name"
-            read = partial(_refuse, problem)
-        pairs.append(Pair(image, scene(image), read, boxes(image), split(image), problem, files, label_file(image)))
-    return pairs
+    """Match two folders by stem, and read the labels of each pair.
+
+    A half without a partner, and a name that several files have, stay in the list: reading the pair tells what is
+    wrong with it.
+    """
+    return [_pair(image, ir, vis, scene(image), split(image), labels) for image in sorted(ir.keys() | vis.keys())]
+
+
+def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: LabelFolder | None) -> Pair:
+    files, faults, problem = [], [], ""
+    for images in (ir, vis):
+        if image in images:
+            try:
+                files.append(the_one(images[image]))
+            except ImageProblem as error:
+                faults.append(str(error))
+    if image not in ir or image not in vis:
+        kind, path = ("visible", ir[image][0]) if image in ir else ("infrared", vis[image][0])
+        problem = f"{short(path)} has no {kind} partner of the same name"
+    wrong = "; ".join([*faults, problem] if problem else faults)
+    read = partial(_refuse, wrong) if wrong else partial(read_pair, *files)
+    found, label_file, size = labels.absent if labels else None, None, (0, 0)
+    if labels and files and os.path.lexists(labels.path(image)):
+        label_file = labels.path(image)
+        size = image_size(files[-1])
+        found = labels.read(label_file, size)
+    known = found is not None and not found.faults and size is not None
+    return Pair(
+        image,
+        scene,
+        read,
+        boxes=found.boxes if known else None,
+        difficult=found.difficult if known else (),
+        split=split,
+        problem=problem,
+        files=tuple(files),
+        label_file=label_file,
+        faults=tuple(faults),
+        label_faults=found.faults if found else (),
+        notes=found.notes if found else (),
+    )
 
 
 def _refuse(problem: str) -> tuple[np.ndarray, np.ndarray]:
     raise ImageProblem(problem)
+
+
+def refuse_faults(dataset: str, pairs: Iterable[Pair], *, with_labels: bool) -> None:
+    """Raise ``UsageError`` where files of ``pairs`` (and labels, where they are to be used) cannot be understood."""
+    pairs = list(pairs)
+    of_files = [fault for pair in pairs for fault in pair.faults]
+    of_labels = [fault for pair in pairs for fault in pair.label_faults] if with_labels else []
+    if faults := list(dict.fromkeys(of_files + of_labels)):
+        more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        aside = ", or leave detection out by --detector none" if of_labels and not of_files else ""
+        raise UsageError(
+            f"dataset {dataset}: {len(faults)} fault{'s' * (len(faults) > 1)} in its files: {'; '.join(faults[:SHOWN])}"
+            f"{more}. Repair them (`run_bench.py datasets verify {dataset}` lists all){aside}"
+        )
 
 
 def find_folder(root: Path, names: Iterable[str], required: Iterable[str]) -> Path | None:

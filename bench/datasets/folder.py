@@ -2,64 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bench.datasets.files import images_by_stem, pair_up
-from bench.datasets.labels import read_voc, read_yolo
-from bench.datasets.pair import Box, Dataset, Pair
+from bench.datasets.files import Images, LabelFolder, pair_up
+from bench.datasets.labels import LabelFault, Labels, read_classes, read_voc, read_yolo, spelling
+from bench.datasets.pair import Dataset, Pair
 from tsdm_bench.errors import UsageError
-from tsdm_bench.images import image_size
+from tsdm_bench.images import images_in, short
+
+log = logging.getLogger(__name__)
 
 VISIBLE_NAMES = ("vis", "vi", "Vis", "visible")
 INFRARED_NAMES = ("ir", "Ir", "infrared")
 VOC_NAMES = ("Annotations", "Annotation", "annotations")
 
 
-def _sources(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+def _sources(root: Path) -> tuple[Images, Images]:
     for ir in INFRARED_NAMES:
         for vis in VISIBLE_NAMES:
             if (root / ir).is_dir() and (root / vis).is_dir():
-                return images_by_stem(root / ir), images_by_stem(root / vis)
-    files = images_by_stem(root)
-    by_ending = [
-        {stem[: -len(ending)]: path for stem, path in files.items() if stem.lower().endswith(ending)}
-        for ending in ("_ir", "_vi")
-    ]
+                return images_in(root / ir), images_in(root / vis)
+    by_ending: tuple[dict, dict] = ({}, {})
+    for stem, files in images_in(root).items():
+        for images, ending in zip(by_ending, ("_ir", "_vi"), strict=True):
+            if stem.lower().endswith(ending):
+                name = stem[: -len(ending)]
+                images[name] = (*images.get(name, ()), *files)
     if not all(by_ending):
         raise UsageError(
             f"no pairs in {root}: expected the folders ir/ and vis/ (or vi/) with files of the same name, or files "
             f"NAME_IR.png and NAME_VI.png in one folder; name the folder by --data-root"
         )
-    return by_ending[0], by_ending[1]
+    return by_ending
 
 
-def _labels(root: Path, vis: dict[str, Path]) -> Callable[[str], tuple[Box, ...] | None]:
+def _labels(root: Path, images: Images) -> LabelFolder | None:
+    """VOC where there is a folder for it, else YOLO, else none."""
     for name in VOC_NAMES:
         if (root / name).is_dir():
-            return lambda image: read_voc(path) if (path := root / name / f"{image}.xml").is_file() else None
-    names_file = root / "classes.txt"
-    if not (root / "labels").is_dir():
-        return lambda image: None
+            return LabelFolder(root / name, ".xml", read_voc)
+    folder, names_file = root / "labels", root / "classes.txt"
+    if not folder.is_dir():
+        return None
     if not names_file.is_file():
-        raise UsageError(
-            f"{root}/labels holds YOLO labels but {names_file} is missing; list the class names, one a line"
-        )
-    names = tuple(names_file.read_text().split("\n"))
-    names = tuple(name.strip() for name in names if name.strip())
-    return partial(_yolo, root, vis, names)
+        raise UsageError(f"{folder} holds YOLO labels but {names_file} is missing; list the class names, one a line")
+    try:
+        names = read_classes(names_file)
+    except LabelFault as fault:
+        unread = Labels(faults=(str(fault),))
+        return LabelFolder(folder, ".txt", lambda path, size: unread, absent=unread)
+    found = {path.stem for path in folder.glob("*.txt") if not path.name.startswith(".")} - {names_file.stem}
+    if not found:
+        return None
+    if not found & images.keys():
+        raise UsageError(f"none of the {len(found)} label files in {folder} has the name of an image; rename them")
+    if strays := sorted(found - images.keys()):
+        log.warning("%s: %d label files belong to no image (%s)", short(folder), len(strays), ", ".join(strays[:5]))
+    if empty := len(images.keys() - found):
+        log.info("%s: %d of %d images have no label file: taken as showing no object, as YOLO has it",
+                 short(folder), empty, len(images))  # fmt: skip
+    return LabelFolder(folder, ".txt", partial(read_yolo, names=names), absent=Labels())
 
 
-def _yolo(root: Path, vis: dict[str, Path], names: tuple[str, ...], image: str) -> tuple[Box, ...] | None:
-    path = root / "labels" / f"{image}.txt"
-    return read_yolo(path, names, image_size(vis[image])) if path.is_file() and image in vis else None
+def _of_one_spelling(pairs: list[Pair]) -> list[Pair]:
+    """The pairs; those that spell a class otherwise than a pair before them get a fault."""
+    first: dict[str, tuple[str, Pair]] = {}
+    checked = []
+    for pair in pairs:
+        faults = []
+        for name in dict.fromkeys(box.label for box in (*(pair.boxes or ()), *pair.difficult)):
+            known, where = first.setdefault(spelling(name), (name, pair))
+            if known != name:
+                faults.append(
+                    f"{short(pair.label_file)}: class {name!r} is spelt {known!r} in {short(where.label_file)}; use one"
+                )
+        checked.append(replace(pair, boxes=None, difficult=(), label_faults=tuple(faults)) if faults else pair)
+    return checked
 
 
 def pairs(root: Path) -> list[Pair]:
     """All pairs; every pair is a scene of its own."""
     ir, vis = _sources(root)
-    return pair_up(ir, vis, scene=lambda image: image, boxes=_labels(root, vis))
+    return _of_one_spelling(pair_up(ir, vis, scene=lambda image: image, labels=_labels(root, {**ir, **vis})))
 
 
 FOLDER = Dataset(

@@ -5,18 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.files import LabelFolder, find_folder, pair_up
 from bench.datasets.labels import read_voc
-from bench.datasets.pair import Box, Dataset, Pair
+from bench.datasets.pair import Dataset, Pair
 from tsdm_bench.errors import UsageError
+from tsdm_bench.images import images_in
 
 CLASSES = ("person",)
 DRIVE_FILE = "https://drive.google.com/file/d/1VTlT3Y7e1h-Zsne4zahjx5q0TK2ClMVv"
-
-
-def _boxes(folder: Path, image: str) -> tuple[Box, ...] | None:
-    path = folder / "Annotations" / f"{image}.xml"
-    return read_voc(path, CLASSES) if path.is_file() else None
 
 
 def pairs(root: Path) -> list[Pair]:
@@ -30,10 +26,10 @@ def pairs(root: Path) -> list[Pair]:
     found: list[Pair] = []
     for split in ("train", "test"):
         found += pair_up(
-            images_by_stem(folder / "infrared" / split),
-            images_by_stem(folder / "visible" / split),
+            images_in(folder / "infrared" / split),
+            images_in(folder / "visible" / split),
             scene=lambda image: image[:2],
-            boxes=partial(_boxes, folder),
+            labels=LabelFolder(folder / "Annotations", ".xml", partial(read_voc, names=CLASSES)),
             split=lambda image, split=split: split,
         )
     return found

@@ -7,10 +7,11 @@ from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 
-from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.files import LabelFolder, find_folder, pair_up
 from bench.datasets.labels import read_voc
-from bench.datasets.pair import M3FD_CLASSES, Box, Dataset, Pair, github_archive
+from bench.datasets.pair import M3FD_CLASSES, Dataset, Pair, github_archive
 from tsdm_bench.errors import UsageError
+from tsdm_bench.images import images_in
 
 SOURCE = "Liu et al., Target-aware Dual Adversarial Learning (TarDAL), CVPR 2022"
 FUSION_PAIRS = "CharlesShan-hub/M3FD-Fusion-Backup"
@@ -33,11 +34,6 @@ def split_of(image: str) -> str:
     return scene_table().get(image, ("", ""))[1]
 
 
-def boxes_of(folder: Path, image: str) -> tuple[Box, ...] | None:
-    path = folder / "Annotation" / f"{image}.xml"
-    return read_voc(path, M3FD_CLASSES) if path.is_file() else None
-
-
 def _pairs(root: Path, name: str) -> list[Pair]:
     folder = find_folder(root, (name,), ("Ir", "Vis"))
     if folder is None:
@@ -48,10 +44,10 @@ def _pairs(root: Path, name: str) -> list[Pair]:
     # The fusion pairs are frames of the detection set: its boxes apply to them.
     labels = folder if (folder / "Annotation").is_dir() else root / "M3FD_Detection"
     return pair_up(
-        images_by_stem(folder / "Ir"),
-        images_by_stem(folder / "Vis"),
+        images_in(folder / "Ir"),
+        images_in(folder / "Vis"),
         scene=scene_of,
-        boxes=partial(boxes_of, labels),
+        labels=LabelFolder(labels / "Annotation", ".xml", partial(read_voc, names=M3FD_CLASSES)),
         split=split_of,
     )
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.files import LabelFolder, find_folder, pair_up
 from bench.datasets.labels import read_yolo
-from bench.datasets.pair import Box, Dataset, Pair, github_archive
+from bench.datasets.pair import Dataset, Pair, github_archive
 from tsdm_bench.errors import UsageError
-from tsdm_bench.images import image_size
+from tsdm_bench.images import images_in
 
 CLASSES = ("person", "bicycle", "car")
 REPOSITORY = "Linfeng-Tang/MSRS"
-
-
-def _boxes(folder: Path, visible: dict[str, Path], image: str) -> tuple[Box, ...] | None:
-    path = folder / "labels" / f"{image}.txt"
-    if not path.is_file() or image not in visible:
-        return None
-    return read_yolo(path, CLASSES, image_size(visible[image]))
 
 
 def pairs(root: Path) -> list[Pair]:
@@ -32,12 +25,11 @@ def pairs(root: Path) -> list[Pair]:
         )
     found: list[Pair] = []
     for split in ("train", "test"):
-        visible = images_by_stem(folder / split / "vi")
         found += pair_up(
-            images_by_stem(folder / split / "ir"),
-            visible,
+            images_in(folder / split / "ir"),
+            images_in(folder / split / "vi"),
             scene=lambda image: {"D": "day", "N": "night"}.get(image[-1], "unknown"),
-            boxes=partial(_boxes, folder / split, visible),
+            labels=LabelFolder(folder / split / "labels", ".txt", partial(read_yolo, names=CLASSES)),
             split=lambda image, split=split: split,
         )
     return found

@@ -29,7 +29,8 @@ class Pair:
     """One aligned infrared–visible pair, not yet read.
 
     ``read()`` gives (infrared H×W, visible H×W×3 RGB), both uint8. ``boxes`` is None where the dataset has no labels,
-    and empty where it has labels but this image shows no object.
+    and empty where it has labels but this image shows no object. ``difficult`` objects (as VOC marks them) are neither
+    missed nor found: detections of them do not count.
     """
 
     image: str
@@ -43,6 +44,13 @@ class Pair:
     """The image files it is read from, infrared first; empty where it is rendered."""
     label_file: Path | None = None
     """The file its boxes come from; None where it has none."""
+    difficult: tuple[Box, ...] = ()
+    faults: tuple[str, ...] = ()
+    """Why it is not clear which files are meant; a run refuses such a pair."""
+    label_faults: tuple[str, ...] = ()
+    """What its label file holds that cannot be understood, by file and line; a run that detects refuses it."""
+    notes: tuple[str, ...] = ()
+    """What was understood but is unusual: a label that is repeated, a box that hangs over the border."""
 
 
 @dataclass(frozen=True, kw_only=True)

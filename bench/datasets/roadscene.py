@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.files import find_folder, pair_up
 from bench.datasets.pair import Dataset, Pair, github_archive
 from tsdm_bench.errors import UsageError
+from tsdm_bench.images import images_in
 
 REPOSITORY = "hanna-xu/RoadScene"
 COMMIT = "ab71420f8fc96396eeb97eecf3694909b3feb656"
@@ -23,8 +24,8 @@ def pairs(root: Path) -> list[Pair]:
             f"by --data-root"
         )
     return pair_up(
-        images_by_stem(folder / "cropinfrared"),
-        images_by_stem(folder / "crop_LR_visible"),
+        images_in(folder / "cropinfrared"),
+        images_in(folder / "crop_LR_visible"),
         scene=lambda image: image.rpartition("_")[0] or image,
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.datasets.files import find_folder, images_by_stem, pair_up
+from bench.datasets.files import find_folder, pair_up
 from bench.datasets.pair import Dataset, Pair, github_archive
 from tsdm_bench.errors import UsageError
+from tsdm_bench.images import images_in
 
 SELECTION = "Linfeng-Tang/Evaluation-for-Image-Fusion"
 COMMIT = "0e87153be77320e31ef2cabb5820518d2ac56bac"
@@ -18,7 +19,7 @@ def pairs(root: Path) -> list[Pair]:
     for visible in ("vi", "vis"):
         folder = find_folder(root, ("TNO",), ("ir", visible))
         if folder is not None:
-            return pair_up(images_by_stem(folder / "ir"), images_by_stem(folder / visible), scene=lambda image: image)
+            return pair_up(images_in(folder / "ir"), images_in(folder / visible), scene=lambda image: image)
     raise UsageError(
         f"no TNO pairs under {root}: looked for TNO/ir and TNO/vi. Get the 42 pairs by `run_bench.py datasets download "
         f"tno` ({BELOW} of github.com/{SELECTION}) or name another folder by --data-root"

@@ -34,6 +34,7 @@ def write_panels(folder: RunFolder, setup: Setup, pairs: Sequence[Pair], most: i
     """
     bench, paths = Bench(replace(setup, threads=available_cores())), []  # no worker needs them any more
     detections, truth = folder.detections(), folder.truth()
+    truth = truth[~truth["difficult"]]
     titles = {name: described["title"] for name, described in folder.read_info()["methods"].items()}
     for condition in _shown(setup):
         here = (detections[list(Condition._fields)] == list(condition)).all(axis=1)

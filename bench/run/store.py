@@ -67,7 +67,12 @@ class RunFolder:
         """The pair list and the labelled objects, so that a report needs nothing but this folder."""
         pairs = list(pairs)
         listing = [(pair.image, pair.scene, pair.split, pair.boxes is not None) for pair in pairs]
-        truth = [(pair.image, *box) for pair in pairs for box in pair.boxes or ()]
+        truth = [
+            (pair.image, *box, difficult)
+            for pair in pairs
+            for boxes, difficult in ((pair.boxes or (), False), (pair.difficult, True))
+            for box in boxes
+        ]
         self._write_table("pairs.parquet", listing, PAIR_SCHEMA)
         self._write_table("truth.parquet", truth, TRUTH_SCHEMA)
 
@@ -131,7 +136,8 @@ class RunFolder:
         return parquet.read_table(self.path / "pairs.parquet").to_pandas()
 
     def truth(self) -> pd.DataFrame:
-        return parquet.read_table(self.path / "truth.parquet").to_pandas()
+        truth = parquet.read_table(self.path / "truth.parquet").to_pandas()
+        return truth if "difficult" in truth else truth.assign(difficult=False)  # of an older run
 
     def failures(self) -> list[Failure]:
         path = self.path / "failures.jsonl"

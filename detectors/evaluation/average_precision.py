@@ -25,6 +25,7 @@ from detectors.evaluation.matching import (
     by_class_and_image,
     checked,
     match,
+    objects_by_class,
 )
 
 RECALL_STEPS = 100
@@ -149,11 +150,11 @@ def average_precision_voc(
     AP50_voc, truths; the row ``all`` is the mean over the classes with objects.
     """
     truth, detections = checked(truth, TRUTH_COLUMNS, "truth"), checked(detections, DETECTION_COLUMNS, "detections")
-    objects, found = by_class_and_image(truth, images, 4), by_class_and_image(detections, images, 5)
+    objects, found = objects_by_class(truth, images), by_class_and_image(detections, images, DETECTION_COLUMNS[2:])
     rows = []
     for name in classes:
         own = objects.get(name, {})
-        truths = sum(map(len, own.values()))
+        truths = sum(int((rows[:, 4] == 0).sum()) for rows in own.values())
         hits = _hits_voc(own, found.get(name, {}))
         rows.append({"class": name, "AP50_voc": area_under_curve(hits, truths), "truths": truths})
     table = pd.DataFrame(rows)
@@ -174,15 +175,17 @@ def area_under_curve(hits: np.ndarray, truths: int) -> float:
 
 
 def _hits_voc(objects: dict[int, np.ndarray], found: dict[int, np.ndarray]) -> np.ndarray:
-    """Whether each detection of a class is the first on its object, in the order of the scores."""
+    """Whether each detection of a class is the first on its object, by falling score; those of difficult ones not."""
     scores, hits = [], []
     for index, rows in found.items():
         rows = rows[np.argsort(-rows[:, 0], kind="stable")]
         hit = np.zeros(len(rows), dtype=bool)
-        if (boxes := objects.get(index)) is not None:
-            iou = box_iou(rows[:, 1:], boxes)
-            near = np.flatnonzero(iou.max(axis=1) >= IOU_THRESHOLDS[0])
-            hit[near[np.unique(iou[near].argmax(axis=1), return_index=True)[1]]] = True
+        if (own := objects.get(index)) is not None:
+            iou = box_iou(rows[:, 1:], own[:, :4])
+            near, best = iou.max(axis=1) >= IOU_THRESHOLDS[0], iou.argmax(axis=1)
+            counts = ~(near & (own[best, 4] > 0))
+            rows, near, best, hit = rows[counts], np.flatnonzero(near[counts]), best[counts], hit[counts]
+            hit[near[np.unique(best[near], return_index=True)[1]]] = True
         scores.append(rows[:, 0])
         hits.append(hit)
     if not scores:

@@ -13,7 +13,8 @@ def to_coco(
     """(ground truth, results) as COCO's ``instances.json`` and ``results.json`` hold them.
 
     Image ids count from 0 in the order of ``images``, category ids from 1 in the order of ``classes``; rows of other
-    images or classes are left out.
+    images or classes are left out. A difficult object becomes a crowd, COCO's only word for what is not to be counted
+    (the IoU with a crowd is another one, see :mod:`detectors.evaluation.matching`).
     """
     image_id = {name: i for i, name in enumerate(images)}
     category_id = {name: i for i, name in enumerate(classes, start=1)}
@@ -25,14 +26,13 @@ def to_coco(
                 "image_id": image_id[row["image"]],
                 "category_id": category_id[row["class"]],
                 "bbox": [float(row[side]) for side in "xywh"],
-                **({"score": float(row["score"])} if "score" in row else {}),
+                **({"score": float(row["score"])} if "score" in row else {"iscrowd": int(row.get("difficult", False))}),
             }
             for row in rows
         ]
 
     annotations = [
-        {"id": i, **row, "area": row["bbox"][2] * row["bbox"][3], "iscrowd": 0}
-        for i, row in enumerate(known(truth), start=1)
+        {"id": i, **row, "area": row["bbox"][2] * row["bbox"][3]} for i, row in enumerate(known(truth), start=1)
     ]
     instances = {
         "images": [{"id": i, "file_name": name} for name, i in image_id.items()],

@@ -1,7 +1,8 @@
 """Which detection found which object: the matching of COCO, done once per image and kept for every later statistic.
 
 Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; the rules are those of pycocotools' ``COCOeval``,
-which the tests compare with.
+which the tests compare with. Objects marked ``difficult`` (PASCAL VOC) are as COCO's crowds but for the IoU, which is
+the ordinary one: neither missed nor found, and detections of them, any number, do not count.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ DETECTIONS_PER_IMAGE = 100
 """Of each class in each image this many best detections are looked at."""
 
 TRUTH_COLUMNS = ("image", "class", "x", "y", "w", "h")
+"""A truth table may have the column ``difficult`` (bool) as well."""
 DETECTION_COLUMNS = ("image", "class", "score", "x", "y", "w", "h")
 
 
@@ -34,7 +36,7 @@ class ClassMatches:
     hit: np.ndarray
     """A×T×D bool: matched to an object that counts."""
     ignored: np.ndarray
-    """A×T×D bool: neither hit nor false alarm, because it or its object is outside the area."""
+    """A×T×D bool: neither hit nor false alarm: it or its object is outside the area, or its object is difficult."""
     positives: np.ndarray
     """A×images: number of objects that count."""
 
@@ -54,22 +56,23 @@ def match(
     truth = checked(truth, TRUTH_COLUMNS, "truth")
     detections = checked(detections, DETECTION_COLUMNS, "detections")
     limits = np.array([AREAS[area] for area in areas])
-    objects, found = by_class_and_image(truth, images, 4), by_class_and_image(detections, images, 5)
+    objects, found = objects_by_class(truth, images), by_class_and_image(detections, images, DETECTION_COLUMNS[2:])
     return {name: _match_class(objects.get(name, {}), found.get(name, {}), len(images), limits) for name in classes}
 
 
 def _match_class(
     objects: dict[int, np.ndarray], found: dict[int, np.ndarray], images: int, limits: np.ndarray
 ) -> ClassMatches:
-    """Matches of one class from its boxes per image index: objects G×4, detections D×5 with the score first."""
+    """Matches of one class from its rows per image index: objects G×5, difficult last, detections D×5, score first."""
     positives = np.zeros((len(limits), images))
-    for index, boxes in objects.items():
-        positives[:, index] = (~_outside(boxes, limits)).sum(axis=1)
-    nothing = np.zeros((0, 4))
+    for index, rows in objects.items():
+        positives[:, index] = (~_outside(rows, limits) & (rows[:, 4] == 0)).sum(axis=1)
+    nothing = np.zeros((0, 5))
     index, score, hit, ignored = [], [], [], []
     for i in sorted(found):
         rows = found[i][np.argsort(-found[i][:, 0], kind="stable")[:DETECTIONS_PER_IMAGE]]
-        taken, image_ignored = match_boxes(rows[:, 1:], objects.get(i, nothing), limits)
+        own = objects.get(i, nothing)
+        taken, image_ignored = match_boxes(rows[:, 1:], own[:, :4], limits, own[:, 4] > 0)
         index.append(np.full(len(rows), i))
         score.append(rows[:, 0])
         hit.append((taken >= 0) & ~image_ignored)
@@ -88,12 +91,15 @@ def _match_class(
     )
 
 
-def match_boxes(found: np.ndarray, objects: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def match_boxes(
+    found: np.ndarray, objects: np.ndarray, limits: np.ndarray, difficult: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Greedy matching in one image of D×4 detections (best first) with G×4 objects: (object, ignored), each A×T×D.
 
     Each detection in turn takes the free object that it overlaps most, if the IoU reaches the threshold; the later one
     among equals. ``object`` is its index, or -1. An object outside the area range is taken only where none inside it
-    can be, and the detection is then ignored; so is a detection outside the range that takes no object.
+    can be, and the detection is then ignored; so is a detection outside the range that takes no object. A ``difficult``
+    object (G bool) is as one outside, but any number of detections may take it.
     """
     shape = (len(limits), len(IOU_THRESHOLDS), len(found))
     taken = np.full(shape, -1)
@@ -102,7 +108,9 @@ def match_boxes(found: np.ndarray, objects: np.ndarray, limits: np.ndarray) -> t
         return taken, ignored
     order = np.arange(len(objects))[::-1]  # argmax gives the first of equals, COCO wants the last
     iou = box_iou(found, objects)[:, order]
-    outside = _outside(objects, limits)[:, None, order]
+    difficult = np.zeros(len(objects), dtype=bool) if difficult is None else difficult
+    outside = (_outside(objects, limits) | difficult)[:, None, order]
+    difficult = difficult[order]
     free = np.ones((len(limits), len(IOU_THRESHOLDS), len(objects)), dtype=bool)
     for d in np.flatnonzero(iou.max(axis=1) >= IOU_THRESHOLDS[0]):
         possible = free & (iou[d] >= IOU_THRESHOLDS[:, None])
@@ -111,7 +119,7 @@ def match_boxes(found: np.ndarray, objects: np.ndarray, limits: np.ndarray) -> t
         best = np.where(choice, iou[d], -1.0).argmax(axis=2)
         area, threshold = np.nonzero(choice.any(axis=2))
         column = best[area, threshold]
-        free[area, threshold, column] = False
+        free[area, threshold, column] = difficult[column]
         taken[area, threshold, d] = order[column]
         ignored[area, threshold, d] = outside[area, 0, column]
     return taken, ignored
@@ -141,12 +149,19 @@ def checked(table: pd.DataFrame, columns: Sequence[str], what: str) -> pd.DataFr
     return table
 
 
-def by_class_and_image(table: pd.DataFrame, images: Sequence[str], numbers: int) -> dict[str, dict[int, np.ndarray]]:
-    """Class → image index → its rows, the last ``numbers`` columns (score if there, x, y, w, h) in their order."""
-    columns = list(DETECTION_COLUMNS[-numbers:])
+def objects_by_class(truth: pd.DataFrame, images: Sequence[str]) -> dict[str, dict[int, np.ndarray]]:
+    """Class → image index → its objects G×5: x, y, w, h and whether it is difficult (1 or 0)."""
+    truth = truth if "difficult" in truth else truth.assign(difficult=False)
+    return by_class_and_image(truth, images, (*TRUTH_COLUMNS[2:], "difficult"))
+
+
+def by_class_and_image(
+    table: pd.DataFrame, images: Sequence[str], columns: Sequence[str]
+) -> dict[str, dict[int, np.ndarray]]:
+    """Class → image index → its rows of some columns, in their order."""
     index = pd.Index(images).get_indexer(table["image"])
     by_class: dict[str, dict[int, np.ndarray]] = {}
-    values = table[columns].to_numpy(dtype=np.float64)
+    values = table[list(columns)].to_numpy(dtype=np.float64)
     known = np.flatnonzero(index >= 0)
     names, codes = np.unique(table["class"].to_numpy(dtype=str)[known], return_inverse=True)
     order = np.lexsort((index[known], codes))  # stable: rows of one image keep their order

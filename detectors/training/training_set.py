@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+
+from tsdm_bench.images import encode_png
 
 COMPLETE = "set.json"
 
@@ -74,7 +75,7 @@ def write_training_set(samples: Iterable[Sample], classes: Sequence[str], folder
     digest, images, boxes = hashlib.sha256(), 0, 0
     for sample in samples:
         lines = _yolo_lines(sample, classes)
-        cv2.imwrite(str(folder / "images" / f"{sample.name}.png"), sample.image[..., ::-1])
+        (folder / "images" / f"{sample.name}.png").write_bytes(encode_png(sample.image))
         text = "\n".join(lines)
         (folder / "labels" / f"{sample.name}.txt").write_text(text)
         digest.update(f"{sample.name}\n{sample.image.shape}\n{text}\n".encode() + sample.image.tobytes())

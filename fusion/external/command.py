@@ -17,14 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
-from fusion.external.contract import IMAGE_SUFFIXES, Options, external, read_image, result_like
+from fusion.external.contract import Options, external, read_image, result_like
 from fusion.method import Method
 from tsdm_bench.errors import printable, words_of
+from tsdm_bench.images import encode_png, images_in
 
 TIMEOUT = 600.0
 """Seconds that a command may take for one pair unless ``?timeout=`` says otherwise."""
@@ -78,7 +77,7 @@ def fuse_by_command(template: str, shell: bool, timeout: float, ir: Tensor, vis:
 
 def only_image(folder: Path, pixels: int) -> Path:
     """The one image of about so many pixels that a command wrote; its file is not opened yet."""
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES]
+    found = [path for files in images_in(folder).values() for path in files]
     if len(found) != 1:
         names = [printable(path.name) for path in sorted(folder.iterdir())[:5]]
         told = ", ".join(names) or "nothing"
@@ -95,7 +94,7 @@ def only_image(folder: Path, pixels: int) -> Path:
 def write_image(path: Path, image: Tensor) -> None:
     """A C×H×W image in [0, 1] as 8-bit PNG."""
     pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    path.write_bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1].tobytes())
+    path.write_bytes(encode_png(pixels if pixels.shape[2] == 3 else pixels[..., 0]))
 
 
 def run_command(template: str, shell: bool, timeout: float, paths: dict[str, Path]) -> None:

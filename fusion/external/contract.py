@@ -6,16 +6,13 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from fusion.method import Method, rgb_to_ycbcr
+from tsdm_bench.images import read_result
 from tsdm_bench.names import check_name
-
-IMAGE_SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg")
-
 
 MARGIN = 0.1
 """What a value may lie outside [0, 1]: networks without a last clamp overshoot at edges."""
@@ -48,14 +45,13 @@ def external(name: str, description: str, source: str, load: Callable, options: 
 
 
 def read_image(path: Path) -> Tensor:
-    """An 8- or 16-bit image file as 1×1×H×W (grey) or 1×3×H×W (RGB) float32 in [0, 1]; transparency is dropped."""
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{path} is not an image that can be read; expected 8- or 16-bit PNG, BMP, TIFF or JPEG")
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    pixels = pixels[..., 2::-1] if pixels.shape[2] >= 3 else pixels[..., :1]
+    """An 8- or 16-bit image file as 1×1×H×W (grey) or 1×3×H×W (RGB) float32 in [0, 1].
+
+    Raises :class:`~tsdm_bench.images.ImageProblem`, see :func:`~tsdm_bench.images.read_result`.
+    """
+    pixels = read_result(path)
     scaled = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))[None]
+    return torch.from_numpy(np.ascontiguousarray(scaled.reshape(*scaled.shape[:2], -1).transpose(2, 0, 1)))[None]
 
 
 def result_like(fused: object, ir: Tensor, channels: int) -> Tensor:

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fusion.external.contract import IMAGE_SUFFIXES, Options, external, read_image, result_like
+from fusion.external.contract import Options, external, read_image, result_like
 from fusion.method import Method
+from tsdm_bench.images import IMAGE_SUFFIXES, the_one
 
 
 def folder_method(template: str, name: str | None, options: Options) -> Method:
@@ -56,9 +57,14 @@ def stored_result(template: str, key: dict) -> Path:
 
 
 def find_by_stem(folder: Path, stem: str) -> Path:
-    """The image ``stem`` + any image suffix in ``folder``; lossless formats first."""
-    for suffix in IMAGE_SUFFIXES:
-        for path in (folder / (stem + suffix), folder / (stem + suffix.upper())):
-            if path.is_file():
-                return path
-    raise FileNotFoundError(f"no fused image {folder / stem} with one of {' '.join(IMAGE_SUFFIXES)}")
+    """The one file ``stem`` + an image suffix in ``folder``; raises ``ImageProblem`` where there are several."""
+    there = [
+        path
+        for suffix in IMAGE_SUFFIXES
+        for path in (folder / (stem + suffix), folder / (stem + suffix.upper()))
+        if path.exists()
+    ]
+    files = tuple(path for i, path in enumerate(there) if not any(map(path.samefile, there[:i])))  # x.png is x.PNG
+    if not files:
+        raise FileNotFoundError(f"no fused image {folder / stem} with one of {' '.join(IMAGE_SUFFIXES)}")
+    return the_one(files)

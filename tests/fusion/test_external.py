@@ -22,6 +22,7 @@ from fusion.classical.pixelwise import MAXIMUM
 from fusion.external import parse
 from fusion.method import prepare
 from tsdm_bench.errors import UsageError
+from tsdm_bench.images import ImageProblem
 
 CLEAN = {"dataset": "toy", "image": "01", "factor": "clean", "severity": 0, "modality": "both"}
 NOISE = CLEAN | {"factor": "noise", "severity": 3}
@@ -166,7 +167,7 @@ def test_result_of_another_size_is_refused(tmp_path, pair):
 
 def test_file_that_is_no_image_is_refused(tmp_path, pair):
     (tmp_path / "01.png").write_text("not a picture")
-    with pytest.raises(ValueError, match="is not an image that can be read"):
+    with pytest.raises(ImageProblem, match=r"01\.png cannot be read as an image"):
         prepare(parse(f"folder:{tmp_path}"))(*pair, CLEAN)
 
 
@@ -175,10 +176,10 @@ def test_folder_without_a_key_is_refused(tmp_path, pair):
         prepare(parse(f"folder:{tmp_path}"))(*pair)
 
 
-def test_grey_and_16_bit_and_transparent_results_are_read(tmp_path, pair):
+def test_grey_and_16_bit_and_opaque_results_are_read(tmp_path, pair):
     grey = np.arange(20 * 28, dtype=np.uint16).reshape(20, 28) * 100
     cv2.imwrite(str(tmp_path / "01.png"), grey)
-    cv2.imwrite(str(tmp_path / "02.png"), np.full((20, 28, 4), (10, 20, 30, 128), np.uint8))
+    cv2.imwrite(str(tmp_path / "02.png"), np.full((20, 28, 4), (10, 20, 30, 255), np.uint8))
     fuse = prepare(parse(f"folder:{tmp_path}"))
     expected = torch.from_numpy(grey.astype(np.float32) / 65535).expand(1, 3, -1, -1)
     torch.testing.assert_close(fuse(*pair, CLEAN), expected)

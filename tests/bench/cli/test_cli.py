@@ -176,7 +176,7 @@ def test_verify_counts_good_pairs_and_names_the_others(tmp_path: Path, capsys: p
         (tmp_path / kind).mkdir()
         cv2.imwrite(str(tmp_path / kind / "a.png"), np.zeros((8, 8), np.uint8))
     cv2.imwrite(str(tmp_path / "ir/b.png"), np.zeros((8, 8), np.uint8))
-    assert run("datasets", "verify", "folder", "--data-root", tmp_path) == 1
+    assert run("datasets", "verify", "folder", "--data-root", tmp_path) == 2
     out = capsys.readouterr().out
     assert "1 good pairs of 2" in out
     assert "b.png has no visible partner" in out

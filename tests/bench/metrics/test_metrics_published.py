@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bench.cli.score import Task, score
-from bench.datasets.files import images_by_stem
 from bench.metrics import PRESETS
+from bench.scoring import Task, score_task
+from tsdm_bench.images import images_in, the_one
 
 TANG = ("EN", "SD", "SF", "AG", "MI", "MSE", "PSNR", "VIF", "CC", "SCD", "Qabf")
 VIFB = (
@@ -20,14 +20,14 @@ def errors(root, folder, sources, preset, columns, images, methods):
     """Relative errors of our values by (image, method, published name)."""
     table = pd.read_csv(root / folder / "metrics.csv", dtype={"image": str})
     published = table.set_index(["image", "method", "metric"])["value"]
-    ir, vis = (images_by_stem(root / sources / kind) for kind in ("ir", "vi"))
+    ir, vis = (images_in(root / sources / kind) for kind in ("ir", "vi"))
     heads = dict(zip(PRESETS[preset], columns, strict=True))
     found = {}
     for image in images:
-        fused = {method: images_by_stem(root / folder / method)[image] for method in methods}
-        scores = score(Task(image, ir[image], vis[image], fused, PRESETS[preset]))
-        assert not scores.failures
-        for method, _, name, value in scores.rows:
+        fused = {method: the_one(images_in(root / folder / method)[image]) for method in methods}
+        rows, failures = score_task(Task(image, the_one(ir[image]), the_one(vis[image]), fused, PRESETS[preset]))
+        assert not failures
+        for method, _, name, value in rows:
             expected = published[image, method, heads[name]]
             found[image, method, heads[name]] = abs(value - expected) / abs(expected)
     return found

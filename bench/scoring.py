@@ -1,0 +1,325 @@
+"""Score fused images that exist already: one value per image, method and metric id.
+
+Images are matched by file stem. Nothing is printed and nothing written here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tsdm_bench.errors import UsageError, one_line, printable
+from tsdm_bench.images import IMAGE_SUFFIXES, as_batch, images_in, read_result, read_rgb, short, the_one, to_8_bits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("method", "image", "metric", "value")
+PAIRS_PER_WORKER = 8  # a worker process takes seconds to start
+FEWEST_IMAGES = 10
+SHOWN = 6  # names in a note
+NOT_OURS = ("__MACOSX",)  # beside the folders of a zip file that a Mac made
+
+Picture = Path | np.ndarray
+"""A file, or H×W or H×W×3 RGB uint8."""
+Row = tuple[str, str, str, float]
+"""The values of :data:`COLUMNS`."""
+
+
+class Task(NamedTuple):
+    """One source pair and its results: method → picture."""
+
+    image: str
+    ir: Picture
+    vis: Picture
+    fused: dict[str, Picture]
+    ids: tuple[str, ...]
+
+
+class TaskScores(NamedTuple):
+    """What one task gives: rows, and a line per result that could not be scored."""
+
+    rows: list[Row]
+    failures: list[str]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The values of all images, and what could not be scored."""
+
+    values: pd.DataFrame
+    """Columns method, image, metric, value."""
+    metrics: tuple[str, ...]
+    failures: tuple[str, ...]
+    """``method/file: reason``, a line each."""
+    notes: tuple[str, ...]
+    """What was left out, and why."""
+
+
+def score(
+    ir: Path | np.ndarray,
+    vis: Path | np.ndarray,
+    fused: Path | np.ndarray | Sequence[Path] | Mapping[str, Path | np.ndarray],
+    metrics: str | Sequence[str] = "core",
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Scores:
+    """Score fused images against their sources.
+
+    Args:
+        ir, vis: a folder of images, or one H×W or H×W×3 RGB uint8 image.
+        fused: folders of results of the same names, each a method or a folder of methods; or method → folder or image.
+        metrics: a preset, or metric ids.
+        workers: processes; without it by cores and number of images.
+        progress: called with the number of results done and their total.
+
+    A result that cannot be scored is a failure and stops no other. Raises ``UsageError`` where nothing is to be scored.
+
+    >>> ramp = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    >>> score(ramp, ramp, ramp, "mse").values["value"].tolist()
+    [0.0]
+    """
+    import pandas as pd
+
+    from bench.metrics import resolve
+
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers {workers}: expected at least 1")
+    ids = resolve(metrics)
+    sources = {"infrared": _images(ir), "visible": _images(vis)}
+    known = sources["infrared"].keys() & sources["visible"].keys()
+    methods, notes = _methods(fused, known)
+    tasks, failures = _plan(sources, methods, ids, {"infrared": ir, "visible": vis})
+    total, done = sum(len(task.fused) for task in tasks), 0
+    rows: list[Row] = []
+    for task, found in zip(tasks, _results(tasks, workers), strict=True):
+        rows += found.rows
+        failures += found.failures
+        done += len(task.fused)
+        progress(done, total)
+    notes += [
+        f"{name} has no result for {len(lacking)} source pairs ({_few(lacking)})"
+        for name, images in methods.items()
+        if (lacking := sorted(known - images.keys()))
+    ]
+    if alone := sorted(sources["infrared"].keys() ^ sources["visible"].keys()):
+        notes.append(f"{len(alone)} source images have no partner of the same name ({_few(alone)})")
+    values = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(list(COLUMNS[:2]), kind="stable")
+    return Scores(values, ids, tuple(failures), tuple(notes))
+
+
+def score_task(task: Task) -> TaskScores:
+    """All results of one source pair; what the sources have to offer is computed once."""
+    from bench.metrics import evaluate, plane_of
+
+    rows, failures = [], []
+    try:
+        ir, vis = (plane_of(as_batch(_source(picture))) for picture in (task.ir, task.vis))
+    except Exception as error:
+        return TaskScores([], [f"{_label(*result)}: {_reason(error)}" for result in task.fused.items()])
+    for method, picture in task.fused.items():
+        try:
+            values = evaluate(task.ids, ir, vis, plane_of(as_batch(_result(picture))))
+        except Exception as error:  # a metric may fail in any way on images that it was not made for
+            failures.append(f"{_label(method, picture)}: {_reason(error)}")
+            continue
+        rows += [(method, task.image, name, value.item()) for name, value in values.items()]
+    return TaskScores(rows, failures)
+
+
+# --- which images, which methods ---
+
+
+def _images(what: Path | np.ndarray) -> dict[str, tuple[Picture, ...]]:
+    if isinstance(what, np.ndarray):
+        return {"image": (what,)}
+    folder = Path(what)
+    images = images_in(folder)
+    if not images:
+        raise UsageError(_holds_none(folder))
+    return images
+
+
+def _holds_none(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder} is not a folder; give a folder of images ({' '.join(IMAGE_SUFFIXES)})"
+    deeper = next((below for path in _folders_in(folder) for below in _folders_in(path) if images_in(below)), None)
+    remedy = f"its images lie in {deeper}: name that" if deeper else "give a folder of images"
+    return f"{folder} holds no image; {remedy} ({' '.join(IMAGE_SUFFIXES)})"
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    return [path for path in inside if not path.name.startswith(".") and path.name not in NOT_OURS]
+
+
+def _methods(
+    fused: Path | np.ndarray | Sequence[Path] | Mapping[str, Path | np.ndarray], known: Collection[str]
+) -> tuple[dict[str, dict[str, tuple[Picture, ...]]], list[str]]:
+    """Method → image → its files, and notes on what was left out."""
+    if isinstance(fused, np.ndarray):
+        fused = {"fused": fused}
+    if isinstance(fused, Mapping):
+        return {name: _images(what) for name, what in fused.items()}, []
+    folders, notes = method_folders([Path(fused)] if isinstance(fused, (str, Path)) else list(fused), known)
+    return {name: _images(folder) for name, folder in folders.items()}, notes
+
+
+def method_folders(folders: Sequence[Path], known: Collection[str]) -> tuple[dict[str, Path], list[str]]:
+    """Folders of results by method name, and notes on what else lies there.
+
+    A folder is a method where it holds images, or else a folder of methods. Where it holds images and such folders, it
+    is a method if one of its images has the name of a source pair (``known``): a stray picture hides no method.
+    """
+    found: list[Path] = []
+    notes: list[str] = []
+    for folder in folders:
+        own, below = images_in(folder), _folders_in(folder)
+        nested = [path for path in below if images_in(path)]
+        if own and (not nested or not known.isdisjoint(own)):
+            found.append(folder)
+            notes += [
+                f"{short(path)} is left out, since {folder} is a method itself; name it as well" for path in nested
+            ]
+        elif nested:
+            found += nested
+            if own:
+                notes.append(f"{folder}: {_few(sorted(own))} belong to no source pair and are left out")
+            notes += [f"{_holds_none(path)}; it is left out" for path in below if path not in nested]
+        else:
+            raise UsageError(_holds_none(folder))
+    absolute = [Path(os.path.abspath(path)) for path in found]
+    different = list(dict.fromkeys(absolute))
+    notes += [f"{path} is named more than once" for path in different if absolute.count(path) > 1]
+    return dict(zip(_names(different), different, strict=True)), notes
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The last part of each path, with as many before it as tell those apart that end alike."""
+
+    def end(path: Path, parts: int) -> str:
+        return printable("/".join(path.parts[-parts:]))
+
+    def parts_needed(path: Path) -> int:
+        alike = [other for other in paths if other.name == path.name]
+        longest = max(len(other.parts) for other in alike)
+        return next(n for n in range(1, longest + 1) if len({end(other, n) for other in alike}) == len(alike))
+
+    return [end(path, parts_needed(path)) for path in paths]
+
+
+def _plan(
+    sources: Mapping[str, Mapping[str, tuple[Picture, ...]]],
+    methods: Mapping[str, Mapping[str, tuple[Picture, ...]]],
+    ids: tuple[str, ...],
+    places: Mapping[str, Path | np.ndarray],
+) -> tuple[list[Task], list[str]]:
+    """One task per source pair that has results, and a line for every result without sources, or unclear ones."""
+    tasks, failures = [], []
+    for image in sorted(set().union(*methods.values())):
+        results = {name: images[image] for name, images in methods.items() if image in images}
+        missing = [
+            f"no {kind} image {image}" + (f".* in {places[kind]}" if isinstance(places[kind], Path) else "")
+            for kind in sources
+            if image not in sources[kind]
+        ]
+        fused: dict[str, Picture] = {}
+        for name, files in results.items():
+            try:
+                if missing:
+                    raise UsageError(" and ".join(missing))
+                for kind in sources:
+                    _only(sources[kind][image])
+                fused[name] = _only(files)
+            except (UsageError, ValueError) as error:
+                failures.append(f"{_label(name, files[0])}: {error}")
+        if fused:
+            ir, vis = (_only(images[image]) for images in sources.values())
+            tasks.append(Task(image, ir, vis, fused, ids))
+    return tasks, failures
+
+
+def _only(files: tuple[Picture, ...]) -> Picture:
+    return the_one(files) if isinstance(files[0], Path) else files[0]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+
+
+# --- values ---
+
+
+def _results(tasks: list[Task], workers: int | None) -> Iterator[TaskScores]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    if workers is None:
+        workers = max(1, min(os.cpu_count() or 1, len(tasks) // PAIRS_PER_WORKER))
+    if workers == 1:
+        _one_thread()
+        yield from map(score_task, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+        yield from pool.map(score_task, tasks)
+
+
+def _one_thread() -> None:
+    """Sums over several threads would round otherwise for another number of workers."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _source(picture: Picture) -> np.ndarray:
+    return read_rgb(picture) if isinstance(picture, Path) else _three_channels(picture)
+
+
+def _result(picture: Picture) -> np.ndarray:
+    return _three_channels(to_8_bits(read_result(picture)) if isinstance(picture, Path) else picture)
+
+
+def _three_channels(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise ValueError(f"expected an image H×W or H×W×3 of uint8, got {image.dtype} of shape {image.shape}")
+    return np.ascontiguousarray(image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2))
+
+
+def _label(method: str, picture: Picture) -> str:
+    return printable(f"{method}/{picture.name}") if isinstance(picture, Path) else method
+
+
+def _reason(error: Exception) -> str:
+    """What was expected is told by its words alone; anything else with its kind."""
+    return " ".join(str(error).split()) if isinstance(error, (ValueError, UsageError)) else one_line(error)
+
+
+# --- means ---
+
+
+def means(values: pd.DataFrame) -> pd.DataFrame:
+    """Mean of each method and metric: columns method, metric, mean, n, low, high (95 % bootstrap interval over images).
+
+    Below ``FEWEST_IMAGES`` the interval is NaN: resampling a handful of images says next to nothing of others.
+    """
+    from bench.statistics.intervals import mean_with_interval
+
+    table = mean_with_interval(values.assign(dataset="", scene=values["image"]), by=["method", "metric"])
+    few = table["n"] < FEWEST_IMAGES
+    return table.assign(low=table["low"].mask(few), high=table["high"].mask(few))
+
+
+def of_common_images(values: pd.DataFrame) -> pd.DataFrame:
+    """The values of the images that every method has: only over them are means alike."""
+    methods = values["method"].nunique()
+    having = values.groupby("image")["method"].nunique()
+    return values[values["image"].isin(having.index[having == methods])]
