@@ -7,14 +7,19 @@ import os
 import shutil
 import stat
 import zipfile
-import zlib
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from bench.datasets.pair import Archive, Dataset
-from tsdm_bench.errors import UsageError
+from bench.datasets.pair import Archive, Dataset, Pair
+from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.weights.download import receive
+
+LARGEST_ARCHIVE = 8 << 30
+"""Bytes; the datasets that are downloaded have below 2 GB."""
+MOST_EXPANSION = 20
+"""How many times an archive of images can grow: they hardly grow at all."""
 
 
 def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:
@@ -32,14 +37,19 @@ def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:
     zip_file, staging = root / f"{dataset.name}.zip", root / f".{dataset.name}.unpacked"
     if not zip_file.is_file():
         _fetch(dataset, zip_file, progress)
+    elif problem := _wrong(archive, zip_file):
+        raise UsageError(f"{zip_file} {problem}; remove it and repeat the command, or {by_hand(dataset)}")
     shutil.rmtree(staging, ignore_errors=True)
     try:
         _unpack(zip_file, archive, staging / archive.folder, progress)
-        dataset.pairs(staging)
+        _check(dataset.pairs(staging), dataset, zip_file)
         os.replace(staging / archive.folder, target)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (UsageError, OSError):  # OSError: the disk, not the archive
+        raise
+    except Exception as error:  # a damaged archive can fail in any way: wrong sums, unknown methods, passwords
         zip_file.unlink()
-        raise UsageError(f"the archive from {archive.url} is damaged ({error}) and was removed; try again") from None
+        told = words_of(error, 200)
+        raise UsageError(f"the archive from {archive.url} is damaged ({told}) and was removed; try again") from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     zip_file.unlink()
@@ -53,20 +63,41 @@ def by_hand(dataset: Dataset) -> str:
 def _fetch(dataset: Dataset, zip_file: Path, progress: bool) -> None:
     """The whole archive as ``zip_file``, with the checksum of its card where it has one."""
     part, archive = zip_file.with_suffix(".zip.part"), dataset.archive
+    free = shutil.disk_usage(zip_file.parent).free
     try:
-        receive(f"{dataset.name}.zip", [archive.url], part, by_hand(dataset), progress=progress)
-    except (FileNotFoundError, ConnectionError) as error:
+        receive(
+            zip_file.name,
+            [archive.url],
+            part,
+            by_hand(dataset),
+            largest=min(LARGEST_ARCHIVE, free),
+            check=partial(_wrong, archive),
+            progress=progress,
+        )
+    except (ValueError, FileNotFoundError, ConnectionError) as error:
         raise UsageError(str(error)) from None
-    if archive.md5:
-        with part.open("rb") as stream:
-            found = hashlib.file_digest(stream, "md5").hexdigest()
-        if found != archive.md5:
-            part.unlink()
-            raise UsageError(
-                f"{archive.url} has md5 {found}, expected {archive.md5}; nothing was kept: try again, or "
-                f"{by_hand(dataset)}"
-            )
     os.replace(part, zip_file)
+
+
+def _wrong(archive: Archive, path: Path) -> str:
+    """What is wrong with a file that should be the archive; empty where nothing is known to be."""
+    if not archive.md5:
+        return ""
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "md5").hexdigest()
+    return "" if found == archive.md5 else f"has md5 {found}, expected {archive.md5}"
+
+
+def _check(pairs: list[Pair], dataset: Dataset, zip_file: Path) -> None:
+    """Refuse what was unpacked where it is not the published number of pairs, or one half lacks the other."""
+    problem = next((pair.problem for pair in pairs if pair.problem), "")
+    if len(pairs) != dataset.archive.pairs:
+        problem = f"{len(pairs)} pairs, where {dataset.archive.pairs} were published"
+    if problem:
+        raise UsageError(
+            f"{zip_file} is not what was expected of {dataset.archive.url}: {problem}; unpack it by hand if it serves, "
+            "or remove it"
+        )
 
 
 def _unpack(zip_file: Path, archive: Archive, target: Path, progress: bool) -> None:
@@ -87,13 +118,19 @@ def _unpack(zip_file: Path, archive: Archive, target: Path, progress: bool) -> N
                 f"{zip_file} has no {archive.inside}/{lacking[0]}: {archive.url} is not laid out as expected; unpack "
                 f"the file by hand into {target.parent.parent / archive.folder} or remove it"
             )
+        if len({path for _, path in wanted}) < len(wanted):
+            raise UsageError(f"{zip_file} was not unpacked: two of its members have one name; remove the file")
         needed, free = sum(member.file_size for member, _ in wanted), shutil.disk_usage(zip_file.parent).free
+        if needed > MOST_EXPANSION * zip_file.stat().st_size:
+            raise UsageError(
+                f"{zip_file} was not unpacked: it would grow to {needed >> 20:,} MiB, as images do not; remove the file"
+            )
         if needed > free:
             raise UsageError(f"unpacking {zip_file} needs {needed >> 20} MiB, {free >> 20} MiB are free; make room")
         for member, path in tqdm(wanted, unit="file", desc=f"unpacking {zip_file.name}", disable=not progress):
             (target / path).parent.mkdir(parents=True, exist_ok=True)
-            with zipped.open(member) as source, (target / path).open("wb") as copy:
-                shutil.copyfileobj(source, copy)
+            with zipped.open(member) as source, (target / path).open("xb") as copy:
+                shutil.copyfileobj(source, copy)  # no more than the size that the member declares
 
 
 def _places(path: PurePosixPath, archive: Archive) -> list[PurePosixPath]:
@@ -107,10 +144,11 @@ def _places(path: PurePosixPath, archive: Archive) -> list[PurePosixPath]:
 def _refuse_unsafe(member: zipfile.ZipInfo, zip_file: Path) -> None:
     """A path that leads out of the target, or a link, is no part of an honest dataset."""
     path = PurePosixPath(member.filename)
+    kind = stat.S_IFMT(member.external_attr >> 16)
     if path.is_absolute() or ".." in path.parts or any(character in member.filename for character in "\\:"):
         problem = "leads out of the folder"
-    elif stat.S_ISLNK(member.external_attr >> 16):
-        problem = "is a link"
+    elif kind not in (0, stat.S_IFREG):
+        problem = "is a link, pipe or device"
     else:
         return
     raise UsageError(f"{zip_file} was not unpacked: its member {member.filename!r} {problem}; remove the file")

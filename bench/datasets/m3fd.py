@@ -76,7 +76,7 @@ M3FD_FUSION = Dataset(
     obtain=f"M3FD_Fusion.zip from {DRIVE}, or github.com/{FUSION_PAIRS}",
     size="300 pairs",
     archive=github_archive(
-        FUSION_PAIRS, "master", "M3FD_Fusion", ("Ir", "Vis"), below="M3FD_Fusion", md5=FUSION_PAIRS_MD5
+        FUSION_PAIRS, "master", "M3FD_Fusion", ("Ir", "Vis"), pairs=300, below="M3FD_Fusion", md5=FUSION_PAIRS_MD5
     ),
     pairs=partial(_pairs, name="M3FD_Fusion"),
 )

@@ -45,6 +45,6 @@ MSRS = Dataset(
     layout="MSRS/{train,test}/{ir,vi}/*.png, MSRS/{train,test}/labels/*.txt",
     obtain=f"github.com/{REPOSITORY}",
     size="1,444 pairs",
-    archive=github_archive(REPOSITORY, "main", "MSRS", ("train/ir", "train/vi", "test/ir", "test/vi")),
+    archive=github_archive(REPOSITORY, "main", "MSRS", ("train/ir", "train/vi", "test/ir", "test/vi"), pairs=1444),
     pairs=pairs,
 )

@@ -65,15 +65,24 @@ class Archive:
     parts: tuple[str, ...]
     md5: str = ""
     """Hexadecimal, where the archive is known to stay the same."""
+    pairs: int = 0
+    """How many pairs it holds, all of them whole: what is checked after unpacking, beside the hash or in its place."""
 
 
 def github_archive(
-    repository: str, version: str, folder: str, parts: tuple[str, ...], *, below: str = "", md5: str = ""
+    repository: str,
+    version: str,
+    folder: str,
+    parts: tuple[str, ...],
+    *,
+    pairs: int,
+    below: str = "",
+    md5: str = "",
 ) -> Archive:
     """What GitHub makes of a ``version`` (commit or branch); ``below`` is the folder of ``parts`` in it."""
     top = f"{repository.partition('/')[2]}-{version}"
     url = f"https://github.com/{repository}/archive/{version}.zip"
-    return Archive(url=url, inside=f"{top}/{below}" if below else top, folder=folder, parts=parts, md5=md5)
+    return Archive(url=url, inside=f"{top}/{below}" if below else top, folder=folder, parts=parts, md5=md5, pairs=pairs)
 
 
 @dataclass(frozen=True, kw_only=True)

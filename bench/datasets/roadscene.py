@@ -40,6 +40,6 @@ ROADSCENE = Dataset(
     layout="RoadScene/{cropinfrared,crop_LR_visible}/*.jpg",
     obtain=f"github.com/{REPOSITORY}",
     size="221 pairs",
-    archive=github_archive(REPOSITORY, COMMIT, "RoadScene", PARTS),
+    archive=github_archive(REPOSITORY, COMMIT, "RoadScene", PARTS, pairs=221),
     pairs=pairs,
 )

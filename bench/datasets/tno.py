@@ -36,6 +36,6 @@ TNO = Dataset(
     layout="TNO/{ir,vi}/*.png",
     obtain=f"{BELOW} of github.com/{SELECTION}",
     size="42 pairs",
-    archive=github_archive(SELECTION, COMMIT, "TNO", ("ir", "vi"), below=BELOW),
+    archive=github_archive(SELECTION, COMMIT, "TNO", ("ir", "vi"), pairs=42, below=BELOW),
     pairs=pairs,
 )

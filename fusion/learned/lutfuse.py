@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,6 +14,7 @@ from fusion.learned.layers import State, conv, instance_norm, published_state
 from fusion.learned.saving import stretched
 from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
 from tsdm_bench.weights.card import github_file
+from tsdm_bench.weights.state import load_array
 
 TABLE = github_file(
     "zyb5/LUT-Fuse",
@@ -83,7 +83,7 @@ def _look_up(table: Tensor, axes: tuple[Tensor, ...]) -> Tensor:
 
 def _load(weights: dict[str, Path], device: torch.device):
     state = published_state(weights[CONTEXT.name], device)
-    table = torch.from_numpy(np.load(weights[TABLE.name], allow_pickle=False)).to(device).flatten()
+    table = torch.from_numpy(load_array(weights[TABLE.name])).to(device).flatten()
     return lambda ir, vis: network(state, table, ir, vis)
 
 

@@ -1,7 +1,8 @@
 """Reading PyTorch files that pickle whole objects, without executing anything that they ask for.
 
 Only the calls that rebuild tensors are carried out, by functions of our own. Every other class becomes an inert stub
-that remembers its name; a file that *calls* anything else is refused.
+that remembers its name; a file that *calls* anything else is refused. So is one that asks for more memory than its own
+size can account for, before it is taken.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from tsdm_bench.errors import one_line, words_of
 
 STORAGE_DTYPES = {
     "DoubleStorage": torch.float64,
@@ -31,8 +36,19 @@ STORAGE_DTYPES = {
 }
 
 
-class _Refused(Exception):
-    pass
+PICKLE_BYTES = 1 << 23
+"""A pickle of more than 8 MB describes no network; objects take up to 200 times as much memory as it does."""
+COPIES = 4
+"""Tensors that share a storage become so many copies of it at most (a module and its state dict make two)."""
+SMALL = 1 << 20
+"""Bytes of copies that any file may ask for."""
+MOST_AXES = 16
+PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
+"""Opcodes that give an object a number, under which it can be fetched again."""
+
+
+class Refused(Exception):
+    """Why a file is not read."""
 
 
 class _Call:
@@ -49,7 +65,7 @@ class _Call:
 
 class _InertType(type):
     def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
-        raise _Refused(f"it asks to call {cls.__name__}")
+        raise Refused(f"it asks to call {cls.__name__}")
 
 
 class Inert(metaclass=_InertType):
@@ -67,80 +83,122 @@ class Inert(metaclass=_InertType):
     append = extend
 
 
-def _rebuild_tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: Any) -> Tensor:
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if offset < 0 or any(n < 0 for n in size) or any(s < 0 for s in stride):
-        raise _Refused("a tensor has a negative offset, size or stride")
-    if math.prod(size) and last >= len(storage):
-        raise _Refused("a tensor reaches beyond its storage")
-    return torch.as_strided(storage, size, stride, offset).clone()
-
-
-def _rebuild_parameter(data: Tensor, *_: Any) -> Tensor:
-    return data
-
-
-CALLS = {
-    ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-    ("torch", "Size"): tuple,
-    ("collections", "OrderedDict"): OrderedDict,
-    ("builtins", "set"): set,
-    ("__builtin__", "set"): set,
-}
-
-
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, archive: zipfile.ZipFile, prefix: str) -> None:
-        super().__init__(io.BytesIO(archive.read(f"{prefix}/data.pkl")), encoding="utf-8")
+    def __init__(self, archive: zipfile.ZipFile, prefix: str, file_bytes: int) -> None:
+        program = archive.read(f"{prefix}/data.pkl")
+        _check_program(program)
+        super().__init__(io.BytesIO(program), encoding="utf-8")
         self.archive, self.prefix = archive, prefix
         self.storages: dict[str, Tensor] = {}
+        self.bytes_left = COPIES * file_bytes + SMALL
+        self.items_left = len(program)
+        self.calls = {
+            ("torch._utils", "_rebuild_tensor"): self.rebuild_tensor,
+            ("torch._utils", "_rebuild_tensor_v2"): self.rebuild_tensor,
+            ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
+            ("torch", "Size"): self.container(tuple),
+            ("collections", "OrderedDict"): self.container(OrderedDict),
+            ("builtins", "set"): self.container(set),
+            ("__builtin__", "set"): self.container(set),
+        }
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in STORAGE_DTYPES:
             return STORAGE_DTYPES[name]
-        if (module, name) in CALLS:
-            return _Call(CALLS[module, name])
+        if (module, name) in self.calls:
+            return _Call(self.calls[module, name])
         return _InertType(f"{module}.{name}", (Inert,), {})
+
+    def container(self, kind: type) -> Callable[..., Any]:
+        """``kind``, for items that are all written in the file: the same ones cannot be copied again and again."""
+
+        def build(*arguments: Any) -> Any:
+            self.items_left -= sum(len(items) for items in arguments)
+            if self.items_left < 0:
+                raise Refused("it copies its lists again and again")
+            return kind(*arguments)
+
+        return build
+
+    def rebuild_tensor(self, storage: Tensor, offset: int, size: tuple, stride: tuple, *_: Any) -> Tensor:
+        """A copy of the part of ``storage`` that a file calls a tensor, in memory that nothing can enlarge."""
+        if len(size) > MOST_AXES or len(size) != len(stride):
+            raise Refused("a tensor has too many axes")
+        if offset < 0 or any(n < 0 for n in size) or any(s < 0 for s in stride):
+            raise Refused("a tensor has a negative offset, size or stride")
+        elements = math.prod(size)
+        if elements and offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) >= len(storage):
+            raise Refused("a tensor reaches beyond its storage")
+        self.bytes_left -= elements * storage.itemsize
+        if self.bytes_left < 0:
+            raise Refused("its tensors repeat their storages: they are larger than the file can hold")
+        if not elements:
+            return torch.empty(size, dtype=storage.dtype)
+        # A buffer of Python's: `__setstate__` of a tensor, which a pickle may reach, enlarges memory of torch's own.
+        copy = torch.frombuffer(bytearray(elements * storage.itemsize), dtype=storage.dtype).view(size)
+        return copy.copy_(torch.as_strided(storage, size, stride, offset))
 
     def persistent_load(self, identifier: Any) -> Tensor:
         """One flat tensor per storage: ``("storage", dtype, key, location, elements)``."""
         kind, dtype, key, _, elements = identifier
         if kind != "storage" or not isinstance(dtype, torch.dtype):
-            raise _Refused(f"it holds a {kind!r} of type {dtype!r}, not a tensor storage")
+            raise Refused(f"it holds a {kind!r} of type {dtype!r}, not a tensor storage")
         if key not in self.storages:
             data = self.archive.read(f"{self.prefix}/data/{key}")
-            if len(data) < elements * dtype.itemsize:
-                raise _Refused(f"storage {key} is cut short")
-            self.storages[key] = torch.frombuffer(bytearray(data), dtype=dtype) if data else torch.empty(0, dtype=dtype)
+            if elements < 0 or len(data) < elements * dtype.itemsize:
+                raise Refused(f"storage {key} is cut short")
+            data = bytearray(data[: elements * dtype.itemsize])
+            self.storages[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+        if self.storages[key].dtype != dtype:
+            raise Refused(f"storage {key} has two types")
         return self.storages[key]
+
+
+def _check_program(program: bytes) -> None:
+    """Refuse a pickle whose memory does not follow from its length; Python's reader takes declared sizes at their word.
+
+    ``LONG_BINPUT`` with a large number allocates a table of that length, ``BYTEARRAY8`` as many bytes as it says.
+    """
+    if len(program) > PICKLE_BYTES:
+        raise Refused(f"its pickle has {len(program):,} bytes")
+    for opcode, argument, _ in pickletools.genops(program):  # refuses what is longer than what is left
+        if opcode.name in PUTS and argument > len(program):
+            raise Refused(f"it numbers an object {argument:,}")
+
+
+def check_archive(archive: zipfile.ZipFile, file_bytes: int) -> None:
+    """Refuse an archive whose members, unpacked, are longer than itself: ``torch.save`` stores them as they are."""
+    unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > file_bytes:
+        raise Refused(f"it would unpack to {unpacked:,} bytes from {file_bytes:,}, and torch.save does not compress")
 
 
 def load_tensors(path: Path) -> Any:
     """What ``torch.save`` wrote to ``path``: containers, numbers, strings and tensors (on the CPU, each its own copy).
 
     Objects of any other class come back as :class:`Inert` stubs whose attributes can be read but that run nothing.
-    Raises ``ValueError`` for a file that calls anything but the rebuilding of tensors, that is damaged, or that was
-    written before PyTorch 1.6 (no zip archive).
+    Raises ``ValueError`` for a file that calls anything but the rebuilding of tensors, that is damaged, that asks for
+    more memory than its size accounts for, or that was written before PyTorch 1.6 (no zip archive), and ``OSError``
+    where it cannot be opened.
     """
     path = Path(path)
+    path.open("rb").close()  # what happens to the file itself is no fault of its content
     try:
         with zipfile.ZipFile(path) as archive:
+            file_bytes = path.stat().st_size
+            check_archive(archive, file_bytes)
             pickles = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
             if len(pickles) != 1:
-                raise _Refused("it has no data.pkl of torch.save")
+                raise Refused("it has no data.pkl of torch.save")
             if f"{pickles[0].partition('/')[0]}/byteorder" in archive.namelist():
                 order = archive.read(f"{pickles[0].partition('/')[0]}/byteorder")
                 if order != b"little":
-                    raise _Refused("it was written on a big-endian machine")
-            return _Unpickler(archive, pickles[0].partition("/")[0]).load()
-    except FileNotFoundError:
-        raise
+                    raise Refused("it was written on a big-endian machine")
+            return _Unpickler(archive, pickles[0].partition("/")[0], file_bytes).load()
     except zipfile.BadZipFile:
         reason = "it is no archive of torch.save (PyTorch 1.6 or newer)"
-    except _Refused as error:
-        reason = str(error)
+    except Refused as error:
+        reason = words_of(error, 200)
     except Exception as error:  # a damaged pickle can fail in any way
-        reason = f"it is damaged: {type(error).__name__}: {error}"
+        reason = f"it is damaged: {words_of(one_line(error), 200)}"
     raise ValueError(f"{path} was not read: {reason}; expected tensors in a state dict, or safetensors")

@@ -8,14 +8,19 @@ index block whose place is in the last 48 bytes. Its keys are tensor names and i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from tsdm_bench.errors import one_line, printable
+
 FOOTER_BYTES = 48
 MAGIC = 0xDB4775248B80FB57
 UNCOMPRESSED = 0
+LONGEST_KEY = 1000
+"""Bytes of a name; names that share their beginnings could fill the memory otherwise."""
 DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}
 """TensorFlow's ``DataType`` numbers of the types that weights have."""
 
@@ -23,17 +28,29 @@ DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8"}
 def read_tensor_bundle(index: Path, data: Path) -> dict[str, np.ndarray]:
     """All tensors of the bundle by name; ``ValueError`` where the files are no (single-shard, uncompressed) bundle."""
     table, payload = Path(index).read_bytes(), Path(data).read_bytes()
+    try:
+        return _read(table, payload, index)
+    except (IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{index} is damaged: {one_line(error)}; take the file from its source again") from error
+
+
+def _read(table: bytes, payload: bytes, index: Path) -> dict[str, np.ndarray]:
     footer = table[-FOOTER_BYTES:]
     if len(table) < FOOTER_BYTES or int.from_bytes(footer[-8:], "little") != MAGIC:
         raise ValueError(f"{index} is not the index of a TensorFlow checkpoint: expected a LevelDB table")
     _, _, after_metaindex = _handle(footer, 0)
     offset, size, _ = _handle(footer, after_metaindex)
-    tensors = {}
+    tensors: dict[bytes, bytes] = {}
     for _, handle in _entries(_block(table, offset, size, index)):
         offset, size, _ = _handle(handle, 0)
         for key, value in _entries(_block(table, offset, size, index)):
-            if key:  # the empty key holds the header of the bundle
-                tensors[key.decode()] = _tensor(value, payload, key.decode(), index)
+            if key in tensors or len(key) > LONGEST_KEY:
+                name = printable(key[:40].decode(errors="replace"))
+                raise ValueError(f"{index} is damaged: the name {name} is there twice, or has no end")
+            tensors[key] = value
+    # the empty key holds the header of the bundle
+    names = {key.decode(): value for key, value in tensors.items() if key}
+    return {name: _tensor(value, payload, name, index) for name, value in names.items()}
     return tensors
 
 
@@ -46,9 +63,9 @@ def _tensor(entry: bytes, payload: bytes, name: str, index: Path) -> np.ndarray:
         raise ValueError(
             f"{index}: {name} has data type {fields.get(1)} in shard {fields.get(3, 0)}, which is not read"
         )
-    if offset + size > len(payload) or size != np.dtype(dtype).itemsize * int(np.prod(shape)):
+    if offset + size > len(payload) or size != np.dtype(dtype).itemsize * math.prod(shape):
         raise ValueError(f"{index}: {name} {shape} does not fit its data file; take both files from one checkpoint")
-    return np.frombuffer(payload, dtype, int(np.prod(shape)), offset).reshape(shape)
+    return np.frombuffer(payload, dtype, math.prod(shape), offset).reshape(shape)
 
 
 def _block(table: bytes, offset: int, size: int, index: Path) -> bytes:
@@ -106,3 +123,5 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position
         shift += 7
+        if shift > 63:
+            raise IndexError("a number has no end")

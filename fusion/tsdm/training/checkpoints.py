@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tsdm_bench.weights.safe_pickle import load_tensors
+from tsdm_bench.weights.state import load_state as read_plain
 
 DERIVED_BUFFERS = (".attn_mask", ".relative_position_index")
 """Buffers of the authors' student that follow from the image size alone; ours computes them."""
@@ -32,10 +32,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"no weights at {path}; give a .safetensors, .pt or .pth file that exists")
     if path.suffix == ".safetensors":
-        try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise ValueError(f"{path} is not a safetensors file: {error}") from error
+        return read_plain(path)
     tree = load_tensors(path)
     found = [tree, *(tree[key] for key in STATE_KEYS if key in tree)] if isinstance(tree, Mapping) else []
     for state in found:

@@ -12,6 +12,7 @@ import torch
 from fusion.tsdm.training.config import KINDS, TrainingConfig
 from tsdm_bench.errors import words_of
 from tsdm_bench.files import write_atomically
+from tsdm_bench.weights.state import load_state
 
 FORMAT = 1
 LAST, BEST = "last.pt", "best.pt"
@@ -47,7 +48,7 @@ def write_checkpoint(path: Path, **content: Any) -> None:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint that :func:`write_checkpoint` wrote; raises ``ValueError`` for any other file."""
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_state(path)
         if checkpoint["format"] != FORMAT:
             raise ValueError(f"format {checkpoint['format']}")
     except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import threading
 import zipfile
 from dataclasses import replace
@@ -63,7 +64,11 @@ def published(served, monkeypatch):
 
     def publish(name: str, content: bytes, **facts: str):
         (folder / f"{name}.zip").write_bytes(content)
-        archive = replace(DATASETS[name].archive, url=f"{address}/{name}.zip", **{"md5": ""} | facts)
+        archive = replace(
+            DATASETS[name].archive,
+            url=f"{address}/{name}.zip",
+            **{"md5": "", "pairs": 2 if name == "msrs" else 1} | facts,
+        )
         card = replace(DATASETS[name], archive=archive)
         monkeypatch.setitem(DATASETS._cards, name, card)
         return card
@@ -126,6 +131,87 @@ def test_links_are_not_unpacked(published, tmp_path):
     with pytest.raises(UsageError, match="is a link"):
         download(card, tmp_path / "data", progress=False)
     assert names(tmp_path / "data") == ["tno.zip"]
+
+
+def refused(card, root: Path, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        download(card, root, progress=False)
+    assert "\n" not in str(caught.value)
+    assert not (root / card.archive.folder).exists()
+
+
+def test_every_archive_is_of_a_commit_or_has_a_hash_and_says_how_many_pairs_it_holds():
+    for name in DOWNLOADED:
+        archive = DATASETS[name].archive
+        assert archive.pairs > 0
+        assert archive.md5 or re.search(r"/[0-9a-f]{40}\.zip$", archive.url) or name == "msrs"  # no commit is published
+
+
+@pytest.mark.parametrize("pairs", [2, 43])
+def test_another_number_of_pairs_than_was_published_is_refused(published, tmp_path, pairs):
+    card = published("tno", zipped(archive_of("tno")), pairs=pairs)
+    refused(card, tmp_path, f"1 pairs, where {pairs} were published; unpack it by hand")
+
+
+def test_half_a_pair_is_refused(published, tmp_path):
+    files = archive_of("tno")
+    inside = DATASETS["tno"].archive.inside
+    card = published("tno", zipped(files | {f"{inside}/ir/9.png": PNG}), pairs=2)
+    refused(card, tmp_path, r"9\.png has no visible partner")
+
+
+def test_an_archive_that_was_put_there_is_checked_as_well(published, tmp_path):
+    content = zipped(archive_of("m3fd_fusion"))
+    (tmp_path / "m3fd_fusion.zip").write_bytes(content)
+    card = published("m3fd_fusion", content, md5="0123")
+    refused(card, tmp_path, "m3fd_fusion.zip has md5 .*, expected 0123; remove it and repeat the command")
+    download(published("m3fd_fusion", content, md5=hashlib.md5(content).hexdigest()), tmp_path, progress=False)
+
+
+def test_a_bomb_is_refused_by_what_it_declares(published, tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in archive_of("tno").items():
+            archive.writestr(path, content)
+        archive.writestr(f"{DATASETS['tno'].archive.inside}/ir/1.png", bytes(20_000_000))
+    refused(published("tno", buffer.getvalue()), tmp_path, "it would grow to 19 MiB, as images do not")
+
+
+def test_a_member_that_is_longer_than_it_declares_is_damaged(published, tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in archive_of("tno").items():
+            archive.writestr(path, content)
+        archive.writestr(f"{DATASETS['tno'].archive.inside}/ir/1.png", bytes(20_000_000))
+        archive.infolist()[-1].file_size = 7  # in the directory at the end, which is what is read
+    refused(published("tno", buffer.getvalue()), tmp_path, "is damaged .* and was removed")
+    assert names(tmp_path) == ["served/tno.zip"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"flag_bits": 1}, "is damaged .*password"),
+        ({"compress_type": 97}, "is damaged .*compression"),
+        ({"external_attr": 0o010644 << 16}, "is a link, pipe or device"),
+        ({"external_attr": 0o020644 << 16}, "is a link, pipe or device"),
+    ],
+)
+def test_members_of_other_kinds_are_refused(published, tmp_path, change, message):
+    buffer = io.BytesIO(zipped(archive_of("tno")))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(f"{DATASETS['tno'].archive.inside}/ir/1.png", PNG)
+        for field, value in change.items():
+            setattr(archive.infolist()[-1], field, value)
+    refused(published("tno", buffer.getvalue()), tmp_path / "data", message)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_one_name_are_refused(published, tmp_path):
+    buffer = io.BytesIO(zipped(archive_of("tno")))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(f"{DATASETS['tno'].archive.inside}/ir/00004N.png", b"another")
+    refused(published("tno", buffer.getvalue()), tmp_path, "two of its members have one name")
 
 
 def test_a_damaged_archive_is_removed_and_the_next_try_succeeds(published, tmp_path):

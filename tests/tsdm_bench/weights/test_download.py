@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
+from tsdm_bench.weights import download
 from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch, receive
 from tsdm_bench.weights.location import cache_dir, locate
 
 NAME = "network.pth"
 CONTENT = np.random.default_rng(0).bytes(700_000)
+SLOW = ("/endless", "/trickle", "/slow_head")
 REFUSALS = {"/absent": 404, "/forbidden": 403, "/busy": 503}
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``content`` under every path but those of ``REFUSALS``; remembers the ``Range`` header of each request."""
+    """Serves ``content`` under every path but those of ``REFUSALS``; remembers the ``Range`` header of each request.
 
-    content, resumes, breaks_off_after = CONTENT, True, None
+    Under /endless it does not end, under /trickle it comes byte by byte, as its head does under /slow_head.
+    """
+
+    content, resumes, breaks_off_after, shift = CONTENT, True, None, 0
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.ranges: list[str | None] = []
+        self.stopped, self.sent = threading.Event(), 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -41,9 +49,23 @@ class Handler(BaseHTTPRequestHandler):
         else:
             body = server.content[start:]
             self.send_response(206 if header and server.resumes else 200)
+            if header and server.resumes:
+                self.send_header("Content-Range", f"bytes {start + server.shift}-{len(server.content) - 1}/*")
+            if self.path in SLOW:
+                return self.send_slowly()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: server.breaks_off_after])
+
+    def send_slowly(self) -> None:
+        if self.path != "/slow_head":
+            self.end_headers()
+        with contextlib.suppress(OSError):  # the other side has gone
+            while not self.server.stopped.is_set():
+                self.wfile.write(self.server.content if self.path == "/endless" else b"x")
+                self.server.sent += 1
+                self.wfile.flush()
+                self.server.stopped.wait(0 if self.path == "/endless" else 0.02)
 
     def log_message(self, *arguments) -> None:
         pass
@@ -54,6 +76,7 @@ def server():
     with Server() as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server
+        server.stopped.set()
         server.shutdown()
 
 
@@ -122,7 +145,7 @@ def test_a_wrong_file_is_refused_and_nothing_kept(server, file_at):
 def test_a_file_of_another_length_is_refused(server, file_at):
     file = file_at(address(server))
     server.content = CONTENT + b"more"
-    with pytest.raises(ValueError, match="sha256"):
+    with pytest.raises(ValueError, match="has 700,004 bytes, expected 700,000; nothing was kept"):
         fetch(file, progress=False)
     server.content = CONTENT[:-4]
     with pytest.raises(ConnectionError, match="699996 of 700000"):
@@ -180,4 +203,63 @@ def test_offline_says_what_to_do_in_one_line(server, file_at):
 def test_a_file_without_address_is_put_in_place_by_hand(file_at):
     file = file_at()
     with pytest.raises(FileNotFoundError, match=r"put it in --weights-dir under that name \(from here\)"):
+        fetch(file, progress=False)
+
+
+def test_wrong_bytes_of_one_address_are_no_end_of_the_next(server, file_at):
+    with Server() as wrong:
+        threading.Thread(target=wrong.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        wrong.content = CONTENT[:-1] + b"\0"
+        file = file_at(address(wrong), address(server))
+        assert fetch(file, progress=False).read_bytes() == CONTENT
+        wrong.shutdown()
+    assert server.ranges == [None]
+    assert leftovers() == [NAME]
+
+
+def test_a_wrong_beginning_is_thrown_away_and_the_right_address_asked_again(server, file_at):
+    with Server() as wrong:
+        threading.Thread(target=wrong.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        wrong.content, wrong.breaks_off_after = bytes(len(CONTENT)), 300_000
+        file = file_at(address(wrong), address(server))
+        assert fetch(file, progress=False).read_bytes() == CONTENT
+        wrong.shutdown()
+    assert server.ranges == ["bytes=300000-", None]
+
+
+def test_nothing_is_read_beyond_the_size_of_the_card(server, file_at):
+    file = file_at(address(server, "/endless"))
+    with pytest.raises(ValueError, match="goes on after 700,000 bytes, where it should end; nothing was kept"):
+        fetch(file, progress=False)
+    assert leftovers() == []
+
+
+def test_a_file_of_unknown_length_has_a_limit(server, tmp_path):
+    for path, message in (("/endless", "goes on after 9,000 bytes"), ("/file", "has 700,000 bytes, expected at most")):
+        with pytest.raises(ValueError, match=message):
+            receive("archive", [address(server, path)], tmp_path / "part", "ask", largest=9_000, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("/trickle", "which is as good as nothing"), ("/slow_head", r"no answer within 0\.4 s")],
+)
+def test_a_server_that_all_but_stands_still_is_left(server, file_at, monkeypatch, path, message):
+    monkeypatch.setattr(download, "WINDOW_SECONDS", 0.3)
+    monkeypatch.setattr(download, "TIMEOUT_SECONDS", 0.2)
+    file = file_at(address(server, path))
+    started = time.monotonic()
+    with pytest.raises(ConnectionError, match=message):
+        fetch(file, progress=False)
+    assert time.monotonic() - started < 5
+
+
+def test_another_part_than_was_asked_for_is_not_appended(server, file_at):
+    file = file_at(address(server))
+    server.breaks_off_after = 300_000
+    with pytest.raises(ConnectionError):
+        fetch(file, progress=False)
+    server.breaks_off_after, server.shift = None, 5
+    with pytest.raises(ConnectionError, match="another part than it was asked for"):
         fetch(file, progress=False)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 import zipfile
 from collections import OrderedDict
 
@@ -112,6 +113,12 @@ def hand_made(size: str, stride: str, offset: int = 0, elements: int = 4) -> byt
     )
 
 
+COPIES_A_LIST = b"(" + b"N" * 500 + b"lq\x00" + b"ctorch\nSize\n(h\x00tR0" * 50 + b"N."
+ENLARGES_A_TENSOR = (
+    hand_made("I4\n", "I1\n")[:-1] + b"q\x01(h\x01I0\n(I3000000000\nt(I1\nttb."
+)  # Tensor.__setstate__ with the four arguments of Tensor.set_
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -122,6 +129,17 @@ def hand_made(size: str, stride: str, offset: int = 0, elements: int = 4) -> byt
         (b"\x80\x02}q", "damaged"),
         (b"cos\nsystem\n(S'true'\ntR.", "asks to call os.system"),
         (b"(S'true'\nios\nsystem\n.", "asks to call os.system"),
+        (hand_made("I4\n", "I1\n", elements=-1), "cut short"),
+        (hand_made("I-4\n", "I1\n"), "negative"),
+        (hand_made("I1000000\nI1000000\n", "I0\nI0\n"), "larger than the file can hold"),
+        (hand_made(f"I{10**30}\n", "I0\n"), "larger than the file can hold"),
+        (hand_made("I1\n" * 17, "I1\n" * 17), "too many axes"),
+        (b"\x80\x02]r\xff\xff\xff\x7f.", "numbers an object 2,147,483,647"),
+        (b"\x80\x02]p999999999\n.", "numbers an object 999,999,999"),
+        (b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b".", "damaged"),
+        (b"\x80\x04\x8d" + (1 << 40).to_bytes(8, "little") + b".", "damaged"),
+        (COPIES_A_LIST, "copies its lists again and again"),
+        (ENLARGES_A_TENSOR, "damaged: RuntimeError"),
         (b"\x80\x02(Vmodule\nctorch\nLinear\ntQ.", "damaged"),
     ],
 )
@@ -146,3 +164,37 @@ def test_files_of_other_kinds_are_refused(tmp_path):
         load_tensors(tmp_path / "other.zip")
     with pytest.raises(FileNotFoundError):
         load_tensors(tmp_path / "gone.pth")
+
+
+def test_a_small_file_of_large_declarations_takes_no_memory(tmp_path):
+    """Each of these asked for 4 to 9,000 GB; what is not taken cannot be seen to be taken."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number, payload in enumerate((b"\x80\x02]r\xff\xff\xff\x1f.", hand_made("I30000\nI30000\n", "I0\nI0\n"))):
+        with pytest.raises(ValueError, match="was not read"):
+            load_tensors(archive(tmp_path / f"{number}.pth", payload, {"0": bytes(16)}))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+
+
+def test_an_archive_that_would_grow_is_refused(tmp_path):
+    payload = hand_made("I4\n", "I1\n")
+    with zipfile.ZipFile(tmp_path / "file.pth", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("archive/data.pkl", payload)
+        file.writestr("archive/data/0", bytes(50_000_000))
+    with pytest.raises(ValueError, match="would unpack to 50,000,"):
+        load_tensors(tmp_path / "file.pth")
+
+
+def test_one_storage_of_two_types_is_refused(tmp_path):
+    one = hand_made("I4\n", "I1\n")[:-1]
+    two = one[2:].replace(b"FloatStorage", b"IntStorage")
+    with pytest.raises(ValueError, match="storage 0 has two types"):
+        load_tensors(archive(tmp_path / "file.pth", one + two + b"\x86.", {"0": bytes(16)}))
+
+
+def test_tensors_may_share_a_storage_a_few_times(tmp_path):
+    weight = torch.rand(600, 600)
+    torch.save({"model": weight, "state_dict": {"weight": weight, "tied": weight}}, tmp_path / "file.pth")
+    assert torch.equal(load_tensors(tmp_path / "file.pth")["state_dict"]["tied"], weight)
+    torch.save([weight[i:] for i in range(20)], tmp_path / "many.pth")
+    with pytest.raises(ValueError, match="larger than the file can hold"):
+        load_tensors(tmp_path / "many.pth")

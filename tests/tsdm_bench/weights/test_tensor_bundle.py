@@ -43,6 +43,10 @@ def write_bundle(folder, tensors: dict[str, np.ndarray], entries_per_block: int,
         entry = field(1, dtype_number) + field(2, shape) + field(4, len(data)) + field(5, len(raw)) + checksum
         entries.append((name.encode(), entry))
         data += raw
+    return write_entries(folder, entries, data, entries_per_block)
+
+
+def write_entries(folder, entries: list[tuple[bytes, bytes]], data: bytes, entries_per_block: int):
     table, index_entries = b"", []
     for start in range(0, len(entries), entries_per_block):
         part = entries[start : start + entries_per_block]
@@ -110,3 +114,29 @@ def test_a_compressed_block_is_refused(tmp_path, tensors):
     index.write_bytes(table)
     with pytest.raises(ValueError, match="compressed"):
         read_tensor_bundle(index, data)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (field(1, 1) + field(2, field(2, field(1, 1 << 62))) + field(5, 4), "does not fit its data file"),
+        (field(1, 1) + field(2, field(2, field(1, 1 << 32)) * 2) + field(5, 0), "does not fit its data file"),
+        (field(1, 1) + field(2, 7), "is damaged: TypeError"),
+        (field(1, 1) + bytes([3 << 3 | 3]), "is damaged: KeyError"),
+        (b"\x80" * 5000, "is damaged: IndexError: a number has no end"),
+        (b"", "has data type None"),
+    ],
+)
+def test_an_entry_that_makes_no_sense_is_refused_by_name(tmp_path, tensors, entry, reason):
+    index, data = write_entries(tmp_path, [(b"w", entry)], b"1234", 100)
+    with pytest.raises(ValueError, match=reason) as caught:
+        read_tensor_bundle(index, data)
+    assert str(index) in str(caught.value)
+
+
+def test_names_that_come_again_or_grow_without_end_are_refused(tmp_path):
+    entry = field(1, 1) + field(5, 4)
+    for names in ([b"w", b"w"], [b"w" * 1001]):
+        index, data = write_entries(tmp_path, [(name, entry) for name in names], b"1234", 100)
+        with pytest.raises(ValueError, match="is there twice, or has no end"):
+            read_tensor_bundle(index, data)
