@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torchvision.ops import nms
 
 from detectors.backends.letterbox import Placement, letterbox, to_image
 from detectors.backends.network import Network
@@ -213,5 +212,7 @@ def _suppress(boxes: np.ndarray, score: np.ndarray, column: np.ndarray, iou: flo
     """
     if len(boxes) == 0:
         return np.zeros(0, dtype=int)
+    from torchvision.ops import nms  # takes a second, which runs without detection need not wait for
+
     shift = column[:, None] * (float(np.abs(boxes).max()) * 2 + 1)
     return nms(torch.from_numpy((boxes + shift).astype(np.float32)), torch.from_numpy(score), iou).numpy()

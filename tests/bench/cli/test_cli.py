@@ -6,6 +6,8 @@ import importlib
 import json
 import logging
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -221,3 +223,15 @@ def test_every_command_teaches(command: str, capsys: pytest.CaptureFixture) -> N
         run(command, "--help")
     assert end.value.code == 0
     assert importlib.import_module(f"bench.cli.{command}").__doc__.splitlines()[0] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--suite", "nonsense"], ["--help"], ["--workers", "0"]])
+def test_a_mistake_is_told_before_anything_heavy_is_imported(arguments: list[str]) -> None:
+    code = (
+        "import sys, bench.cli\n"
+        f"try: bench.cli.main({arguments})\n"
+        "except SystemExit: pass\n"
+        "print([name for name in ('torch', 'pandas', 'cv2', 'matplotlib') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "[]"
