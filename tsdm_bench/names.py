@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -10,8 +11,8 @@ from tsdm_bench.errors import UsageError
 
 MOST_BYTES = 120
 """A file name holds 255 bytes; suffixes and the names of temporary files come behind."""
-SEPARATORS = "/\\"
-NOT_EVERYWHERE = ':*?"<>|'
+SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+NOT_EVERYWHERE = '/\\:*?"<>|'
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 """What Windows takes for a device, with any suffix."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -44,9 +45,11 @@ def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:
         _unpack(zip_file, archive, staging / archive.folder, progress)
         _check(dataset.pairs(staging), dataset, zip_file)
         os.replace(staging / archive.folder, target)
-    except (UsageError, OSError):  # OSError: the disk, not the archive
+    except UsageError:
         raise
     except Exception as error:  # a damaged archive can fail in any way: wrong sums, unknown methods, passwords
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # the disk, not a place that is not in the file
+            raise
         zip_file.unlink()
         told = words_of(error, 200)
         raise UsageError(f"the archive from {archive.url} is damaged ({told}) and was removed; try again") from None

@@ -22,7 +22,7 @@ DRIVE = "https://drive.google.com/drive/folders/1H-oO7bgRuVFYDcMGvxstT1nmy0WF_Y_
 @cache
 def scene_table() -> dict[str, tuple[str, str]]:
     """(scene, split) by image id, for all 4,200 ids: daytime, overcast, night, challenge; train, val, test."""
-    text = files("bench.datasets").joinpath("m3fd_scenes.csv").read_text()
+    text = files("bench.datasets").joinpath("m3fd_scenes.csv").read_text(encoding="utf-8")
     return {row["id"]: (row["scene"], row["split"]) for row in csv.DictReader(text.splitlines())}
 
 

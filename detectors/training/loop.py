@@ -65,7 +65,9 @@ def train_detector(
         "seconds": time.monotonic() - started,
         "recipe": asdict(recipe),
     }
-    write_atomically(result.with_suffix(".json"), lambda path: path.write_text(json.dumps(record, indent=1)))
+    write_atomically(
+        result.with_suffix(".json"), lambda path: path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    )
     write_atomically(result, lambda path: _pack(work / LAST, recipe, path))
     shutil.rmtree(work)
     return result
@@ -86,7 +88,7 @@ def content_key(training_set: TrainingSet, recipe: Recipe, initial: Path | None,
         "ultralytics": version,
     }
     if recipe.architecture.endswith(".yaml") and Path(recipe.architecture).exists():
-        what["architecture"] = Path(recipe.architecture).read_text()
+        what["architecture"] = Path(recipe.architecture).read_text(encoding="utf-8")
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -145,7 +147,7 @@ def _trainer(
     data = work / "data.yaml"
     images = str((training_set.folder / "images").resolve())
     names = dict(enumerate(training_set.classes))
-    data.write_text(json.dumps({"path": images, "train": images, "val": images, "names": names}))
+    data.write_text(json.dumps({"path": images, "train": images, "val": images, "names": names}), encoding="utf-8")
     settings = {
         "model": recipe.architecture,
         "data": str(data),

@@ -43,7 +43,7 @@ def read_training_set(folder: Path) -> TrainingSet | None:
     marker = folder / COMPLETE
     if not marker.exists():
         return None
-    found = json.loads(marker.read_text())
+    found = json.loads(marker.read_text(encoding="utf-8"))
     return TrainingSet(folder, tuple(found["classes"]), found["sha256"], found["images"])
 
 
@@ -77,13 +77,13 @@ def write_training_set(samples: Iterable[Sample], classes: Sequence[str], folder
         lines = _yolo_lines(sample, classes)
         (folder / "images" / f"{sample.name}.png").write_bytes(encode_png(sample.image))
         text = "\n".join(lines)
-        (folder / "labels" / f"{sample.name}.txt").write_text(text)
+        (folder / "labels" / f"{sample.name}.txt").write_text(text, encoding="utf-8")
         digest.update(f"{sample.name}\n{sample.image.shape}\n{text}\n".encode() + sample.image.tobytes())
         images, boxes = images + 1, boxes + len(lines)
     if not boxes:
         raise ValueError(f"nothing to train on: {images} images with no box of the classes {', '.join(classes)}")
     record = {"sha256": digest.hexdigest(), "images": images, "boxes": boxes, "classes": classes}
-    (folder / COMPLETE).write_text(json.dumps(record, indent=1))
+    (folder / COMPLETE).write_text(json.dumps(record, indent=1), encoding="utf-8")
     return TrainingSet(folder, classes, record["sha256"], images)
 
 

@@ -32,6 +32,13 @@ def test_the_five_suites_are_there() -> None:
         ({"modalities": ("uv",)}, r"modalities\.0 = 'uv'"),
         ({"colour": "red"}, "colour = 'red': no such field; the fields are name, "),
         ({"seed": -1}, "seed = -1"),
+        ({"name": "../elsewhere/x"}, r"name = '\.\./elsewhere/x': it has a '/', and a name is no path"),
+        ({"name": "/tmp/x"}, "name = '/tmp/x': it has a '/'"),
+        ({"name": "a\0b"}, r"name = 'a\\x00b': it has a control character"),
+        ({"name": ""}, "name = '': it names no file"),
+        ({"name": "CON"}, "name = 'CON': it is a device on Windows"),
+        ({"name": "x" * 300}, "it is 300 bytes long, 120 at most"),
+        ({"name": "x. "}, "it begins or ends with a dot or a space"),
     ],
 )
 def test_a_field_that_does_not_fit_is_named_with_its_value(overrides: dict, message: str) -> None:

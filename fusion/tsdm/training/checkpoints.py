@@ -83,7 +83,7 @@ def export(state: Mapping[str, Tensor], path: Path, half: bool = False, card: Ma
     save_file({key: value.contiguous().cpu() for key, value in rounded.items()}, temporary)
     os.replace(temporary, path)
     if card:
-        temporary.write_text(model_card(path.stem, card))
+        temporary.write_text(model_card(path.stem, card), encoding="utf-8")
         os.replace(temporary, path.with_suffix(".md"))
 
 

@@ -1,0 +1,36 @@
+"""A few of the damaged inputs of ``benchmarks/damaged_inputs.py``: understood, or refused in one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+KINDS = ("archives", "arrays", "bundles", "checkpoints", "legacy", "pickles", "safetensors", "yaml")
+
+
+@pytest.fixture
+def campaign(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.delitem(sys.modules, "damaged_inputs", raising=False)
+    import damaged_inputs
+
+    return damaged_inputs
+
+
+def test_the_kinds_are_these(campaign):
+    assert sorted(campaign.KINDS) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_file_is_understood_and_a_damaged_one_at_worst_refused(campaign, kind, tmp_path):
+    for number, content in enumerate(campaign.whole_files(kind)):
+        path = tmp_path / str(number) / f"whole{campaign.KINDS[kind].suffix}"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        campaign.KINDS[kind].read(path)
+    outcomes = {number: campaign.attempt(kind, seed=7, number=number) for number in range(40)}
+    assert {number: o for number, o in outcomes.items() if o not in ("understood", "refused")} == {}
+    assert set(outcomes.values()) == {"understood", "refused"}
