@@ -149,9 +149,11 @@ def _images(what: Path | np.ndarray) -> dict[str, tuple[Picture, ...]]:
 def _holds_none(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} is not a folder; give a folder of images ({' '.join(IMAGE_SUFFIXES)})"
-    deeper = next((below for path in _folders_in(folder) for below in _folders_in(path) if images_in(below)), None)
-    remedy = f"its images lie in {deeper}: name that" if deeper else "give a folder of images"
-    return f"{folder} holds no image; {remedy} ({' '.join(IMAGE_SUFFIXES)})"
+    inside = _folders_in(folder)
+    inside += [below for path in inside for below in _folders_in(path)]
+    if deeper := next((path for path in inside if images_in(path)), None):
+        return f"{folder} holds no image itself; name the folder that does, such as {deeper}"
+    return f"{folder} holds no image; give a folder of images ({' '.join(IMAGE_SUFFIXES)})"
 
 
 def _folders_in(folder: Path) -> list[Path]:
@@ -192,8 +194,8 @@ def method_folders(folders: Sequence[Path], known: Collection[str]) -> tuple[dic
         elif nested:
             found += nested
             if own:
-                notes.append(f"{folder}: {_few(sorted(own))} belong to no source pair and are left out")
-            notes += [f"{_holds_none(path)}; it is left out" for path in below if path not in nested]
+                notes.append(f"{folder}: {_few(sorted(own))}: no source pair is called so; left out")
+            notes += [f"left out: {_holds_none(path)}" for path in below if path not in nested]
         else:
             raise UsageError(_holds_none(folder))
     absolute = [Path(os.path.abspath(path)) for path in found]
