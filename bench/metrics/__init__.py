@@ -10,9 +10,11 @@ from torch import Tensor
 
 from bench.metrics.metric import Metric, Plane
 from tsdm_bench.cards import Registry, unknown
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, words_of
 
 NAMES = "infrared", "visible", "fused"
+LARGEST_WINDOW = 64
+"""Pixels; metrics look at images through windows, some over several scales."""
 METRICS: Registry[Metric] = Registry("metric", Metric, ("bench.metrics", "bench.metrics.papers"), "tsdm_bench.metrics")
 
 
@@ -93,5 +95,18 @@ def evaluate(ids: Sequence[str], ir: Plane, vis: Plane, fused: Plane) -> dict[st
         raise ValueError(f"the images differ in size or number ({sizes}); they must be aligned and of one size")
     # Dearest first: its temporaries are the largest, and the planes remember little yet.
     order = sorted(ids, key=lambda name: METRICS[name].cost, reverse=True)
-    values = {name: METRICS[name].compute(ir, vis, fused) for name in order}
+    values = {name: _value(name, ir, vis, fused) for name in order}
     return {name: values[name] for name in ids}
+
+
+def _value(name: str, ir: Plane, vis: Plane, fused: Plane) -> Tensor:
+    """One metric. Whatever a window does on an image that it does not fit is told as that."""
+    height, width = fused.x.shape[-2:]
+    try:
+        return METRICS[name].compute(ir, vis, fused)
+    except (RuntimeError, ArithmeticError, AssertionError) as error:
+        if min(height, width) > LARGEST_WINDOW:
+            raise
+        raise ValueError(
+            f"{name} cannot be computed on images of {width}×{height} pixels ({words_of(error, 80)}); leave it out"
+        ) from error

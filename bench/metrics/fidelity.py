@@ -32,6 +32,13 @@ def scales(*planes: Plane) -> list[list[Plane]]:
     return [[plane, *plane.once("vif scales", lambda plane=plane: smaller(plane))] for plane in planes]
 
 
+def refuse_small(name: str, plane: Plane) -> None:
+    """Raise ValueError where the window of the last scale does not fit."""
+    height, width = plane.x.shape[-2:]
+    if min(height, width) <= 40:
+        raise ValueError(f"{name} needs more than 40 pixels on each side, got {height}×{width}; leave this metric out")
+
+
 def logs(x: Tensor) -> Tensor:
     """A map whose sum is Σ log x, for x in [1, 10³⁰]: eight rows are multiplied before each logarithm."""
     groups = x.shape[-2] // 8
@@ -70,13 +77,15 @@ def vifp(fused: Plane, *sources: Plane) -> list[Tensor]:
 
 
 def visual_information_fidelity(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
-    """vifp(A, F) + vifp(B, F)."""
+    """vifp(A, F) + vifp(B, F). Raises ValueError on images of 40 pixels or fewer on a side."""
+    refuse_small("vif", fused)
     first, second = vifp(fused, ir, vis)
     return first + second
 
 
 def fusion_fidelity(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Han et al. 2013: at each pixel the source that F distorts more (smaller gain) speaks, per scale."""
+    refuse_small("viff", fused)
     result = 0.0
     for weight, window, *planes in zip(HAN_WEIGHTS, SCALES, *scales(fused, ir, vis), strict=True):
         if weight:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from bench.cli import main
 from bench.datasets import DATASETS
 from bench.datasets.files import refuse_faults
 from bench.datasets.labels import LabelFault, read_classes, read_text, read_voc, read_yolo
@@ -316,3 +317,27 @@ def test_a_bad_class_list_is_one_fault_whatever_the_number_of_images(root):
     (root / "classes.txt").write_text("person\n\ncar\n")
     with pytest.raises(UsageError, match=r"1 fault in its files: .*classes\.txt line 2"):
         refuse_faults("folder", DATASETS["folder"].pairs(root), with_labels=True)
+
+
+def test_verify_lists_every_fault_of_images_and_labels(root, capsys):
+    labelled(root, _001="5 .5 .5 .1 .1\n0 nan .5 .1 .1", _002="0 .5 .5 .1 .1\n0 .5 .5 .1 .1", _003="1 .5 .5 .1 .1 .9")
+    (root / "vis/003.png").write_bytes(b"")
+    cv2.imwrite(str(root / "ir/004.png"), np.zeros(SIZE, np.uint8))
+    for suffix in ("png", "bmp"):
+        cv2.imwrite(str(root / f"ir/005.{suffix}"), np.zeros(SIZE, np.uint8))
+    assert main(["datasets", "verify", "folder", "--data-root", str(root)]) == 2
+    out = capsys.readouterr().out
+    assert "own pairs: 1 good pairs of 5" in out
+    problems = [line for line in out.splitlines() if line.startswith("problem: ")]
+    for part in (
+        "vis/003.png is empty",
+        "ir/004.png has no visible partner",
+        "005.bmp and",
+        "001.txt line 1: ",
+        "001.txt line 2: ",
+        "003.txt line 1: ",
+    ):
+        assert len([line for line in problems if part in line]) == 1, part
+    assert len(problems) == 6
+    assert "note: " in out
+    assert "002.txt line 2: the object of line 1 again; it counts once" in out
