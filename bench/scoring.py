@@ -277,9 +277,9 @@ def _results(tasks: list[Task], workers: int | None) -> Iterator[TaskScores]:
 
 def _one_thread() -> None:
     """Sums over several threads would round otherwise for another number of workers."""
-    import torch
+    from bench.cell.process import prepare_process
 
-    torch.set_num_threads(1)
+    prepare_process(1)
 
 
 def _source(picture: Picture) -> np.ndarray:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
-import cv2
 import numpy as np
-import torch
 
+from bench.cell.process import prepare_process
 from bench.cell.setup import Setup
 from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights
@@ -23,8 +22,7 @@ class Bench:
     """Everything that cells share within one process: loaded methods, the detector, the sources last read."""
 
     def __init__(self, setup: Setup) -> None:
-        torch.set_num_threads(setup.threads)
-        cv2.setNumThreads(setup.threads)
+        prepare_process(setup.threads)
         self.setup = setup
         self.fuse_of = cache(self._load)
         self.detector = cache(setup.open_detector)

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench.metrics.covariance import sum_of_squares
-from bench.metrics.kernels.filters import magnitude, sobel
-from bench.metrics.kernels.rows import compiled, loops_run_on, over_rows
+from bench.metrics.kernels.edges import RIGHT_ANGLE, Edges, polar
+from bench.metrics.kernels.filters import sobel
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Metric, Plane, variant
 from bench.metrics.quality import difference_energy
 
-Edges = Sequence[Tensor]  # magnitude, angle
 Ratio = Callable[[Tensor, Tensor], Tensor]
 
-RIGHT_ANGLE = math.pi / 2
-OBLIQUE, TERMS = math.tan(math.pi / 8), 20  # of the series of the arctangent up to there, to the last digit
-STEEP = 1e300  # a slope whose angle is π/2
 SOBEL_SCALE = 8.0
 VISIBLE = 2.0  # Sobel/8 magnitude from which an edge counts by its strength (Petrović & Xydeas)
 INVISIBLE_WEIGHT = 0.001
@@ -35,34 +30,6 @@ def edges(plane: Plane) -> Edges:
     The vertical derivative points up, as in the public codes: this decides which side of π/2 a horizontal edge is on.
     """
     return plane.once("edges", lambda: polar(*sobel(plane.x)))
-
-
-def polar(along: Tensor, down: Tensor) -> Edges:
-    """Magnitude and angle of a gradient."""
-    if not loops_run_on(along):
-        return magnitude(along, down), (down.to(torch.float64) / -along).nan_to_num_(STEEP, STEEP, STEEP).atan_()
-    strength, angle = (torch.empty_like(along, dtype=torch.float64) for _ in range(2))
-    maps = (each.view(-1, each.shape[-1]) for each in (along, down, strength, angle))
-    over_rows(polar_rows, strength[..., 0].numel(), *maps)
-    return strength, angle
-
-
-@compiled
-def polar_rows(first, last, along, down, strength, angle):
-    """As ``polar``; the arctangent by its series on |t| ≤ tan(π/8), which vector instructions can sum."""
-    for row in range(first, last):
-        for j in range(along.shape[1]):
-            x, y = np.float64(along[row, j]), np.float64(down[row, j])
-            strength[row, j] = math.sqrt(x * x + y * y)
-            low, high = min(abs(x), abs(y)), max(abs(x), abs(y))
-            oblique = low > OBLIQUE * high
-            t = (low - high if oblique else low) / (low + high if oblique else high)
-            square, series = t * t, 0.0
-            for term in range(TERMS, -1, -1):
-                series = 1 / (2 * term + 1) - square * series
-            turn = t * series + (RIGHT_ANGLE / 2 if oblique else 0.0)
-            turn = RIGHT_ANGLE - turn if abs(y) > abs(x) else turn
-            angle[row, j] = RIGHT_ANGLE if x == 0 else (-turn if (x > 0) == (y > 0) else turn)
 
 
 def preservation(source: Edges, fused: Edges, ratio: Ratio) -> Tensor:

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
 import cv2
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
-from degradation.kernels.vectors import (
-    GROUP,
-    INDEX,
-    LANES,
-    VECTOR,
-    aligned,
-    compiled,
-    mirrored,
-    multiply_add,
-    places,
-    repeated,
-)
 
 NEGLIGIBLE = 1e-8
 """A kernel that differs by less from the product of a row and a column is applied as such, in two passes."""
-COMPILED_SIZES = (9, 13)
-"""Of the kernels that code is compiled for, smaller ones being padded with zeros. OpenCV has those that are larger."""
-ROWS = 32
-"""Of a strip: with what lies around it, it stays in the second-level cache."""
+DIRECT = 130
+"""Taps from which OpenCV would filter by a Fourier transform. Below about twice that many, two halves are faster."""
 
 
 def gaussian_kernel(size: int, sigma: float) -> np.ndarray:
@@ -73,78 +54,20 @@ def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
     The mirror does not repeat the edge (``gfedcb|abcdefgh|gfedcba``). The result is kept in [0, 1].
     """
-    if len(kernel) <= COMPILED_SIZES[-1]:
-        size = next(size for size in COMPILED_SIZES if size >= len(kernel))
-        lines = np.ascontiguousarray(image, np.float32).reshape(len(image), -1)
-        result = np.empty_like(lines)
-        columns = tuple(np.pad(kernel, (size - len(kernel)) // 2).astype(np.float32).T.copy())
-        _convolve(lines, lines.shape[1] // image.shape[1], columns, result)
-        return result.reshape(image.shape)
     row, column = kernel.sum(axis=0), kernel.sum(axis=1)
     if np.abs(np.outer(column, row) - kernel).max() < NEGLIGIBLE:
         result = cv2.sepFilter2D(image, -1, row, column, borderType=cv2.BORDER_REFLECT_101)
     else:
-        result = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+        result = _filtered(image, kernel)
     return np.clip(result, 0, 1, out=result).reshape(image.shape)
 
 
-@compiled
-def _convolve(image: np.ndarray, channels: int, kernel: tuple[np.ndarray, ...], result: np.ndarray) -> None:
-    """:func:`convolve` of rows H×(W·C); the kernel by its columns, whose number the compiler knows."""
-    height, length = image.shape
-    width, radius = length // channels, len(kernel) // 2
-    margin, vectors = radius * channels, -(-length // LANES)
-    lines = aligned((ROWS + 2 * radius, 2 * margin + vectors * LANES))
-    sums = aligned((GROUP, vectors * LANES))
-    for top in range(0, height, ROWS):
-        for y in range(ROWS + 2 * radius):
-            source, line = image[mirrored(top - radius + y, height)], lines[y]
-            for x in range(length):
-                line[margin + x] = source[x]
-            for x in range(1, radius + 1):
-                before, after = mirrored(-x, width), mirrored(width - 1 + x, width)
-                for channel in range(channels):
-                    line[margin - x * channels + channel] = source[before * channels + channel]
-                    line[margin + length + (x - 1) * channels + channel] = source[after * channels + channel]
-        for y in range(0, min(ROWS, height - top), GROUP):
-            for x in range(0, length, LANES):
-                _weighted_sums(lines, y, x, channels, kernel, sums)
-            for j in range(min(GROUP, height - top - y)):
-                target, line = result[top + y + j], sums[j]
-                for x in range(length):
-                    target[x] = min(max(line[x], np.float32(0)), np.float32(1))
-
-
-@intrinsic
-def _weighted_sums(typing_context, source, row, column, channels, kernel, result):
-    """result[j, column:][:LANES] = Σ kernel[y, x] source[row + j + y, column + x channels:][:LANES] for j < GROUP.
-
-    Written for LLVM, so that sums never leave the registers. Two terms that lie opposite each other share a weight.
-    """
-    return types.void(source, row, column, channels, kernel, result), _generate_weighted_sums
-
-
-def _generate_weighted_sums(context, builder, signature, arguments):
-    source, row, column, channels, kernel, result = arguments
-    place = places(context, builder, signature.args[0], source)
-    to = places(context, builder, signature.args[5], result)
-    kind = signature.args[4]
-    size, middle = kind.count, kind.count // 2
-    totals = [ir.Constant(VECTOR, [0.0] * LANES)] * GROUP
-
-    @functools.cache
-    def term(x, y):
-        return builder.load(place(row, y, builder.add(column, builder.mul(channels, INDEX(x)))), align=4)
-
-    for x in range(middle + 1):
-        weights = context.make_array(kind.dtype)(context, builder, builder.extract_value(kernel, x)).data
-        for y in range(size if x < middle else middle + 1):
-            weight = repeated(builder, builder.load(builder.gep(weights, [INDEX(y)])))
-            for j in range(GROUP):
-                terms = term(x, j + y)
-                if (x, y) != (middle, middle):
-                    terms = builder.fadd(terms, term(size - 1 - x, j + size - 1 - y))
-                totals[j] = multiply_add(builder, terms, weight, totals[j])
-    for j, total in enumerate(totals):
-        builder.store(total, to(INDEX(0), j, column), align=4 * LANES)
-    return context.get_dummy_value()
+def _filtered(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    size, middle = len(kernel), len(kernel) // 2
+    options = {"borderType": cv2.BORDER_REFLECT_101}
+    if not (kernel.size >= DIRECT > (middle + 1) * size):
+        return cv2.filter2D(image, -1, kernel, **options)
+    upper, lower = kernel[: middle + 1], kernel[middle:].copy()
+    lower[0] = 0  # the middle row is in the upper half
+    result = cv2.filter2D(image, -1, upper, anchor=(middle, middle), **options)
+    return cv2.add(result, cv2.filter2D(image, -1, lower, anchor=(middle, 0), **options), dst=result)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
@@ -131,43 +127,6 @@ def test_motion_kernel_is_a_line_of_its_length() -> None:
     row = kernel[kernel.shape[0] // 2]
     assert row.sum() == pytest.approx(1)
     assert (row > 0.04).sum() == pytest.approx(12, abs=1)
-
-
-@pytest.mark.parametrize(
-    "shape", [(60, 70, 3), (300, 171, 1), (129, 43, 3), (7, 200, 3), (200, 5, 1), (1, 1, 3), (1, 90, 1)]
-)
-def test_usm_is_opencv_written_out(shape: tuple[int, int, int]) -> None:
-    image = cv2.GaussianBlur(np.random.default_rng(3).random(shape, dtype=np.float32), (0, 0), 1).reshape(shape)
-    image = np.clip(3 * image - 1, 0, 1)
-    blurred = cv2.GaussianBlur(image, (51, 51), 0, borderType=cv2.BORDER_REFLECT_101).reshape(shape)
-    residual = image - blurred
-    mask = (np.abs(residual) * 255 > 10).astype(np.float32)
-    soft = cv2.GaussianBlur(mask, (51, 51), 0, borderType=cv2.BORDER_REFLECT_101).reshape(shape)
-    expected = soft * np.clip(image + 0.5 * residual, 0, 1) + (1 - soft) * image
-    np.testing.assert_allclose(usm_sharpen(image), expected, atol=1e-5)
-    np.testing.assert_allclose(usm_sharpen(image[::-1, ::-1]), expected[::-1, ::-1], atol=1e-5)
-
-
-def test_the_vectors_of_another_processor_give_the_same(tmp_path: Path) -> None:
-    image = np.clip(np.random.default_rng(4).normal(0.5, 0.3, (150, 70, 3)), 0, 1).astype(np.float32)
-    kernel = anisotropic_kernel(9, 0.7, 8.0, 2.0)
-    np.savez(tmp_path / "in.npz", image=image, kernel=kernel)
-    script = """
-import sys
-import numpy
-from degradation.kernels.blur import convolve
-from degradation.kernels.sharpening import usm_sharpen
-from degradation.kernels.vectors import LANES
-image, kernel = numpy.load(sys.argv[1]).values()
-assert LANES == 8
-numpy.savez(sys.argv[2], sharp=usm_sharpen(image), blurred=convolve(image, kernel))
-"""
-    command = [sys.executable, "-c", script, tmp_path / "in.npz", tmp_path / "out.npz"]
-    processor = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "NUMBA_CACHE_DIR": str(tmp_path)}
-    subprocess.run(command, env=os.environ | processor, check=True)
-    results = np.load(tmp_path / "out.npz")
-    np.testing.assert_allclose(results["sharp"], usm_sharpen(image), atol=1e-6)
-    np.testing.assert_allclose(results["blurred"], convolve(image, kernel), atol=1e-6)
 
 
 def test_usm_leaves_a_flat_image_alone() -> None:

@@ -1,0 +1,201 @@
+"""Compiled loops: the one policy for all rooms.
+
+A *kernel* is two functions of one signature in one file of a ``kernels/`` folder: the plain form in torch, NumPy or
+OpenCV, which defines the result, and the compiled form, whose loops numba compiles. :func:`compiled_form` joins them
+into one callable, which chooses by itself::
+
+    def plain_sums(x: Tensor) -> Tensor: ...
+
+    @compiled_form(of=plain_sums)
+    def sums(x: Tensor) -> Tensor:
+        over_rows(_sums, len(x), x, result := torch.empty(len(x)))
+        return result
+
+    @loop
+    def _sums(first, last, x, result): ...
+
+The plain form serves with ``TSDM_BENCH_COMPILED=0``, without numba, on other devices than the CPU, where gradients are
+asked for, and where compiling fails, which is logged once. Nothing here changes threads or other settings of the
+process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import itertools
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from tsdm_bench.weights.location import cache_dir
+
+SWITCH = "TSDM_BENCH_COMPILED"
+"""Environment variable: ``0`` lets the plain forms serve."""
+
+log = logging.getLogger(__name__)
+P, R = ParamSpec("P"), TypeVar("R")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _numba() -> Any:
+    """The module, or None where it is switched off, not installed, or does not fit the other packages."""
+    if os.environ.get(SWITCH) == "0":
+        return None
+    try:
+        return importlib.import_module("numba")
+    except Exception as error:  # a numba made for another NumPy fails in many ways
+        log.warning("numba cannot be used (%s): plain forms serve, slower and with the same results", error)
+        return None
+
+
+numba = _numba()
+KERNELS: list[Kernel] = []
+"""Every kernel that has been imported."""
+
+
+def enabled() -> bool:
+    """Whether compiled forms may serve in this process."""
+    return numba is not None and os.environ.get(SWITCH) != "0"
+
+
+def state() -> str:
+    """What serves in this process, in words, for records of provenance.
+
+    >>> import os; os.environ["TSDM_BENCH_COMPILED"] = "0"
+    >>> state()
+    'plain'
+    >>> del os.environ["TSDM_BENCH_COMPILED"]
+    """
+    if not enabled():
+        return "plain"
+    failed = ", ".join(kernel.__name__ for kernel in KERNELS if kernel.failed)
+    return f"numba {numba.__version__}" + (f" (plain: {failed})" if failed else "")
+
+
+class Kernel(Generic[P, R]):
+    """Two forms of one function; calling it chooses. ``plain`` and ``compiled`` are there for tests and benchmarks."""
+
+    __name__: str
+
+    def __init__(self, plain: Callable[P, R], compiled: Callable[P, R]) -> None:
+        functools.update_wrapper(self, compiled)
+        self.plain, self.compiled, self.failed = plain, compiled, False
+        KERNELS.append(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self.failed or not enabled() or not _plain_numbers(args):
+            return self.plain(*args, **kwargs)
+        try:
+            return self.compiled(*args, **kwargs)
+        except Exception as error:  # numba and LLVM fail in many ways
+            result = self.plain(*args, **kwargs)  # where the arguments are to blame, this says so
+            self.failed = True
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            log.warning("%s cannot run compiled (%s): its plain form serves, slower", self.__name__, reason)
+            return result
+
+
+def compiled_form(of: Callable[P, R]) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+    """Join the decorated compiled form with its plain form ``of``; both take and return the same."""
+    return lambda compiled: Kernel(of, compiled)
+
+
+def _plain_numbers(arguments: Iterable[Any]) -> bool:
+    """Whether the tensors among arguments lie in the CPU's memory and need no gradient."""
+    tensors = [each for each in arguments if isinstance(each, Tensor)]
+    return all(x.device.type == "cpu" for x in tensors) and not (
+        torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
+    )
+
+
+def loop(function: Function) -> Function:
+    """Let numba compile a function of arrays and numbers on its first call; without numba it stays as it is.
+
+    A contraction (a·b + c rounded once) is the only liberty taken with the order of operations. The machine code is
+    kept on the disk in a folder whose name is the content of the sources (:func:`cache_folder`).
+    """
+    if numba is None:
+        return function
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+    folder = cache_folder(Path(function.__code__.co_filename).parent)
+    with contextlib.suppress(RuntimeError), _numba_caches_in(folder):  # numba's error where it cannot write
+        return numba.njit(cache=folder is not None, **options)(function)
+    return numba.njit(**options)(function)
+
+
+@contextlib.contextmanager
+def _numba_caches_in(folder: Path | None) -> Iterator[None]:
+    """While functions are decorated; other users of numba in this process keep their folder."""
+    before = numba.config.CACHE_DIR
+    try:
+        numba.config.CACHE_DIR = str(folder or before)
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@functools.cache
+def cache_folder(sources: Path) -> Path | None:
+    """Where the machine code of the loops in the folder ``sources`` is kept; None where no place can be written.
+
+    The name holds a hash of all modules of that folder and of those on which they build here, because numba itself
+    looks at a loop's own file only. The places: ``NUMBA_CACHE_DIR``, the cache folder of TSDM-Bench, and a private
+    folder below the one for temporary files.
+    """
+    files = [*sorted(sources.glob("*.py")), Path(__file__), Path(__file__).with_name("vectors.py")]
+    name = hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    for place in (_chosen_place, lambda: cache_dir().parent / "compiled", _temporary_place):
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home
+            base = place()
+            if base is not None:
+                folder = base / name
+                folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+                return folder
+    return None
+
+
+def _chosen_place() -> Path | None:
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    return Path(chosen) if chosen else None
+
+
+def _temporary_place() -> Path | None:
+    """A folder that nobody else can write to: what lies in a cache is executed."""
+    if not hasattr(os, "getuid"):
+        return None
+    folder = Path(tempfile.gettempdir()) / f"tsdm-bench-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    private = status.st_uid == os.getuid() and status.st_mode & 0o777 == 0o700 and not folder.is_symlink()
+    return folder if private else None
+
+
+def over_rows(loop: Callable[..., None], rows: int, *arguments: Any) -> None:
+    """``loop(first, last, *arguments)`` on parts of ``range(rows)``, on as many threads as torch uses here.
+
+    Tensors are passed as arrays. What a loop writes for one row depends on no other row, so that the number of threads
+    changes no bit. The threads are Python's: numba's own would double the time to compile and do not survive a fork.
+    """
+    arrays = [each.detach().numpy() if isinstance(each, Tensor) else each for each in arguments]
+    threads = torch.get_num_threads()
+    (_, end), *parts = itertools.pairwise(rows * part // threads for part in range(threads + 1))
+    others = [_pool(threads, os.getpid()).submit(loop, *part, *arrays) for part in parts]
+    loop(0, end, *arrays)
+    for each in others:
+        each.result()
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads - 1)
