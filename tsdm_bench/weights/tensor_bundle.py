@@ -50,8 +50,7 @@ def _read(table: bytes, payload: bytes, index: Path) -> dict[str, np.ndarray]:
             tensors[key] = value
     # the empty key holds the header of the bundle
     names = {key.decode(): value for key, value in tensors.items() if key}
-    return {name: _tensor(value, payload, name, index) for name, value in names.items()}
-    return tensors
+    return {name: _tensor(value, payload, printable(name), index) for name, value in names.items()}
 
 
 def _tensor(entry: bytes, payload: bytes, name: str, index: Path) -> np.ndarray:
@@ -64,7 +63,9 @@ def _tensor(entry: bytes, payload: bytes, name: str, index: Path) -> np.ndarray:
             f"{index}: {name} has data type {fields.get(1)} in shard {fields.get(3, 0)}, which is not read"
         )
     if offset + size > len(payload) or size != np.dtype(dtype).itemsize * math.prod(shape):
-        raise ValueError(f"{index}: {name} {shape} does not fit its data file; take both files from one checkpoint")
+        raise ValueError(
+            f"{index}: {name} {str(shape)[:80]} does not fit its data file; take both files from one checkpoint"
+        )
     return np.frombuffer(payload, dtype, math.prod(shape), offset).reshape(shape)
 
 
