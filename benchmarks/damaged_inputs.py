@@ -26,7 +26,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from damage import KINDS
+from damaged_kinds import KINDS
 
 SECONDS, KIBIBYTES = 10, 2 << 20
 """What one input may take, and what the process may grow to beyond its start."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-KINDS = ("archives", "arrays", "bundles", "checkpoints", "legacy", "pickles", "safetensors", "yaml")
+WEIGHTS = ("arrays", "bundles", "checkpoints", "legacy", "pickles", "safetensors")
+KINDS = (*WEIGHTS, "archives", "labels", "pictures", "yaml")
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""Kinds of files: whole ones, how they are damaged and read, and the errors that are documented for them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import whole_files
+from damage import change_bytes, change_data_archive, change_labels, change_legacy, change_pickle_archive, change_yaml
+from whole_files import DATA_SET
+
+from bench.datasets.download import download
+from bench.datasets.labels import LabelFault, read_classes, read_voc, read_yolo
+from bench.suite import load_suite
+from tsdm_bench.errors import UsageError
+from tsdm_bench.images import ImageProblem, image_size, read_result, read_rgb
+from tsdm_bench.weights.safe_pickle import load_tensors
+from tsdm_bench.weights.state import load_array, load_state
+from tsdm_bench.weights.tensor_bundle import read_tensor_bundle
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of one kind: whole ones, how they are read, and the errors that are documented for damaged ones."""
+
+    suffix: str
+    whole: Callable[[], list[bytes]]
+    read: Callable[[Path], object]
+    documented: tuple[type[Exception], ...]
+    change: Callable[[random.Random, bytes], bytes]
+
+
+def read_bundle(path: Path) -> object:
+    content = path.read_bytes()
+    index_bytes = int.from_bytes(content[:4], "little")
+    index, data = path.with_name("net.index"), path.with_name("net.data")
+    index.write_bytes(content[4 : 4 + index_bytes])
+    data.write_bytes(content[4 + index_bytes :])
+    return read_tensor_bundle(index, data)
+
+
+def read_suite(path: Path) -> object:
+    return load_suite(str(path))
+
+
+def read_archive(path: Path) -> object:
+    root = path.parent / "root"
+    root.mkdir()
+    path.rename(root / f"{DATA_SET.name}.zip")
+    return download(DATA_SET, root, progress=False)
+
+
+def read_picture(path: Path) -> object:
+    for read in (read_result, read_rgb, image_size):  # the first refuses most
+        read(path)
+    return path
+
+
+def read_labels(path: Path) -> object:
+    """A list of classes is refused by an error, the others say what is wrong beside what they understand."""
+    if not path.read_bytes().lstrip().startswith(b"<"):
+        read_classes(path)
+    for found in (read_voc(path, (48, 64), ("Person", "Car")), read_yolo(path, (48, 64), ("Person", "Car"))):
+        assert all(line.isprintable() for line in found.faults + found.notes), found
+        assert all(0 <= box.x < 64 and 0 <= box.y < 48 and box.w > 0 and box.h > 0 for box in found.boxes), found
+    return path
+
+
+KINDS: dict[str, Kind] = {
+    "pictures": Kind(".png", whole_files.pictures, read_picture, (ImageProblem,), change_bytes),
+    "labels": Kind(".txt", whole_files.labels, read_labels, (LabelFault,), change_labels),
+    "pickles": Kind(".pth", whole_files.pickled_modules, load_tensors, (ValueError,), change_pickle_archive),
+    "checkpoints": Kind(".pth", whole_files.checkpoints, load_state, (ValueError,), change_pickle_archive),
+    "legacy": Kind(".pth", whole_files.legacy_checkpoints, load_state, (ValueError,), change_legacy),
+    "safetensors": Kind(".safetensors", whole_files.safetensors_files, load_state, (ValueError,), change_bytes),
+    "arrays": Kind(".npy", whole_files.arrays, load_array, (ValueError,), change_bytes),
+    "bundles": Kind(".bundle", whole_files.tensor_bundles, read_bundle, (ValueError,), change_bytes),
+    "yaml": Kind(".yaml", whole_files.suites, read_suite, (UsageError,), change_yaml),
+    "archives": Kind(".zip", whole_files.data_archives, read_archive, (UsageError,), change_data_archive),
+}
