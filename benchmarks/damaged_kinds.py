@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import whole_files
 from damage import change_bytes, change_data_archive, change_labels, change_legacy, change_pickle_archive, change_yaml
 from whole_files import DATA_SET
@@ -53,9 +54,9 @@ def read_archive(path: Path) -> object:
 
 
 def read_picture(path: Path) -> object:
-    for read in (read_result, read_rgb, image_size):  # the first refuses most
-        read(path)
-    return path
+    pixels = read_result(path)
+    assert image_size(path) == pixels.shape[:2]
+    return read_rgb(path) if pixels.dtype == np.uint8 else pixels
 
 
 def read_labels(path: Path) -> object:
@@ -64,7 +65,7 @@ def read_labels(path: Path) -> object:
         read_classes(path)
     for found in (read_voc(path, (48, 64), ("Person", "Car")), read_yolo(path, (48, 64), ("Person", "Car"))):
         assert all(line.isprintable() for line in found.faults + found.notes), found
-        assert all(0 <= box.x < 64 and 0 <= box.y < 48 and box.w > 0 and box.h > 0 for box in found.boxes), found
+        assert all(box.x < 64 and box.y < 48 and box.x + box.w > 0 and box.y + box.h > 0 for box in found.boxes), found
     return path
 
 
