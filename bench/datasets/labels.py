@@ -228,8 +228,8 @@ def _overhang(box: Box, size: tuple[int, int] | None) -> float:
     height, width = size
     slack_x, slack_y = max(SLACK * width, 1.0), max(SLACK * height, 1.0)
     cx, cy = box.x + box.w / 2, box.y + box.h / 2
-    inside = 0 <= cx <= width and 0 <= cy <= height and box.w <= width + slack_x and box.h <= height + slack_y
-    if not inside:
+    centred = -slack_x <= cx <= width + slack_x and -slack_y <= cy <= height + slack_y
+    if not centred or box.w > width + slack_x or box.h > height + slack_y:
         shown = ", ".join(f"{name} {value:g}" for name, value in zip(SIDES, _sides(box), strict=True))
         raise LabelFault(f"the box lies outside the image of {width}×{height} pixels ({shown})")
     left, top, right, bottom = _sides(box)
