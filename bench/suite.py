@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from detectors.evaluation import FEWEST_OBJECTS
 from detectors.training.recipe import RECIPES, Recipe
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import read_yaml
@@ -71,6 +72,8 @@ class DetectionSettings(_Model):
     """Of the degraded training images; their factors and modalities are the suite's."""
     degraded: int = Field(1, ge=1)
     """Degraded images per training pair, beside the clean one (``retrain-augmented``)."""
+    fewest_objects: int = Field(FEWEST_OBJECTS, ge=1)
+    """A class of which the tested pairs show fewer objects is shown and counts in no mean. Decides no row of a run."""
 
     @field_validator("recipe", mode="before")
     @classmethod
@@ -124,6 +127,7 @@ class Suite(_Model):
         """Eight hex digits of everything that decides what a row of this run says.
 
         Methods, factors, severities, modalities, split and limit only select cells, so a run can be extended by them;
+        how many objects a class needs only decides what is made of the rows;
         under ``retrain-augmented`` factors and modalities also decide what the detectors have seen.
         """
         exclude = {"title", "methods", "factors", "severities", "modalities", "split", "limit"}
@@ -132,6 +136,7 @@ class Suite(_Model):
         elif self.detection.protocol == "retrain-augmented":
             exclude -= {"factors", "modalities"}
         what = self.model_dump(mode="json", exclude=exclude) | {"data_root": str(data_root or "")}
+        what.get("detection", {}).pop("fewest_objects", None)
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.tables import ARROWS, Direction
+from tsdm_bench.errors import printable
 
 # Okabe & Ito 2008 (safe for colour-blind readers), then Tol's muted palette for long lists of methods.
 PALETTE = (
@@ -29,6 +32,7 @@ PANELS = ((4.8, 3.0), (3.6, 2.2), (2.6, 1.75))
 """Inches of a panel where one, two or three stand side by side."""
 GAP, LEFT, RIGHT = (0.15, 0.62), 0.65, 0.12
 """Inches between panels, and at the sides of a figure."""
+LINE = {"lw": 1.4, "ms": 3.5}
 KEY, LETTER, LETTER_OF_TITLE = 0.55, 0.062, 0.078
 """Inches of a line's sample in the legend, of a letter there, and of one in the title."""
 STYLE = {
@@ -40,6 +44,7 @@ STYLE = {
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
     "pdf.fonttype": 42,  # TrueType, as publishers ask for
+    "text.parse_math": False,  # names may hold dollar signs
 }
 
 
@@ -58,13 +63,21 @@ def line_styles(methods: list[str]) -> dict[str, dict]:
 
 
 def draw_curves(
-    points: pd.DataFrame, *, title: str, label: str, direction: Direction, titles: dict[str, str]
+    points: pd.DataFrame,
+    *,
+    title: str,
+    label: str,
+    direction: Direction,
+    titles: Mapping[str, str],
+    panels: Mapping[str, str] | None = None,
 ) -> Figure:
     """A figure of ``points`` (columns factor, severity, method, mean, low, high; clean points repeated per factor).
 
-    No band is drawn where ``low`` and ``high`` are NaN, nor for more than 16 methods. ``titles`` names factors and
-    methods for the reader.
+    No band is drawn where ``low`` and ``high`` are NaN, nor for more than 16 methods. ``titles`` names methods and
+    ``panels`` factors for the reader; any text is shown as it stands.
     """
+    names = {method: printable(titles.get(method, method)) for method in points["method"].unique()}
+    heads = {factor: printable((panels or {}).get(factor, factor)) for factor in points["factor"].unique()}
     factors = list(dict.fromkeys(points["factor"]))
     methods = list(dict.fromkeys(points["method"]))
     styles = line_styles(methods)
@@ -72,24 +85,31 @@ def draw_curves(
     columns = min(len(PANELS), len(factors))
     lines = math.ceil(len(factors) / columns)
     width = _width(columns)
-    heading = textwrap.wrap(title, int(width / LETTER_OF_TITLE))
-    longest = max(len(titles.get(method, method)) for method in methods)
+    heading = textwrap.wrap(printable(title), int(width / LETTER_OF_TITLE))
+    longest = max(map(len, names.values()))
     names_per_row = max(1, min(int(width / (KEY + LETTER * longest)), len(methods)))
     rows_of_names = math.ceil(len(methods) / names_per_row)
     with matplotlib.rc_context(STYLE):
         above, below = 0.47 + 0.15 * len(heading), 0.5 + 0.2 * rows_of_names
-        figure, panels = _grid(lines, columns, above, below)
-        for factor, axes in zip(factors, panels, strict=False):
-            _draw_panel(axes, points[points["factor"] == factor], styles, titles, bands)
-            axes.set_title(titles.get(factor, factor), fontsize=9)
-        for axes in panels[len(factors) :]:
+        figure, grid = _grid(lines, columns, above, below)
+        for factor, axes in zip(factors, grid, strict=False):
+            _draw_panel(axes, points[points["factor"] == factor], styles, bands)
+            axes.set_title(heads[factor], fontsize=9)
+        for axes in grid[len(factors) :]:
             axes.set_visible(False)
         for axes in figure.axes[::columns]:
             axes.set_ylabel(f"{label} {ARROWS[direction]}".strip())
         figure.suptitle("\n".join(heading), fontsize=10, fontweight="bold")
-        handles, names = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncols=names_per_row, frameon=False, fontsize=8)
+        _add_legend(figure, [(names[method], styles[method]) for method in methods], names_per_row)
     return figure
+
+
+def _add_legend(figure: Figure, entries: list[tuple[str, dict]], names_per_row: int) -> None:
+    """One entry per name, a name with a leading underscore as well, which matplotlib would leave out."""
+    handles = [Line2D([], [], label="name", **LINE, **style) for _, style in entries]
+    legend = figure.legend(handles=handles, loc="lower center", ncols=names_per_row, frameon=False, fontsize=8)
+    for text, (name, _) in zip(legend.get_texts(), entries, strict=True):
+        text.set_text(name)
 
 
 def _width(columns: int) -> float:
@@ -115,12 +135,12 @@ def _grid(lines: int, columns: int, above: float, below: float) -> tuple[Figure,
     return figure, list(panels.flat)
 
 
-def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], titles: dict[str, str], bands: bool) -> None:
+def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], bands: bool) -> None:
     for method, line in points.groupby("method", sort=False):
         line = line.sort_values("severity")
         style = styles[method]
-        axes.plot(line["severity"], line["mean"], label=titles.get(method, method), lw=1.4, ms=3.5, **style)
-        if bands:
+        axes.plot(line["severity"], line["mean"], **LINE, **style)
+        if bands and line["low"].notna().any():
             axes.fill_between(line["severity"], line["low"], line["high"], color=style["color"], alpha=0.12, lw=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("severity")

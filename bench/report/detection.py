@@ -5,107 +5,148 @@ from __future__ import annotations
 import pandas as pd
 
 from bench.plan import CLEAN
-from bench.report.layout import Run, curve, detector_name, table
-from bench.report.page import Section
-from bench.report.summary import DETECTION_QUANTITIES, in_order, with_bounds
+from bench.report.layout import Run, Section, counted, curve, detector_name, interval_note, table
+from bench.report.summary import Precision, in_order, with_bounds
 from bench.report.tables import Column, Table
-from bench.statistics.detection import ALL, DetectionSamples, detection_table
-from bench.statistics.robustness import fusion_gain, paired_difference
+from bench.statistics.clusters import FEWEST_CLUSTERS
+from bench.statistics.detection import detection_table
+from bench.statistics.robustness import complete_methods, difference_to, fusion_gain
+from detectors.evaluation import ALL, COUNTED, POOLED
 
 
-def detection_section(samples: DetectionSamples, run: Run) -> Section:
-    detection = in_order(detection_table(samples), run.suite)
-    named = {"detector": run.info["detector"]["name"], "protocol": run.info["detector"]["protocol"]}
-    section = Section("detection", "Detection", detection.assign(**named))
-    overall, clean = detection[detection["class"] == ALL], detection[detection["factor"] == CLEAN.factor]
+def detection_section(precision: Precision, run: Run) -> Section:
+    detection = in_order(detection_table(precision.samples), run.suite)
+    detector = run.record.detector
+    section = Section("detection", "Detection", detection.assign(detector=detector.name, protocol=detector.protocol))
+    overall, clean = detection[detection["class"] == precision.name], detection[detection["factor"] == CLEAN.factor]
     if not clean.empty:
-        section.tables.append(_class_table(clean, run))
-        section.tables += _difference_table(samples, overall[overall["severity"] == 0], run)
-    for key, head in DETECTION_QUANTITIES.items():
-        note = f"Mean over the factors {', '.join(run.titles[name] for name in run.suite.factors)}."
-        section.tables += _severity_table(overall, key, f"{head} by severity", note, run)
-        title, to = f"{head} of {detector_name(run)}", run.curves / head.replace(":", "-").lower()
-        curve(with_bounds(overall, key), run, to, title, head, "higher", section)
-    gains = in_order(fusion_gain(samples, "AP50"), run.suite)
+        section.tables.append(_class_table(clean, precision, run))
+        section.tables += _difference_table(precision, run)
+    for head, measure in precision.quantities.items():
+        note = f"Mean over the factors {', '.join(run.factors.values())}. {precision.note}"
+        section.tables += _severity_table(overall, measure, f"{head} by severity", note, precision, run)
+        title, name = f"{head} of {detector_name(run)}", head.replace(":", "-").lower()
+        curve(with_bounds(overall, measure), run, name, title, head, "higher", section, precision.samples.images)
+    gains = in_order(fusion_gain(precision.samples, "AP50", precision.name), run.suite)
     if not gains.empty:
-        note = "mAP50 of the method minus that of the better single source under the same condition, mean over factors."
-        section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, run)
+        head = next(iter(precision.quantities))
+        note = (
+            f"{head} of the method minus that of the better single source under the same condition, mean over factors. "
+            f"{precision.note}"
+        )
+        section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, precision, run)
     return section
 
 
 def scene_section(by_scene: pd.DataFrame, run: Run) -> Section:
     """Average precision on the clean pairs of each scene (``detection_by_scene``)."""
     section = Section("scenes", "Detection by scene", by_scene)
-    overall = by_scene[by_scene["class"] == ALL]
-    bounds = ["AP50", "AP50_low", "AP50_high"]
-    wide = overall.pivot(index="method", columns="scene", values=bounds)
-    wide.columns = [f"{scene} {name}" for name, scene in wide.columns]
-    counts = overall.groupby("scene")[["images", "truths"]].max()
-    columns = [
-        Column(f"{scene} AP50", scene, digits=3, interval=(f"{scene} AP50_low", f"{scene} AP50_high"))
-        for scene in counts.index
-    ]
-    shown = ", ".join(f"{scene} {row.images} pairs, {row.truths} objects" for scene, row in counts.iterrows())
-    note = f"mAP50 on clean pairs with 95 % intervals, {detector_name(run)}: {shown}."
-    section.tables.append(table("mAP50 by scene", note, wide, columns, run))
+    fewest = run.suite.detection.fewest_objects
+    shown, columns, frames = [], [], []
+    for scene, part in by_scene.groupby("scene", sort=True):
+        means = part[part["class"] == COUNTED]
+        enough = bool(means["AP50"].notna().any())
+        own = (means if enough else part[part["class"] == ALL]).set_index("method")
+        place = len(frames)
+        keys = [f"{place} {name}" for name in ("AP50", "AP50_low", "AP50_high", "images")]
+        frames.append(own[["AP50", "AP50_low", "AP50_high", "images"]].set_axis(keys, axis=1))
+        pairs, clusters = int(own["images"].max()), int(own["clusters"].max())
+        head = str(scene) if enough else f"{scene} (mAP50_all)"
+        columns.append(
+            Column(keys[0], head, digits=3, interval=(keys[1], keys[2]), count=keys[3], full=pairs, ranked=enough)
+        )
+        shown.append(f"{scene} {counted(pairs, 'pair')}, {_objects(part)}; {interval_note(clusters)[:-1]}")
+    note = (
+        f"mAP50 on clean pairs, {detector_name(run)}, the mean over the classes with at least {fewest} objects in the "
+        f"scene; mAP50_all, unranked, where no class has as many: too few objects. {'. '.join(shown)}."
+    )
+    section.tables.append(table("mAP50 by scene", note, pd.concat(frames, axis=1), columns, run, run.sources))
     return section
 
 
-def _difference_table(samples: DetectionSamples, clean: pd.DataFrame, run: Run) -> list[Table]:
-    """What every method lacks to the best of the clean pairs; nothing where there is one method only."""
-    if len(clean) < 2:
+def _objects(part: pd.DataFrame) -> str:
+    classes = part[~part["class"].isin([ALL, COUNTED, POOLED])].groupby("class", sort=False)["truths"].max()
+    return ", ".join(f"{name} {number}" for name, number in classes.items() if number)
+
+
+def _difference_table(precision: Precision, run: Run) -> list[Table]:
+    """What every method lacks to the best fusion method on clean pairs; nothing where too few can be compared."""
+    samples = precision.samples
+    clean = samples.cells["severity"] == 0
+    comparable = [name for name in complete_methods(samples, clean) if name not in run.sources]
+    if not precision.ranked or len(complete_methods(samples, clean)) < 2 or not comparable:
         return []
-    best = clean.loc[clean["AP50"].idxmax(), "method"]
+    of_clean = samples.cells[clean & samples.cells["method"].isin(comparable)]
+    best = samples.cells.at[of_clean.index[samples.of("AP50")[of_clean.index, 0].argmax()], "method"]
+    differences = difference_to(samples, best, "AP50")
+    earned = samples.clusters >= FEWEST_CLUSTERS
     parts, columns = [], []
-    severity = samples.cells["severity"]
-    for key, selected in (("clean", severity == 0), ("degraded", severity > 0)):
-        pairs = paired_difference(samples, selected, "AP50")
-        swapped = pairs.assign(first=pairs["second"], second=pairs["first"], difference=-pairs["difference"])
-        swapped[["low", "high"]] = -pairs[["high", "low"]].to_numpy()
-        own = pd.concat([pairs, swapped]).query("second == @best").set_index("first")
-        if own.empty:
-            continue
-        parts.append(own[["difference", "low", "high", "p"]].add_prefix(f"{key} "))
-        columns.append(Column(f"{key} difference", key, "", 3, (f"{key} low", f"{key} high")))
-        columns.append(Column(f"{key} p", "p", "", 3))
+    for part, own in differences.groupby("part", sort=False):
+        parts.append(own.set_index("method")[["difference", "low", "high", "p"]].add_prefix(f"{part} "))
+        columns.append(Column(f"{part} difference", part, "", 3, (f"{part} low", f"{part} high")))
+        if earned:
+            columns.append(Column(f"{part} p", "p", "", 3))
     note = (
-        f"mAP50 of the method minus that of {run.titles[best]}, the best on clean pairs, with paired 95 % intervals "
-        f"over the same resampled scenes and the bootstrap probability p of no difference (not corrected for their "
-        f"number); degraded: mean over all degraded conditions."
+        f"mAP50 of the method minus that of {run.titles[best]}, the best fusion method on clean pairs; degraded: mean "
+        f"over all degraded conditions. {interval_note(samples.clusters, 'paired 95 % intervals')} "
     )
+    if earned:
+        note += f"p: bootstrap probability of no difference, corrected by Holm for the {len(differences)} comparisons. "
+    note += precision.note
     return [table(f"Difference to {run.titles[best]}", note, pd.concat(parts, axis=1), columns, run)]
 
 
-def _class_table(clean: pd.DataFrame, run: Run) -> Table:
-    overall = clean[clean["class"] == ALL].set_index("method")
-    bounds = ["AP50_low", "AP50_high", "AP", "AP_low", "AP_high", "AP75"]
-    wide = clean.pivot(index="method", columns="class", values="AP50").join(overall[bounds])
-    present = [name for name in run.info["classes"] if not wide[name].isna().all()]
-    columns = [Column(name, name, digits=3) for name in present]
+def _class_table(clean: pd.DataFrame, precision: Precision, run: Run) -> Table:
+    samples, detector = precision.samples, run.record.detector
+    overall = clean[clean["class"] == precision.name].set_index("method")
+    bounds = ["AP50_low", "AP50_high", "AP", "AP_low", "AP_high", "AP75", "images"]
+    wide = clean.pivot(index="method", columns="class", values="AP50").add_prefix("class ").join(overall[bounds])
+    pooled = clean[clean["class"] == POOLED].set_index("method")
+    wide = wide.join(pooled[["AP50_low", "AP50_high"]].add_prefix("pooled "))
+    whole = {"count": "images", "full": samples.images, "digits": 3}
+    present = [name for name in run.record.classes if samples.objects.get(name)]
+    columns = [Column(f"class {name}", name, ranked=name in samples.counted, **whole) for name in present]
+    suffix, ranked = ("", {}) if precision.ranked else ("_all", {"ranked": False})
     columns += [
-        Column(ALL, "mAP50", digits=3, interval=("AP50_low", "AP50_high")),
-        Column("AP75", "mAP75", digits=3),
-        Column("AP", "mAP50:95", digits=3, interval=("AP_low", "AP_high")),
+        Column(f"class {precision.name}", f"mAP50{suffix}", interval=("AP50_low", "AP50_high"), **whole, **ranked),
+        Column("AP75", f"mAP75{suffix}", **whole, **ranked),
+        Column("AP", f"mAP50:95{suffix}", interval=("AP_low", "AP_high"), **whole, **ranked),
+        Column(f"class {POOLED}", "mAP50_pooled", interval=("pooled AP50_low", "pooled AP50_high"), **whole, **ranked),
     ]
-    detector = run.info["detector"]
-    mapped = ", ".join(f"{label} → {name}" for label, name in detector["class_map"].items())
-    absent = [name for name in run.info["classes"] if name not in present]
+    rare = [name for name in present if name not in samples.counted]
+    if precision.ranked and rare:
+        columns.append(Column(f"class {ALL}", "mAP50_all", ranked=False, **whole))
+    mapped = ", ".join(f"{label} → {name}" for label, name in detector.class_map.items())
+    absent = [name for name in run.record.classes if name not in present]
     note = (
-        f"AP50 per class and mean average precision over {int(overall['images'].max())} labelled pairs, with 95 % "
-        f"intervals over resampled scenes. Detector {detector_name(run)}: {detector['explanation']} ({mapped})."
+        f"AP50 per class and mean average precision over {counted(samples.images, 'labelled pair')}. {precision.note} "
+        f"mAP50_pooled: the detections and objects of all classes together, each matched within its class."
     )
-    blind = [name for name in present if name not in detector["class_map"].values()]
+    if precision.ranked and rare:
+        note += " mAP50_all: the mean over every class, not ranked."
+    note += f" {interval_note(samples.clusters)} Detector {detector_name(run)}: {detector.explanation} ({mapped})."
+    blind = [name for name in present if name not in detector.class_map.values()]
     if blind:
-        note += f" The detector knows no {', '.join(blind)}: AP 0 for every method, and part of the mean."
+        note += f" The detector knows no {', '.join(blind)}: AP 0 for every method, and part of any mean it counts in."
     if absent:
         note += f" These pairs show no {', '.join(absent)}: not part of the mean."
-    return table("Clean pairs", note, wide, columns, run)
+    return table("Clean pairs", note, wide, columns, run, run.sources)
 
 
-def _severity_table(scores: pd.DataFrame, key: str, title: str, note: str, run: Run) -> list[Table]:
+def _severity_table(
+    scores: pd.DataFrame, key: str, title: str, note: str, precision: Precision, run: Run
+) -> list[Table]:
     """Methods × severities, the mean over factors; nothing where only one severity was run."""
-    wide = scores.groupby(["method", "severity"], sort=False)[key].mean().unstack().sort_index(axis=1)
-    if wide.shape[1] < 2:
+    by = ["method", "severity"]
+    means = scores.groupby(by, sort=False)[key].mean().unstack().sort_index(axis=1)
+    if means.shape[1] < 2:
         return []
-    columns = [Column(severity, "clean" if severity == 0 else f"severity {severity}", digits=3) for severity in wide]
-    return [table(title, note, wide, columns, run)]
+    counts = scores.groupby(by, sort=False)["images"].sum().unstack()
+    columns = []
+    for severity in means:
+        conditions = sum(of == severity for _, of, _ in run.basis.conditions)
+        columns.append(
+            Column(severity, "clean" if severity == 0 else f"severity {severity}", digits=3, count=f"{severity} n",
+                   full=precision.samples.images * conditions, ranked=precision.ranked)
+        )  # fmt: skip
+    return [table(title, note, means.join(counts.add_suffix(" n")), columns, run, run.sources)]

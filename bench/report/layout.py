@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from bench.plan import CLEAN, conditions
 from bench.report.curves import draw_curves, save
-from bench.report.page import Section
-from bench.report.summary import curve_points
+from bench.report.summary import CONDITION, curve_points
 from bench.report.tables import Column, Table
+from bench.run.record import RunRecord
+from bench.statistics.basis import Basis, common_basis
+from bench.statistics.clusters import FEWEST_CLUSTERS, scene_clusters
 from bench.suite import Suite
 from degradation.factor import FACTORS
 
@@ -19,28 +23,106 @@ TRAINED_HERE = "†"
 """Behind the title of a method whose weights were trained on pairs of the dataset of the run."""
 
 
+@dataclass
+class Section:
+    """One part of the page and one family of files."""
+
+    name: str
+    heading: str
+    tidy: pd.DataFrame
+    tables: list[Table] = field(default_factory=list)
+    figures: list[Path] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Run:
     """What the sections need to know of their run."""
 
-    info: dict
-    suite: Suite
+    record: RunRecord
     titles: dict[str, str]
-    """Names for the reader, of methods and factors."""
+    """Names of the methods for the reader, no two alike."""
+    factors: dict[str, str]
+    """Names of the factors for the reader, no two alike."""
     sources: frozenset[str]
-    """Methods that only show one source."""
+    """Methods that only show one source: they compete in no ranking."""
+    basis: Basis
+    """The pairs and conditions that all numbers rest on."""
+    clusters: int
+    """Scene clusters of those pairs."""
+    shown: frozenset[str]
+    """Methods that have results on the basis."""
+    done: int
+    """Results (pair × condition × method) that the run has."""
+    planned: int
+    """Results that its suite asks for."""
     curves: Path
 
+    @property
+    def suite(self) -> Suite:
+        return self.record.suite
 
-def describe(info: dict, curves: Path) -> Run:
-    suite, methods = Suite(**info["suite"]), info["methods"]
-    titles = {name: FACTORS[name].title for name in suite.factors}
-    dataset = info["dataset"]["name"]
-    for name, described in methods.items():
-        seen = dataset in described.get("trained_on", ())
-        titles[name] = described["title"] + (f" {TRAINED_HERE}" if seen else "")
-    sources = frozenset(name for name, described in methods.items() if described["kind"] == "source")
-    return Run(info, suite, titles, sources, curves)
+    @property
+    def pairs(self) -> int:
+        """How many pairs the numbers rest on."""
+        return len(self.basis.images)
+
+    @property
+    def degraded(self) -> int:
+        """How many degraded conditions the numbers rest on."""
+        return len(self.basis.conditions - {CLEAN})
+
+    @property
+    def incomplete(self) -> str:
+        return incomplete(self.done, self.planned)
+
+
+def describe(record: RunRecord, rows: pd.DataFrame, pairs: pd.DataFrame, curves: Path) -> Run:
+    """The run whose selected ``rows`` and ``pairs`` these are."""
+    suite = record.suite
+    titles = {
+        name: method.title + (f" {TRAINED_HERE}" if record.dataset.name in method.trained_on else "")
+        for name, method in record.methods.items()
+    }
+    sources = frozenset(name for name, method in record.methods.items() if method.kind == "source")
+    cells = rows[["image", *CONDITION, "method"]].drop_duplicates()
+    basis = common_basis(cells, [name for name in suite.methods if name not in sources])
+    known = pairs[pairs["image"].isin(basis.images)]
+    clusters = len(set(scene_clusters(known["image"].tolist(), known["scene"].tolist())))
+    planned = len(pairs) * len(conditions(suite)) * len(suite.methods)
+    factors = distinct({name: FACTORS[name].title for name in suite.factors})
+    shown = frozenset(basis.of(cells)["method"])
+    return Run(record, distinct(titles), factors, sources, basis, clusters, shown, len(cells), planned, curves)
+
+
+def incomplete(done: int, planned: int) -> str:
+    """``INCOMPLETE k of N`` where results are missing or failed, else nothing."""
+    return f"INCOMPLETE {done} of {planned}" if done < planned else ""
+
+
+def counted(number: int, what: str) -> str:
+    """
+    >>> counted(1, "pair"), counted(3, "pair")
+    ('1 pair', '3 pairs')
+    """
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def distinct(titles: Mapping[str, str]) -> dict[str, str]:
+    """``titles`` by name; where two are alike, each with its name behind.
+
+    >>> distinct({"gff": "GFF", "GFF": "GFF", "adf": "ADF"})
+    {'gff': 'GFF (gff)', 'GFF': 'GFF (GFF)', 'adf': 'ADF'}
+    """
+    times = Counter(titles.values())
+    told = {name: title if times[title] == 1 else f"{title} ({name})" for name, title in titles.items()}
+    return told if len(set(told.values())) == len(told) else {name: f"{name}: {title}" for name, title in told.items()}
+
+
+def interval_note(clusters: int, what: str = "95 % intervals") -> str:
+    """What the intervals of a table rest on, or why it has none."""
+    if clusters < FEWEST_CLUSTERS:
+        return f"No {what}: n too small ({counted(clusters, 'cluster')})."
+    return f"{what[:1].upper()}{what[1:]} over resampled scenes ({clusters} clusters)."
 
 
 def table(
@@ -59,32 +141,42 @@ def table(
 
 def detector_name(run: Run) -> str:
     """The detector and the protocol, without which no mAP means anything."""
-    detector = run.info["detector"]
-    return f"{detector['name']}, protocol {detector['protocol']}"
+    return f"{run.record.detector.name}, protocol {run.record.detector.protocol}"
 
 
 def labelled(title: str, run: Run) -> str:
-    """Rendered scenes are called so wherever their numbers stand: a table or curve may leave its page."""
-    return f"{title} (synthetic scenes)" if run.info["dataset"]["synthetic"] else title
+    """What must be known of a run stands wherever its numbers do: a table or curve may leave its page."""
+    title = f"{title} (synthetic scenes)" if run.record.dataset.synthetic else title
+    return f"{run.incomplete}: {title}" if run.incomplete else title
 
 
 def curve(
     scores: pd.DataFrame,
     run: Run,
-    path: Path,
+    name: str,
     title: str,
     label: str,
     direction: str,
     section: Section,
+    pairs: int,
 ) -> None:
+    """Draw the curves of one quantity; of points over fewer than ``pairs`` pairs (column n) none is drawn."""
     points = curve_points(scores, run.suite)
+    wanted = points[[*CONDITION]].drop_duplicates().groupby("modality").size()
+    points = points[points["n"] == pairs]
     if points["severity"].nunique() < 2:
         return
     several = len(run.suite.modalities) > 1
     for modality, group in points.groupby("modality", sort=False) if several else [("", points)]:
-        to = path.with_name(f"{path.name}-{modality}") if several else path
+        to = run.curves / (f"{name}-{modality}" if several else name)
         shown = f"{title} ({modality} degraded)" if several else title
-        save(draw_curves(group, title=labelled(shown, run), label=label, direction=direction, titles=run.titles), to)
+        number = group.groupby("method").size()
+        part = number[number < (wanted[modality] if several else wanted.sum())].index
+        titles = run.titles | {method: f"{run.titles[method]} (incomplete)" for method in part}
+        figure = draw_curves(
+            group, title=labelled(shown, run), label=label, direction=direction, titles=titles, panels=run.factors
+        )
+        save(figure, to)
         section.figures.append(to.with_suffix(".png"))
 
 
@@ -98,4 +190,4 @@ def per_factor(frame: pd.DataFrame, key: str) -> pd.DataFrame:
 
 def factor_title(key: tuple[str, str], run: Run) -> str:
     factor, modality = key
-    return run.titles[factor] + (f" ({modality})" if len(run.suite.modalities) > 1 else "")
+    return run.factors[factor] + (f" ({modality})" if len(run.suite.modalities) > 1 else "")

@@ -3,59 +3,71 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 
 from bench.cell.rows import Failure
-from bench.report.tables import Table, as_html
+from bench.report.layout import Run, Section, counted
+from bench.report.tables import as_html
+from tsdm_bench.errors import printable
 
-OPEN_CURVES = ("map50", "map50-95", "vif-clean", "qabf-clean")
+OPEN_CURVES = ("map50", "map50-95", "map50_all", "vif-clean", "qabf-clean")
 """Curves that the page shows at once; the others unfold on a click."""
 
 
-@dataclass
-class Section:
-    """One part of the page and one family of files."""
-
-    name: str
-    heading: str
-    tidy: pd.DataFrame
-    tables: list[Table] = field(default_factory=list)
-    figures: list[Path] = field(default_factory=list)
-
-
 def write_page(
-    info: dict, sections: Sequence[Section], failures: Sequence[Failure], pictures: Sequence[Path] = ()
+    run: Run,
+    sections: Sequence[Section],
+    failures: Sequence[Failure],
+    problems: Mapping[str, str],
+    pictures: Sequence[Path] = (),
 ) -> str:
-    """The report as one self-contained HTML page: tables, curves and pictures as embedded PNG, and what the run was."""
-    suite = info["suite"]
-    template = jinja2.Environment(autoescape=True).from_string(files("bench.report").joinpath("page.html").read_text())
+    """The report as one self-contained HTML page: tables, curves and pictures as embedded PNG, and what the run was.
+
+    ``problems`` says of parts that could not be made why not.
+    """
+    record, suite = run.record, run.suite
+    environment = jinja2.Environment(autoescape=True, finalize=_shown)
+    template = environment.from_string(files("bench.report").joinpath("page.html").read_text(encoding="utf-8"))
+    factors = {factor for factor, severity, _ in run.basis.conditions if severity}
+    counts = [
+        record.dataset.title,
+        f"{counted(run.pairs, 'pair')} in {counted(run.clusters, 'scene cluster')}",
+        counted(len(run.shown), "method"),
+        counted(len(factors), "factor"),
+        f"seed {suite.seed}",
+        record.parts[-1].date if record.parts else "",
+    ]
     return template.render(
-        title=suite["title"] or suite["name"],
-        subtitle=f"{info['dataset']['title']} · {info['pairs']['count']} pairs · {len(suite['methods'])} methods · "
-        f"{len(suite['factors'])} factors · seed {suite['seed']} · {info['date']}",
-        synthetic=info["dataset"]["synthetic"],
+        title=suite.title or suite.name,
+        incomplete=run.incomplete,
+        subtitle=" · ".join(filter(None, counts)),
+        synthetic=record.dataset.synthetic,
         failures=[f"{failure.image} {failure.method}: {failure.error}" for failure in failures],
-        left_out=info["left_out"],
+        problems=problems,
+        left_out=record.left_out,
         trained_here=", ".join(
-            of["title"]
-            for name in suite["methods"]
-            if info["dataset"]["name"] in (of := info["methods"][name]).get("trained_on", ())
+            record.methods[name].title
+            for name in suite.methods
+            if record.dataset.name in record.methods[name].trained_on
         ),
         sections=[_view(section) for section in sections],
         pictures=[_picture(path) for path in pictures],
-        facts=_facts(info),
+        facts=_facts(run),
     )
+
+
+def _shown(value: object) -> object:
+    """Text from outside as it may stand on a page; what is HTML already stays as it is."""
+    return printable(value) if type(value) is str else value
 
 
 def _view(section: Section) -> dict:
     figures = [_picture(path) | {"open": path.stem in OPEN_CURVES} for path in section.figures]
-    tables = [{"title": table.title, "note": table.note, "body": as_html(table)} for table in section.tables]
+    tables = [{"title": table.title, "note": table.caption, "body": as_html(table)} for table in section.tables]
     return {"name": section.name, "heading": section.heading, "tables": tables, "figures": figures}
 
 
@@ -63,21 +75,26 @@ def _picture(path: Path) -> dict:
     return {"alt": path.stem, "data": base64.b64encode(path.read_bytes()).decode()}
 
 
-def _facts(info: dict) -> dict[str, str]:
-    suite = info["suite"]
+def _facts(run: Run) -> dict[str, str]:
+    """What the run was, as far as its record says."""
+    record, suite = run.record, run.suite
     facts = {
-        "suite": suite["name"],
-        "dataset": info["dataset"]["title"],
-        "pairs": f"{info['pairs']['count']} (sha256 of the list {info['pairs']['sha256'][:12]}…)",
-        "metrics": ", ".join(info["metrics"]),
-        "severities": ", ".join(map(str, suite["severities"])),
-        "degraded modality": ", ".join(suite["modalities"]),
-        "seed": str(suite["seed"]),
-        "device": f"{info['device']} {info['machine']['gpu']}".strip() + f", {info['machine']['cores']} cores",
-        "computing time": f"{info['seconds'] / 60:.1f} min",
-        "code": info["commit"][:12] or "not under version control",
-        "versions": ", ".join(f"{name} {number}" for name, number in info["versions"].items() if number),
+        "suite": suite.name,
+        "dataset": record.dataset.title,
+        "pairs": f"{run.pairs} (content {record.content})" if record.pairs else str(run.pairs),
+        "results": f"{run.done} of {run.planned} (pair × condition × method)",
+        "metrics": ", ".join(record.metrics),
+        "severities": ", ".join(map(str, suite.severities)),
+        "degraded modality": ", ".join(suite.modalities),
+        "seed": str(suite.seed),
+        "computing time": f"{record.seconds / 60:.1f} min",
     }
-    if "detector" in info:
-        facts["detector"] = f"{info['detector']['name']} (sha256 {info['detector']['sha256'][:12]}…)"
+    if record.parts:
+        last = record.parts[-1]
+        facts["device"] = f"{last.device} {last.gpu}".strip() + f", {last.cores} cores"
+        facts["code"] = ", ".join(dict.fromkeys(part.commit[:12] for part in record.parts if part.commit))
+        facts["code"] = facts["code"] or "not under version control"
+        facts["versions"] = ", ".join(f"{name} {number}" for name, number in last.versions.items() if number)
+    if record.detector:
+        facts["detector"] = f"{record.detector.name} (sha256 {record.detector.sha256[:12]}…)"
     return facts

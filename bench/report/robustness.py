@@ -6,48 +6,64 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.plan import CLEAN
-from bench.report.layout import Run, detector_name, factor_title, labelled, per_factor, table
-from bench.report.page import Section
-from bench.report.summary import DETECTION_QUANTITIES, in_order, robustness_scores
+from bench.report.layout import (
+    Run,
+    Section,
+    counted,
+    detector_name,
+    factor_title,
+    interval_note,
+    labelled,
+    per_factor,
+    table,
+)
+from bench.report.summary import Precision, in_order, robustness_scores
 from bench.report.tables import Column, Table
-from bench.statistics.detection import ALL, DetectionSamples
 from bench.statistics.robustness import crossover_table, rank_agreement, robustness_table
+from detectors.evaluation import ALL, POOLED
 
 ROBUSTNESS_METRICS = ("vif", "qabf", "ssim_mean")
 """What stands in the robustness tables of a run without detection."""
 QUANTITIES = {"P": "P (clean)", "mPC": "mPC", "rPC": "rPC", "gain": "fusion gain"}
+COUNTS = {"P": ["P_n"], "mPC": ["mPC_n"], "rPC": ["P_n", "mPC_n"], "gain": ["mPC_n"]}
+"""Numbers of values that each quantity rests on."""
 
 
-def robustness_section(scores: pd.DataFrame, samples: DetectionSamples | None, run: Run) -> Section:
+def robustness_section(scores: pd.DataFrame, precision: Precision | None, run: Run) -> Section:
     fusion = robustness_scores(scores)
-    parts = [fusion]
-    if samples and CLEAN.severity in run.suite.severities:
-        for key, head in DETECTION_QUANTITIES.items():
-            parts.append(robustness_table(samples, key).assign(metric=head, reference="none"))
+    parts, heads = [fusion], [name for name in ROBUSTNESS_METRICS if name in set(fusion["metric"])]
+    if precision and CLEAN in run.basis.conditions:
+        heads = list(precision.quantities)
+        shown = [(head, measure, precision.name) for head, measure in precision.quantities.items()]
+        beside = [("mAP50_all", "AP50", ALL), ("mAP50_pooled", "AP50", POOLED)]
+        for head, measure, name in [*(of for of in beside if of[0] not in heads), *shown[::-1]]:
+            part = robustness_table(precision.samples, measure, name)
+            parts.append(part.assign(metric=head, reference="none"))
     tidy = in_order(pd.concat(parts[::-1], ignore_index=True), run.suite)
     section = Section("robustness", "Robustness", tidy)
-    fidelity = [name for name in ROBUSTNESS_METRICS if name in set(fusion["metric"])]
-    for metric in list(DETECTION_QUANTITIES.values()) if len(parts) > 1 else fidelity:
-        part = tidy[(tidy["metric"] == metric) & tidy["reference"].isin(["none", "clean"])]
+    for head in heads:
+        part = tidy[(tidy["metric"] == head) & tidy["reference"].isin(["none", "clean"])]
         if not part.empty:
-            section.tables.append(_robustness_table(part, metric, run))
-    if len(parts) > 1:
-        section.tables += _crossover_table(samples, run)
+            section.tables.append(_robustness_table(part, head, precision, run))
+    if precision and precision.ranked and CLEAN in run.basis.conditions:
+        section.tables += _crossover_table(precision, run)
     return section
 
 
-def agreement_is_defined(samples: DetectionSamples) -> bool:
-    """An order takes two methods, and something to compare it with."""
-    cells = samples.cells
-    return cells["method"].nunique() > 1 and {0} < set(cells["severity"])
+def agreement_section(precision: Precision, run: Run) -> Section | None:
+    """Whether the order of the methods on clean pairs is still theirs under degradation.
 
-
-def agreement_section(samples: DetectionSamples, run: Run) -> Section:
-    """Whether the order of the methods on clean pairs is still theirs under degradation."""
-    agreement = in_order(rank_agreement(samples, "AP50"), run.suite)
+    None where there is no order: of fewer than two fused methods, without the clean condition, or by too few objects.
+    """
+    if not precision.ranked:
+        return None
+    agreement = in_order(rank_agreement(precision.samples, "AP50"), run.suite)
+    if agreement.empty:
+        return None
     section = Section("agreement", "Does the clean order hold?", agreement)
-    places = {of: factor_title(of, run) for of in zip(agreement["factor"], agreement["modality"], strict=True)}
-    named = agreement.assign(place=[places[of] for of in zip(agreement["factor"], agreement["modality"], strict=True)])
+    keys = list(zip(agreement["factor"], agreement["modality"], strict=True))
+    places = {of: factor_title(of, run) for of in keys}
+    named = agreement.assign(place=[places[of] for of in keys])
     wide = named.pivot(index="place", columns="severity", values=["tau", "low", "high"]).reindex(places.values())
     wide.columns = [f"{severity} {name}" for name, severity in wide.columns]
     columns = [
@@ -55,50 +71,66 @@ def agreement_section(samples: DetectionSamples, run: Run) -> Section:
         for severity in sorted(agreement["severity"].unique())
     ]
     note = (
-        f"Kendall's τ-b between the order of {int(agreement['methods'].max())} methods by mAP50 on clean pairs and "
-        f"under each degradation: 1 the same order, 0 unrelated, −1 reversed; 95 % intervals over resampled scenes; "
-        f"detector {detector_name(run)}."
+        f"Kendall's τ-b between the order of {int(agreement['methods'].max())} fusion methods by mAP50 on clean pairs "
+        f"and under each degradation: 1 the same order, 0 unrelated, −1 reversed. "
+        f"{interval_note(precision.samples.clusters)} Detector {detector_name(run)}. {precision.note}"
     )
     section.tables.append(Table(labelled("Rank agreement", run), note, wide, columns, rows="factor"))
     return section
 
 
-def _robustness_table(part: pd.DataFrame, metric: str, run: Run) -> Table:
-    of_detector = metric in DETECTION_QUANTITIES.values()
+def _robustness_table(part: pd.DataFrame, metric: str, precision: Precision | None, run: Run) -> Table:
+    of_detector = precision is not None and metric in precision.quantities
     head, direction = (metric, "higher") if of_detector else (METRICS[metric].symbol, METRICS[metric].direction)
+    pairs, ranked = (precision.samples.images, precision.ranked) if of_detector else (run.pairs, True)
     overall = part[part["factor"] == ALL].set_index("method")
-    of_factors = per_factor(part[part["factor"] != ALL], "mPC")
-    columns = [
-        Column(key, head, direction, 3, (f"{key}_low", f"{key}_high") if of_detector else None)
-        for key, head in QUANTITIES.items()
-        if key in overall and overall[key].notna().any()
-    ]
-    columns += [Column(key, factor_title(key, run), direction, 3) for key in of_factors]
+    factors = part[part["factor"] != ALL]
+    of_factors, counts = per_factor(factors, "mPC"), per_factor(factors, "mPC_n")
+    wide = pd.concat([overall, of_factors], axis=1)
+    full = {"P": pairs, "mPC": pairs * run.degraded, "rPC": pairs * (run.degraded + 1), "gain": pairs * run.degraded}
+    columns = []
+    for key, title in QUANTITIES.items():
+        if key in overall and overall[key].notna().any():
+            count, bounds = f"{key} count", (f"{key}_low", f"{key}_high") if of_detector else None
+            wide[count] = overall[COUNTS[key]].sum(axis=1)
+            columns.append(Column(key, title, direction, 3, bounds, count, full[key], ranked=ranked))
+    for key in of_factors:
+        count = f"{key} count"
+        wide[count] = counts[key]
+        values = pairs * sum((factor, modality) == key for factor, _, modality in run.basis.conditions)
+        columns.append(Column(key, factor_title(key, run), direction, 3, None, count, values, ranked=ranked))
     note = (
-        f"{head} on clean pairs (P), its mean over factors and over the severities from 1 that were run (mPC), "
-        f"rPC = mPC / P, and mPC per factor."
+        f"{head} on {counted(pairs, 'clean pair')} (P), its mean over factors and over the severities from 1 "
+        f"that were run (mPC), rPC = mPC / P, and mPC per factor. Source images alone are not ranked."
     )
     if of_detector:
         note += (
             f" Fusion gain: what the method has more than the better single source, mean over the same conditions. "
-            f"95 % intervals over resampled scenes; detector {detector_name(run)}."
+            f"{interval_note(precision.samples.clusters)} Detector {detector_name(run)}. {precision.note}"
         )
     else:
-        note += " Compared with the clean pair. Source images alone are not ranked."
-    unranked = () if of_detector else run.sources
-    wide = pd.concat([overall, of_factors], axis=1)
-    return table(f"Robustness of {head}", note, wide, columns, run, unranked)
+        note += " Compared with the clean pair."
+    return table(f"Robustness of {head}", note, wide, columns, run, run.sources)
 
 
-def _crossover_table(samples: DetectionSamples, run: Run) -> list[Table]:
-    crossover = crossover_table(samples, "AP50")
+def _crossover_table(precision: Precision, run: Run) -> list[Table]:
+    crossover = crossover_table(precision.samples, "AP50")
     if crossover.empty:
         return []
-    wide = per_factor(in_order(crossover, run.suite), "crossover")
-    highest = int(crossover["highest"].max())
-    columns = [Column(key, factor_title(key, run), "higher", 2) for key in wide]
+    crossover = in_order(crossover, run.suite)
+    wide = per_factor(crossover, "crossover")
+    heads, bounds = list(wide), {}
+    for end in ("low", "high"):
+        of_end = per_factor(crossover, end)
+        bounds[end] = [f"{place} {end}" for place in range(len(heads))]
+        wide[bounds[end]] = of_end[heads].to_numpy()
+    columns = [
+        Column(key, factor_title(key, run), "higher", 2, (low, high))
+        for key, low, high in zip(heads, bounds["low"], bounds["high"], strict=True)
+    ]
     note = (
         f"The severity at which mAP50 falls to that of the better single source, interpolated; 0: no gain to begin "
-        f"with, ∞: the gain lasts to severity {highest}, the highest run."
+        f"with, ∞: the gain lasts to severity {int(crossover['highest'].max())}, the highest run. "
+        f"{interval_note(precision.samples.clusters)} {precision.note}"
     )
     return [table("Severity at which the fusion gain is lost", note, wide, columns, run)]

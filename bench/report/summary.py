@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,12 +13,14 @@ from bench.executors.local import available_cores
 from bench.metrics import resolve
 from bench.plan import CLEAN, Condition, conditions
 from bench.run.store import RunFolder
-from bench.statistics.detection import ALL, DetectionSamples, detection_by_scene, sample_detection
-from bench.statistics.intervals import mean_with_interval
+from bench.statistics.detection import DetectionSamples, detection_by_scene, sample_detection
+from bench.statistics.intervals import RESAMPLES, mean_with_interval
 from bench.suite import Suite
+from detectors.evaluation import ALL, COUNTED
 
 CONDITION = ["factor", "severity", "modality"]
-DETECTION_QUANTITIES = {"AP50": "mAP50", "AP": "mAP50:95"}
+DETECTION_QUANTITIES = {"mAP50": "AP50", "mAP50:95": "AP"}
+"""What a table's head shows, and the measure that it is the mean of."""
 CELLS_WORTH_A_POOL = 200
 
 
@@ -41,7 +44,7 @@ def in_order(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 
 
 def fusion_scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """Mean, std, n and 95 % interval per condition × method × metric × reference."""
+    """Mean, std, n, clusters and 95 % interval per condition × method × metric × reference."""
     return mean_with_interval(rows, (*CONDITION, "method", "metric", "reference"))
 
 
@@ -54,34 +57,78 @@ class Labelled(NamedTuple):
 
 
 def labelled_part(folder: RunFolder, suite: Suite, rows: pd.DataFrame) -> Labelled | None:
-    """The labelled pairs of a run; None where there is no object or no detector.
+    """The labelled pairs of a run; None where there is no object that counts or no detector.
 
     A (condition, method) counts the images that it has rows for, so that an unfinished run is not taken for misses.
     """
     pairs, truth = folder.pairs(), folder.truth()
     labelled = set(pairs.loc[pairs["labelled"], "image"])
     cells = rows[rows["image"].isin(labelled)]
-    if suite.detector is None or not truth["image"].isin(cells["image"]).any():
+    counting = truth[~truth["difficult"]] if "difficult" in truth else truth
+    if suite.detector is None or not counting["image"].isin(cells["image"]).any():
         return None
     return Labelled(truth, selected(folder.detections(), suite, labelled), cells)
 
 
-def detection_samples(part: Labelled, classes: list[str]) -> DetectionSamples:
+@dataclass(frozen=True)
+class Precision:
+    """Average precision of a run, and which mean over the classes is shown."""
+
+    samples: DetectionSamples
+    fewest_objects: int
+
+    @property
+    def ranked(self) -> bool:
+        """Whether any class has enough objects; if none has, the mean over all is shown and nothing is ranked."""
+        return bool(self.samples.counted)
+
+    @property
+    def name(self) -> str:
+        """The mean over classes that is shown."""
+        return COUNTED if self.ranked else ALL
+
+    @property
+    def quantities(self) -> dict[str, str]:
+        """Head → measure; another mean has another head."""
+        return {head + ("" if self.ranked else "_all"): measure for head, measure in DETECTION_QUANTITIES.items()}
+
+    @property
+    def note(self) -> str:
+        """Which classes the mean is over."""
+        counts = {name: f"{name} {number}" for name, number in self.samples.objects.items() if number}
+        few = [text for name, text in counts.items() if name not in self.samples.counted]
+        if not self.ranked:
+            return (
+                f"Too few objects: no class has {self.fewest_objects} ({', '.join(few)}). The mean is over every class "
+                f"that has one, and nothing is ranked."
+            )
+        enough = ", ".join(counts[name] for name in self.samples.counted)
+        note = f"The mean is over the classes with at least {self.fewest_objects} objects ({enough})"
+        return f"{note}; too few to count: {', '.join(few)}." if few else f"{note}."
+
+
+def detection_precision(
+    part: Labelled, classes: Iterable[str], fewest_objects: int, resamples: int = RESAMPLES
+) -> Precision:
     """AP of every method under every condition over the labelled images, with bootstrap samples."""
     workers = available_cores() if part.cells.groupby([*CONDITION, "method"]).ngroups >= CELLS_WORTH_A_POOL else 1
-    return sample_detection(*part, classes, workers=workers)
+    options = {"resamples": resamples, "fewest_objects": fewest_objects, "workers": workers}
+    samples = sample_detection(*part, tuple(classes), **options)
+    return Precision(samples, fewest_objects)
 
 
-def clean_by_scene(part: Labelled, classes: list[str]) -> pd.DataFrame:
+def clean_by_scene(part: Labelled, classes: Iterable[str], fewest_objects: int) -> pd.DataFrame:
     """AP of every method on the clean pairs of each scene; empty where the pairs are of one scene only."""
     clean = part._replace(cells=part.cells[part.cells["factor"] == CLEAN.factor])
     clean = clean._replace(detections=part.detections[part.detections["factor"] == CLEAN.factor])
-    return detection_by_scene(*clean, classes) if clean.cells["scene"].nunique() > 1 else pd.DataFrame()
+    if clean.cells["scene"].nunique() < 2:
+        return pd.DataFrame()
+    return detection_by_scene(*clean, tuple(classes), fewest_objects=fewest_objects)
 
 
 def with_bounds(table: pd.DataFrame, key: str) -> pd.DataFrame:
-    """``table`` with ``key`` and its bounds as mean, low and high, the columns that curves are drawn from."""
-    return table.assign(mean=table[key], low=table[f"{key}_low"], high=table[f"{key}_high"])
+    """``table`` with ``key``, its bounds and its images as mean, low, high and n, the columns of curves."""
+    return table.assign(mean=table[key], low=table[f"{key}_low"], high=table[f"{key}_high"], n=table["images"])
 
 
 def curve_points(scores: pd.DataFrame, suite: Suite) -> pd.DataFrame:
@@ -93,7 +140,8 @@ def curve_points(scores: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     parts = []
     for factor, modality in panels:
         degraded = scores[(scores["factor"] == factor) & (scores["modality"] == modality)]
-        parts += [clean.assign(factor=factor, modality=modality), degraded]
+        if len(degraded):
+            parts += [clean.assign(factor=factor, modality=modality), degraded]
     return pd.concat(parts, ignore_index=True) if parts else scores.iloc[:0]
 
 
@@ -104,10 +152,12 @@ def robustness_scores(scores: pd.DataFrame) -> pd.DataFrame:
     intervals. Factor ``all`` is the mean over factors.
     """
     by = ["metric", "reference", "method"]
-    degraded = scores[scores["severity"] > 0]
-    per_factor = degraded.groupby([*by, "factor", "modality"], sort=False)["mean"].mean().rename("mPC").reset_index()
-    overall = per_factor.groupby(by, sort=False)["mPC"].mean().reset_index().assign(factor=ALL, modality=ALL)
-    clean = scores.loc[scores["factor"] == CLEAN.factor, [*by, "mean"]].rename(columns={"mean": "P"})
-    table = pd.concat([overall, per_factor], ignore_index=True).merge(clean, on=by, how="left")
+    degraded = scores[scores["severity"] > 0].rename(columns={"mean": "mPC", "n": "mPC_n"})
+    per_factor = degraded.groupby([*by, "factor", "modality"], sort=False).agg({"mPC": "mean", "mPC_n": "sum"})
+    overall = per_factor.groupby(by, sort=False).agg({"mPC": "mean", "mPC_n": "sum"})
+    table = pd.concat([overall.reset_index().assign(factor=ALL, modality=ALL), per_factor.reset_index()])
+    clean = scores.loc[scores["factor"] == CLEAN.factor, [*by, "mean", "n"]]
+    table = table.merge(clean.rename(columns={"mean": "P", "n": "P_n"}), on=by, how="left")
     table["rPC"] = table["mPC"] / table["P"]
-    return table[[*by, "factor", "modality", "P", "mPC", "rPC"]]
+    table["P_n"] = table["P_n"].fillna(0).astype(int)
+    return table[[*by, "factor", "modality", "P", "mPC", "rPC", "P_n", "mPC_n"]]

@@ -1,21 +1,22 @@
-"""Paper-style tables: one description, written as CSV, Markdown, LaTeX and HTML."""
+"""Paper-style tables: one description, written as Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 
-import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from bench.report.escape import beyond_pdflatex, html_text, latex_text, markdown_text
+
 Direction = Literal["higher", "lower", "zero", ""]
+Mark = Literal["best", "second", ""]
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0", "": ""}
 LATEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "zero": r"$\to 0$", "": ""}
-LATEX_SPECIAL = {character: "\\" + character for character in "&%$#_{}"}
-LATEX_SPECIAL |= {"–": "--", "×": r"$\times$", "±": r"$\pm$", "∞": r"$\infty$", "→": r"$\to$"}
-LATEX_SPECIAL |= {"†": r"$\dagger$", "τ": r"$\tau$", "−": "$-$"}
+BADNESS: dict[Direction, Callable[[float], float]] = {"higher": lambda v: -v, "lower": lambda v: v, "zero": abs}
+PARTIAL = "(k of n): the mean of only k of the n values that the other means rest on; not ranked."
 
 
 @dataclass(frozen=True)
@@ -29,23 +30,38 @@ class Column:
     """Decimals shown; without it as many as make four significant digits of the largest value."""
     interval: tuple[str, str] | None = None
     """Keys of the bounds of an interval, shown behind the number."""
+    count: str | None = None
+    """Key of the number of values that each mean rests on."""
+    full: int = 0
+    """How many values a mean rests on that may be compared; one over fewer is marked and not ranked."""
+    repeated: bool = False
+    """Whether the interval is the range of repeated measurements: where two overlap, they do not differ."""
+    ranked: bool = True
 
 
 class Shown(NamedTuple):
     """One number as it stands in a table."""
 
     text: str
-    mark: Literal["best", "second", ""]
+    mark: Mark
     interval: str
     """``[low, high]``, or nothing."""
+    part: str = ""
+    """``(k of n)`` behind a mean over fewer values than its neighbours rest on."""
+
+    @property
+    def aside(self) -> str:
+        """What stands behind the number in small print."""
+        return f"{self.interval} {self.part}".strip()
 
 
 @dataclass(frozen=True)
 class Table:
     """Rows are methods (the frame's index), columns are numbers; the best is bold, the second underlined.
 
-    Rows named in ``unranked`` are shown above the others and take no part in that: a source image compared with itself
-    wins every fidelity metric and means nothing.
+    Equal numbers, as shown, share a mark; where all are equal there is none. Rows named in ``unranked`` are shown above
+    the others and take no part in that: a source image compared with itself wins every fidelity metric and means
+    nothing. Nor do means over fewer values than their neighbours (:attr:`Column.full`).
     """
 
     title: str
@@ -56,27 +72,40 @@ class Table:
     rows: str = "method"
     """What the rows are."""
 
+    @property
+    def caption(self) -> str:
+        """The note, and what is to be said of numbers that stand apart."""
+        partial = any(shown.part for _, cells in self.cells() for shown in cells)
+        return f"{self.note} {PARTIAL}".strip() if partial else self.note
+
     def cells(self) -> list[tuple[str, list[Shown]]]:
         """The name and the numbers of each row."""
         names = sorted(self.frame.index, key=lambda name: name not in self.unranked)
-        columns = []
-        for column in self.columns:
-            values = self.frame[column.key]
-            digits = _digits(values) if column.digits is None else column.digits
-            ranked = {name: round(values[name], digits) for name in names if name not in self.unranked}
-            marks = _marks(ranked, column.direction)
-            columns.append(
-                [
-                    Shown(_number(values[name], digits), marks.get(name, ""), self._interval(name, column, digits))
-                    for name in names
-                ]
-            )
+        columns = [self._column(column, names) for column in self.columns]
         return [(name, [column[row] for column in columns]) for row, name in enumerate(names)]
+
+    def _column(self, column: Column, names: Sequence[str]) -> list[Shown]:
+        values = self.frame[column.key]
+        digits = _digits(values) if column.digits is None else column.digits
+        parts = {name: self._part(name, column) for name in names}
+        ranked = {name: round(values[name], digits) for name in names if name not in self.unranked and not parts[name]}
+        ranges = self.frame[list(column.interval)].T.to_dict("list") if column.repeated else {}
+        marks = _marks(ranked, column.direction, ranges) if column.ranked else {}
+        return [
+            Shown(_number(values[name], digits), marks.get(name, ""), self._interval(name, column, digits), parts[name])
+            for name in names
+        ]
 
     def _interval(self, name: str, column: Column, digits: int) -> str:
         bounds = [self.frame.at[name, key] for key in column.interval or ()]
         known = bounds and not any(pd.isna(bound) for bound in bounds)
         return f"[{', '.join(_number(bound, digits) for bound in bounds)}]" if known else ""
+
+    def _part(self, name: str, column: Column) -> str:
+        if column.count is None or pd.isna(self.frame.at[name, column.key]):
+            return ""
+        count = int(self.frame.at[name, column.count])
+        return f"({count} of {column.full})" if count < column.full else ""
 
 
 def _digits(values: pd.Series) -> int:
@@ -92,39 +121,51 @@ def _number(value: float, digits: int) -> str:
     return "∞" if math.isinf(value) else f"{value:.{digits}f}"
 
 
-def _marks(values: dict[str, float], direction: Direction) -> dict[str, str]:
-    """The best and second-best of what is shown; equal numbers share a mark."""
-    badness: dict[Direction, Callable[[float], float]] = {"higher": lambda v: -v, "lower": lambda v: v, "zero": abs}
-    if direction not in badness or len(values) < 2:
+def _marks(values: Mapping[str, float], direction: Direction, ranges: Mapping[str, Sequence[float]]) -> dict[str, Mark]:
+    """The best and second-best of what is shown; none where nothing differs, or where their ranges overlap."""
+    if direction not in BADNESS:
         return {}
-    scores = {name: badness[direction](value) for name, value in values.items() if not pd.isna(value)}
-    order = sorted(set(scores.values()))
-    marks = dict(zip(order, ("best", "second"), strict=False))
-    return {name: marks[score] for name, score in scores.items() if score in marks}
+    scores = {name: BADNESS[direction](value) for name, value in values.items() if not pd.isna(value)}
+    marks: dict[str, Mark] = {}
+    for mark in ("best", "second"):
+        rest = {name: score for name, score in scores.items() if name not in marks}
+        leaders = {name for name, score in rest.items() if score == min(rest.values())}
+        others = rest.keys() - leaders
+        if (mark == "best" and not others) or any(
+            _overlap(ranges[leader], ranges[other]) for leader in leaders for other in others if ranges
+        ):
+            break
+        marks |= dict.fromkeys(leaders, mark)
+    return marks
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 def markdown(table: Table) -> str:
     """GitHub Markdown with the best in bold and the second underlined."""
     styles = {"best": "**{}**", "second": "<u>{}</u>", "": "{}"}
     heads = [table.rows, *(f"{column.head} {ARROWS[column.direction]}".strip() for column in table.columns)]
-    lines = [f"### {table.title}", "", "| " + " | ".join(heads) + " |", "|---|" + "---:|" * len(table.columns)]
+    lines = [f"### {markdown_text(table.title)}", "", "| " + " | ".join(map(markdown_text, heads)) + " |"]
+    lines.append("|---|" + "---:|" * len(table.columns))
     for name, cells in table.cells():
-        numbers = [f"{styles[shown.mark].format(shown.text)} {shown.interval}".strip() for shown in cells]
-        lines.append("| " + " | ".join([name, *numbers]) + " |")
-    return "\n".join([*lines, "", table.note, ""])
+        numbers = [f"{styles[shown.mark].format(shown.text)} {shown.aside}".strip() for shown in cells]
+        lines.append("| " + " | ".join([markdown_text(name), *numbers]) + " |")
+    return "\n".join([*lines, "", markdown_text(table.caption), ""])
 
 
 def latex(table: Table) -> str:
     """A booktabs ``table`` environment, ready to paste into a paper."""
     styles = {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}", "": "{}"}
-    heads = [f"{_escape(column.head)} {LATEX_ARROWS[column.direction]}".strip() for column in table.columns]
+    heads = [f"{latex_text(column.head)} {LATEX_ARROWS[column.direction]}".strip() for column in table.columns]
     lines = [
         r"\begin{table}[t]",
         r"\centering",
-        rf"\caption{{{_escape(table.title)}. {_escape(table.note)}}}",
+        rf"\caption{{{latex_text(table.title)}. {latex_text(table.caption)}}}",
         rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         r"\toprule",
-        " & ".join([table.rows.capitalize(), *heads]) + r" \\",
+        " & ".join([latex_text(table.rows.capitalize()), *heads]) + r" \\",
         r"\midrule",
     ]
     was_unranked = False
@@ -132,30 +173,27 @@ def latex(table: Table) -> str:
         if was_unranked and name not in table.unranked:
             lines.append(r"\midrule")
         was_unranked = name in table.unranked
-        numbers = [styles[shown.mark].format(_escape(shown.text)) + _small(shown.interval) for shown in cells]
-        lines.append(" & ".join([_escape(name), *numbers]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+        numbers = [styles[shown.mark].format(latex_text(shown.text)) + _small(shown.aside) for shown in cells]
+        lines.append(" & ".join([latex_text(name), *numbers]) + r" \\")
+    source = "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+    beyond = beyond_pdflatex(source)
+    return f"% Compile with XeLaTeX or LuaLaTeX and a font that has {beyond}\n{source}" if beyond else source
 
 
 def as_html(table: Table) -> str:
     """A ``<table>`` for the report page."""
     styles = {"best": "<b>{}</b>", "second": "<u>{}</u>", "": "{}"}
-    heads = "".join(f"<th>{html.escape(c.head)} {ARROWS[c.direction]}</th>" for c in table.columns)
+    heads = "".join(f"<th>{html_text(c.head)} {ARROWS[c.direction]}</th>" for c in table.columns)
     rows = []
     for name, cells in table.cells():
         kind = ' class="source"' if name in table.unranked else ""
         numbers = "".join(
-            f"<td>{styles[shown.mark].format(shown.text)} <small>{shown.interval}</small></td>" for shown in cells
+            f"<td>{styles[shown.mark].format(shown.text)} <small>{shown.aside}</small></td>" for shown in cells
         )
-        rows.append(f"<tr{kind}><th>{html.escape(name)}</th>{numbers}</tr>")
-    head = f"<thead><tr><th>{html.escape(table.rows)}</th>{heads}</tr></thead>"
+        rows.append(f"<tr{kind}><th>{html_text(name)}</th>{numbers}</tr>")
+    head = f"<thead><tr><th>{html_text(table.rows)}</th>{heads}</tr></thead>"
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
 
 
-def _small(interval: str) -> str:
-    return rf" {{\scriptsize {_escape(interval)}}}" if interval else ""
-
-
-def _escape(text: str) -> str:
-    """LaTeX source that prints ``text`` as it stands."""
-    return "".join(LATEX_SPECIAL.get(character, character) for character in text)
+def _small(aside: str) -> str:
+    return rf" {{\scriptsize {latex_text(aside).removeprefix('{}')}}}" if aside else ""

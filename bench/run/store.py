@@ -26,6 +26,7 @@ from bench.cell.rows import (
 )
 from bench.datasets.pair import Pair
 from bench.plan import Condition
+from bench.run.record import RunRecord, read_record
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_atomically
 
@@ -58,6 +59,10 @@ class RunFolder:
     def read_info(self) -> dict:
         path = self.path / "run.json"
         return json.loads(path.read_text()) if path.is_file() else {}
+
+    def record(self) -> RunRecord:
+        """The record of the run; ``UsageError`` where it cannot be read."""
+        return read_record(self.path / "run.json")
 
     def write_info(self, info: dict) -> None:
         text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"

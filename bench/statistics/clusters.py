@@ -10,6 +10,9 @@ import numpy as np
 LARGEST_GAP = 20
 """Frames of one video whose numbers differ by no more than this are taken for one view of one place."""
 
+FEWEST_CLUSTERS = 10
+"""Below it a resample is nearly one of the clusters again: no interval and no p value."""
+
 _LAST_NUMBER = re.compile(r"(.*?)(\d+)(\D*)$")
 
 
@@ -39,11 +42,15 @@ def scene_clusters(images: Sequence[str], scenes: Sequence[str], largest_gap: in
 def resample_counts(clusters: int, resamples: int, seed: int = 0) -> np.ndarray:
     """clusters×resamples: how often each cluster is drawn when as many clusters as there are are drawn with return.
 
-    A single cluster has no resamples (1×0): it says nothing about others, and its interval would have no width.
+    Fewer than :data:`FEWEST_CLUSTERS` clusters have no resamples (clusters×0): what is computed from them has no
+    interval.
+
+    >>> resample_counts(12, 1000).shape, resample_counts(9, 1000).shape
+    ((12, 1000), (9, 0))
     """
     if clusters < 1:
         raise ValueError("a bootstrap needs at least one cluster of images, got none")
-    if clusters == 1:
-        return np.zeros((1, 0), dtype=int)
+    if clusters < FEWEST_CLUSTERS:
+        return np.zeros((clusters, 0), dtype=int)
     generator = np.random.default_rng(seed)
     return generator.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples).T

@@ -10,24 +10,23 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
 import pandas as pd
 
-from bench.statistics.clusters import LARGEST_GAP, resample_counts, scene_clusters
+from bench.statistics.clusters import FEWEST_CLUSTERS, LARGEST_GAP, resample_counts, scene_clusters
 from bench.statistics.intervals import CONDITION, LEVEL, RESAMPLES, interval
+from detectors.evaluation import COUNTED, FEWEST_OBJECTS, SUMMARIES, refuse_reserved
 from detectors.evaluation.average_precision import IOU_THRESHOLDS, precision_and_recall
-from detectors.evaluation.matching import AREAS, match
+from detectors.evaluation.matching import AREAS, ClassMatches, match, pooled
 
 CELL = (*CONDITION, "method")
 SAMPLED = ("AP", "AP50", "AP75", "AR")
 """Values that come with an interval."""
 MEASURED = ("APs", "APm", "APl")
 """Values by object size, as measured only."""
-ALL = "all"
-"""The row of the mean over the classes that have objects."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,25 @@ class DetectionSamples:
     """Average precision of every method under every condition; the first of the samples is the measured value."""
 
     cells: pd.DataFrame
-    """One row per condition and method: factor, severity, modality, method, images, truths."""
+    """One row per condition and method: factor, severity, modality, method, images, clusters (of those images), truths,
+    and ``whole``: whether these are all images that any cell has."""
     classes: tuple[str, ...]
-    """The classes of the dataset, then ``all``."""
+    """The classes of the dataset, then the summaries ``all``, ``counted`` and ``pooled``."""
     value: dict[str, np.ndarray]
-    """:data:`SAMPLED` → cells×classes×(1 + resamples), :data:`MEASURED` → cells×classes×1; NaN without objects."""
+    """:data:`SAMPLED` → cells×classes×(1 + resamples), :data:`MEASURED` → cells×classes×1; NaN without objects, in the
+    resamples of what fewer than 10 clusters show, and in those of ``pooled`` but for AP50."""
     truths: np.ndarray
     """cells×classes: number of objects."""
+    objects: dict[str, int]
+    """Class → its objects in all images."""
+    counted: tuple[str, ...]
+    """The classes with enough objects to count in the mean ``counted``."""
+    images: int
+    """Of all cells together."""
+    clusters: int
+    """Scene clusters of those images."""
 
-    def of(self, measure: str = "AP", name: str = ALL) -> np.ndarray:
+    def of(self, measure: str = "AP", name: str = COUNTED) -> np.ndarray:
         """cells×(1 + resamples) of one measure and class."""
         return self.value[measure][:, self.classes.index(name)]
 
@@ -57,35 +66,44 @@ def sample_detection(
     resamples: int = RESAMPLES,
     seed: int = 0,
     largest_gap: int = LARGEST_GAP,
+    fewest_objects: int = FEWEST_OBJECTS,
     workers: int = 1,
 ) -> DetectionSamples:
     """Average precision with bootstrap samples over scene clusters.
 
     ``cells`` says what was computed: a row per image, scene, factor, severity, modality and method (more columns and
     repeated rows do no harm); a method that found nothing in an image has a row here and none in ``detections``.
-    ``truth`` has image, class, x, y, w, h; ``detections`` the columns of the stored table. Images that a cell lacks
-    (failed cells) count neither as found nor as missed. Raises ``ValueError`` where there is no image or no object.
+    ``truth`` has image, class, x, y, w, h, and ``difficult`` for objects that do not count; ``detections`` the columns
+    of the stored table. Images that a cell lacks (failed cells) count neither as found nor as missed. A class counts in
+    the mean ``counted`` of every cell if all images together show ``fewest_objects`` of it. Raises ``ValueError`` where
+    there is no image or no object, or a class has the name of a summary.
     """
+    refuse_reserved(classes)
     cells = cells[["image", "scene", *CELL]].drop_duplicates(["image", *CELL])
     images = cells.drop_duplicates("image").sort_values("image")
     names = images["image"].tolist()
-    if not truth["image"].isin(names).any():
+    shown = truth[truth["image"].isin(names)]
+    shown = shown[~shown["difficult"].astype(bool)] if "difficult" in shown else shown
+    if shown.empty:
         raise ValueError(f"none of the {len(names)} images has a labelled object: average precision is undefined")
     cluster = scene_clusters(names, images["scene"].tolist(), largest_gap)
     draws = resample_counts(cluster.max() + 1, resamples, seed)[cluster]
     weights = np.concatenate([np.ones((len(names), 1)), draws], axis=1)
+    number = shown["class"].value_counts()
+    objects = {name: int(number.get(name, 0)) for name in classes}
+    counts = np.array([objects[name] >= fewest_objects for name in classes], dtype=bool)
 
     groups = cells.groupby(list(CELL), sort=False)
     boxes = dict(list(detections.groupby(list(CELL), sort=False)))
     nothing = detections.iloc[:0]
     keys = list(groups.groups)
     present = [set(group["image"]) for _, group in groups]
+    shared = names, cluster, tuple(classes), counts, weights
     tasks = (
         [_of_images(truth, of) for of in present],
         [_of_images(boxes.get(key, nothing), of) for key, of in zip(keys, present, strict=True)],
-        repeat(names),
-        repeat(tuple(classes)),
-        repeat(weights),
+        [len(set(cluster[[name in of for name in names]])) for of in present],
+        *(repeat(of) for of in shared),
     )
     if workers > 1:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
@@ -95,10 +113,15 @@ def sample_detection(
 
     table = pd.DataFrame(keys, columns=list(CELL))
     table["images"] = [len(of) for of in present]
-    counts = np.stack([count for _, count in results])
-    table["truths"] = counts[:, -1]
+    table["clusters"] = tasks[2]
+    table["whole"] = table["images"] == len(names)
+    truths = np.stack([count for _, count in results])
+    table["truths"] = truths[:, len(classes)]
     value = {name: np.stack([values[name] for values, _ in results]) for name in (*SAMPLED, *MEASURED)}
-    return DetectionSamples(table, (*classes, ALL), value, counts)
+    counted = tuple(name for name, enough in zip(classes, counts, strict=True) if enough)
+    return DetectionSamples(
+        table, (*classes, *SUMMARIES), value, truths, objects, counted, len(names), int(cluster.max()) + 1
+    )
 
 
 def _of_images(table: pd.DataFrame, images: set[str]) -> pd.DataFrame:
@@ -106,22 +129,51 @@ def _of_images(table: pd.DataFrame, images: set[str]) -> pd.DataFrame:
 
 
 def _sample_cell(
-    truth: pd.DataFrame, boxes: pd.DataFrame, images: list[str], classes: tuple[str, ...], weights: np.ndarray
+    truth: pd.DataFrame,
+    boxes: pd.DataFrame,
+    clusters: int,
+    images: list[str],
+    cluster: np.ndarray,
+    classes: tuple[str, ...],
+    counts: np.ndarray,
+    weights: np.ndarray,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """All measures of one cell, each classes×samples with the mean over classes last, and the number of objects."""
+    """All measures of one cell, each classes×samples with the summaries last, and the number of objects."""
     matches = match(truth, boxes, images, classes)
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in (*SAMPLED, *MEASURED)}
-    for name in classes:
-        ap, ar = precision_and_recall(matches[name], weights)
-        rows["AP"].append(ap.mean(axis=0))
-        rows["AP50"].append(ap[0])
-        rows["AP75"].append(ap[np.argmin(np.abs(IOU_THRESHOLDS - 0.75))])
-        rows["AR"].append(ar.mean(axis=0))
-        for measure, area in zip(MEASURED, ("small", "medium", "large"), strict=True):
-            rows[measure].append(precision_and_recall(matches[name], area=list(AREAS).index(area))[0].mean(axis=0))
-    values = {name: np.stack([*of, mean_over_classes(np.stack(of))]) for name, of in rows.items()}
-    count = [int(matches[name].positives[0].sum()) for name in classes]
-    return values, np.array([*count, sum(count)])
+    per_class = [_measures(matches[name], weights) for name in classes]
+    together = pooled(list(matches.values()))
+    of_pooled = _measures(together, weights[:, :1])
+    values = {}
+    for name in (*SAMPLED, *MEASURED):
+        of = np.stack([measures[name] for measures in per_class])
+        last = np.pad(of_pooled[name], (0, of.shape[1] - 1), constant_values=np.nan)
+        values[name] = np.stack([*of, mean_over_classes(of), mean_over_classes(of[counts]), last])
+    values["AP50"][-1] = precision_and_recall(_at_first_threshold(together), weights)[0][0]
+    showing = [len(set(cluster[matches[name].positives[0] > 0])) for name in classes]
+    unearned = np.array([*showing, *[clusters] * len(SUMMARIES)]) < FEWEST_CLUSTERS
+    for name in SAMPLED:
+        values[name][unearned, 1:] = np.nan
+    count = np.array([int(matches[name].positives[0].sum()) for name in classes])
+    return values, np.array([*count, count.sum(), count[counts].sum(), count.sum()])
+
+
+def _measures(matches: ClassMatches, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Every measure of one class: :data:`SAMPLED` per weighting, :data:`MEASURED` as measured."""
+    ap, ar = precision_and_recall(matches, weights)
+    values = {
+        "AP": ap.mean(axis=0),
+        "AP50": ap[0],
+        "AP75": ap[np.argmin(np.abs(IOU_THRESHOLDS - 0.75))],
+        "AR": ar.mean(axis=0),
+    }
+    for measure, area in zip(MEASURED, ("small", "medium", "large"), strict=True):
+        values[measure] = precision_and_recall(matches, area=list(AREAS).index(area))[0].mean(axis=0)
+    return values
+
+
+def _at_first_threshold(matches: ClassMatches) -> ClassMatches:
+    """The matches at IoU 0.5 alone."""
+    return replace(matches, hit=matches.hit[:, :1], ignored=matches.ignored[:, :1])
 
 
 def mean_over_classes(values: np.ndarray) -> np.ndarray:
@@ -132,12 +184,13 @@ def mean_over_classes(values: np.ndarray) -> np.ndarray:
 
 
 def detection_table(samples: DetectionSamples, level: float = LEVEL) -> pd.DataFrame:
-    """One row per condition, method and class (``all`` last): every measure in [0, 1], with ``_low`` and ``_high``.
+    """One row per condition, method and class, the summaries last: measures in [0, 1], with ``_low`` and ``_high``.
 
     A class without objects has NaN values and ``truths`` 0.
     """
     shape = samples.truths.shape
-    table = samples.cells.loc[samples.cells.index.repeat(shape[1])].reset_index(drop=True).drop(columns="truths")
+    cells = samples.cells.drop(columns=["truths", "whole"])
+    table = cells.loc[cells.index.repeat(shape[1])].reset_index(drop=True)
     table["class"] = list(samples.classes) * shape[0]
     table["truths"] = samples.truths.ravel()
     for measure in (*SAMPLED, *MEASURED):

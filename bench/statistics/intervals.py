@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bench.statistics.clusters import LARGEST_GAP, resample_counts, scene_clusters
+from bench.statistics.clusters import FEWEST_CLUSTERS, LARGEST_GAP, resample_counts, scene_clusters
 
 CONDITION = ("factor", "severity", "modality")
 GROUPS = ("dataset", *CONDITION, "method", "metric", "reference")
@@ -26,10 +26,11 @@ def mean_with_interval(
 ) -> pd.DataFrame:
     """Mean of ``value`` over images for each group of the long table, with a cluster bootstrap interval.
 
-    Columns of the result: those of ``by``, then mean, std (of the images, n-1), n, low, high (percentile interval of
-    ``level`` over ``resamples`` draws of scene clusters, the same draws for every group) and excluded: the number of
-    values that were not finite and take no part. A group with no finite value has n = 0 and NaN. See
-    :func:`bench.statistics.clusters.scene_clusters` for what a cluster is.
+    Columns of the result: those of ``by``, then mean, std (of the images, n-1), n, clusters (of those images), low,
+    high (percentile interval of ``level`` over ``resamples`` draws of scene clusters, the same draws for every group;
+    NaN for a group of fewer than 10 clusters) and excluded: the number of values that were not finite and take no part.
+    A group with no finite value has n = 0 and NaN. See :func:`bench.statistics.clusters.scene_clusters` for what a
+    cluster is.
     """
     by = list(by)
     rows = rows.reset_index(drop=True)
@@ -54,11 +55,12 @@ def mean_with_interval(
         )
         table["std"] = np.sqrt(squares / np.where(n > 1, n - 1, np.nan))
         table["n"] = n.astype(int)
+        table["clusters"] = (count > 0).sum(axis=1)
+        table["low"] = table["high"] = np.zeros(len(table))
         if len(table):
             draws = resample_counts(total.shape[1], resamples, seed)
-            table["low"], table["high"] = interval((total @ draws) / (count @ draws), level)
-        else:
-            table["low"] = table["high"] = np.zeros(0)
+            bounds = np.stack(interval((total @ draws) / (count @ draws), level))
+            table["low"], table["high"] = np.where(table["clusters"] < FEWEST_CLUSTERS, np.nan, bounds)
     table["excluded"] = np.bincount(number[~finite], minlength=len(table)).astype(int)
     return table
 

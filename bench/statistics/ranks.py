@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
-from bench.statistics.clusters import LARGEST_GAP, scene_clusters
+from bench.statistics.clusters import FEWEST_CLUSTERS, LARGEST_GAP, scene_clusters
 from bench.statistics.intervals import GROUPS
 
 SIGNIFICANCE = 0.05
@@ -33,8 +33,9 @@ def rank_table(
     ``directions`` maps each metric id to what is better: higher, lower, or nearer to zero; other metrics are left out.
     Only images with a finite value for every method of the group take part. Columns of the result: those of ``by``,
     method, mean, mean_rank (1 is best; ties share), clusters (how many took part), friedman_p (that all methods are
-    alike), p_best (Wilcoxon against the method of the best mean rank, Holm-corrected) and ``tied``: not
-    distinguishable from the best at 0.05. p values are 1 where fewer than two methods or clusters take part.
+    alike, Holm-corrected for the number of groups), p_best (Wilcoxon against the method of the best mean rank,
+    Holm-corrected for the methods of the group) and ``tied``: not distinguishable from the best at 0.05 by both. p
+    values are NaN below 10 clusters, 1 where there is one method only or all are alike.
     """
     by, tables = list(by), []
     for key, group in rows[rows["metric"].isin(list(directions))].groupby(by, dropna=False, sort=False):
@@ -50,7 +51,12 @@ def rank_table(
         table = rank_methods(wide.groupby(cluster).mean(), directions[metric])
         table.insert(1, "mean", wide.mean().to_numpy())
         tables.append(table.assign(**key)[[*by, *table.columns]])
-    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    if not tables:
+        return pd.DataFrame()
+    for table, p in zip(tables, holm([table["friedman_p"].iloc[0] for table in tables]), strict=True):
+        table["friedman_p"] = p
+        table["tied"] |= p > SIGNIFICANCE
+    return pd.concat(tables, ignore_index=True)
 
 
 def rank_methods(values: pd.DataFrame, direction: Direction = "higher") -> pd.DataFrame:
@@ -59,18 +65,19 @@ def rank_methods(values: pd.DataFrame, direction: Direction = "higher") -> pd.Da
     units, methods = cost.shape
     mean_rank = rankdata(cost, axis=1).mean(axis=0)
     best = int(mean_rank.argmin())
-    p_best = np.ones(methods)
+    few = units < FEWEST_CLUSTERS
+    p_best = np.full(methods, np.nan if few else 1.0)
     others = [m for m in range(methods) if m != best]
-    if others:
+    if others and not few:
         p_best[others] = holm([signed_rank_p(cost[:, m], cost[:, best]) for m in others])
     return pd.DataFrame(
         {
             "method": values.columns,
             "mean_rank": mean_rank,
             "clusters": units,
-            "friedman_p": friedman_p(cost),
+            "friedman_p": np.nan if few else friedman_p(cost),
             "p_best": p_best,
-            "tied": p_best > SIGNIFICANCE,
+            "tied": ~(p_best <= SIGNIFICANCE),
         }
     )
 
@@ -100,10 +107,14 @@ def signed_rank_p(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """p values adjusted for their number by Holm's step-down procedure (Scand. J. Statistics 1979)."""
-    p = np.asarray(p_values, dtype=np.float64)
-    order = p.argsort(kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
+    """p values adjusted for their number by Holm's step-down procedure (Scand. J. Statistics 1979); NaN stays NaN.
+
+    >>> holm([0.01, 0.04, float("nan")]).tolist()
+    [0.02, 0.04, nan]
+    """
+    adjusted = np.array(p_values, dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(adjusted))
+    order = known[adjusted[known].argsort(kind="stable")]
+    stepped = np.maximum.accumulate(adjusted[order] * np.arange(len(order), 0, -1))
     adjusted[order] = np.minimum(stepped, 1)
     return adjusted

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from detectors.evaluation import ALL, COUNTED, FEWEST_OBJECTS, POOLED, refuse_reserved
 from detectors.evaluation.matching import (
     AREAS,
     DETECTION_COLUMNS,
@@ -26,6 +27,7 @@ from detectors.evaluation.matching import (
     checked,
     match,
     objects_by_class,
+    pooled,
 )
 
 RECALL_STEPS = 100
@@ -35,40 +37,51 @@ SPACING = np.spacing(1)
 
 
 def average_precision(
-    truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str], classes: Sequence[str]
+    truth: pd.DataFrame,
+    detections: pd.DataFrame,
+    images: Sequence[str],
+    classes: Sequence[str],
+    fewest_objects: int = FEWEST_OBJECTS,
 ) -> pd.DataFrame:
-    """COCO average precision of one method under one condition, a row per class and one for ``all``.
+    """COCO average precision of one method under one condition: a row per class, then ``all``, ``counted``, ``pooled``.
 
     ``truth``: image, class, x, y, w, h; ``detections``: image, class, score, x, y, w, h (pixels, any order of rows).
     Columns of the result: class, AP (mean over IoU 0.50:0.05:0.95), AP50, AP75, APs, APm, APl (objects below 32², up to
-    96², above), AR (100 detections per image) and ``truths`` (number of objects), all in [0, 1]. A class without
-    objects has NaN in every value and no part in ``all``; so has a size without objects.
+    96², above), AR (100 detections per image and class) and ``truths`` (number of objects), all in [0, 1]. A class
+    without objects has NaN in every value and no part in ``all``; so has a size without objects. ``counted`` is the
+    mean over the classes with ``fewest_objects`` or more, NaN where there is none; ``pooled`` is one precision over the
+    detections of all classes, each matched within its class. Raises ``ValueError`` where a class has one of these
+    names.
     """
+    refuse_reserved(classes)
     matches = match(truth, detections, images, classes)
-    rows = []
-    for name in classes:
-        precision, recall = {}, None
-        for index, area in enumerate(AREAS):
-            ap, ar = precision_and_recall(matches[name], area=index)
-            precision[area] = ap[:, 0]
-            recall = ar[:, 0] if area == "all" else recall
-        rows.append(
-            {
-                "class": name,
-                "AP": precision["all"].mean(),
-                "AP50": precision["all"][_at(0.5)],
-                "AP75": precision["all"][_at(0.75)],
-                "APs": precision["small"].mean(),
-                "APm": precision["medium"].mean(),
-                "APl": precision["large"].mean(),
-                "AR": recall.mean(),
-                "truths": int(matches[name].positives[0].sum()),
-            }
-        )
-    table = pd.DataFrame(rows)
-    values = [column for column in table if column not in ("class", "truths")]
-    mean = {"class": "all", **table[values].mean(), "truths": int(table["truths"].sum())}
-    return pd.concat([table, pd.DataFrame([mean])], ignore_index=True)
+    table = pd.DataFrame([{"class": name} | _values(matches[name]) for name in classes])
+    counted = table[table["truths"] >= fewest_objects]
+    summaries = [{"class": name} | _means(part) for name, part in ((ALL, table), (COUNTED, counted))]
+    summaries.append({"class": POOLED} | _values(pooled(list(matches.values()))))
+    return pd.concat([table, pd.DataFrame(summaries)], ignore_index=True)
+
+
+def _means(table: pd.DataFrame) -> dict[str, float]:
+    """The mean of each measure over the classes that have it, NaN where none has, and the number of objects."""
+    measures = table.columns.difference(["class", "truths"])
+    return {name: table[name].mean() for name in measures} | {"truths": int(table["truths"].sum())}
+
+
+def _values(matches: ClassMatches) -> dict[str, float]:
+    """The measures of one class."""
+    per_area = [precision_and_recall(matches, area=index) for index in range(len(AREAS))]
+    whole, small, medium, large = (precision[:, 0] for precision, _ in per_area)
+    return {
+        "AP": whole.mean(),
+        "AP50": whole[_at(0.5)],
+        "AP75": whole[_at(0.75)],
+        "APs": small.mean(),
+        "APm": medium.mean(),
+        "APl": large.mean(),
+        "AR": per_area[0][1][:, 0].mean(),
+        "truths": int(matches.positives[0].sum()),
+    }
 
 
 def precision_and_recall(

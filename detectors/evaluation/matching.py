@@ -91,6 +91,19 @@ def _match_class(
     )
 
 
+def pooled(matches: Sequence[ClassMatches]) -> ClassMatches:
+    """The matches of several classes as one: what each detection hit in its own class, the best score first."""
+    score = np.concatenate([of.score for of in matches])
+    order = np.argsort(-score, kind="stable")
+    return ClassMatches(
+        np.concatenate([of.image for of in matches])[order],
+        score[order],
+        np.concatenate([of.hit for of in matches], axis=2)[..., order],
+        np.concatenate([of.ignored for of in matches], axis=2)[..., order],
+        np.sum([of.positives for of in matches], axis=0),
+    )
+
+
 def match_boxes(
     found: np.ndarray, objects: np.ndarray, limits: np.ndarray, difficult: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -189,7 +189,7 @@ def test_compare_puts_runs_side_by_side_and_refuses_other_definitions(
 ) -> None:
     common = ("--suite", suite_file, "--data-root", small_pairs, "--workers", 1, "--no-report")
     folders = []
-    for name, extra in (("a", ()), ("b", ("--seed", 1)), ("c", ("--metrics", "en,psnr_vifb"))):
+    for name, extra in (("a", ()), ("b", ()), ("c", ("--metrics", "en,psnr_vifb")), ("d", ("--seed", 1))):
         assert run(*common, "--out", tmp_path / name, *extra) == 0
         folders.append((tmp_path / name / "small/latest").resolve())
     capsys.readouterr()
@@ -205,6 +205,8 @@ def test_compare_puts_runs_side_by_side_and_refuses_other_definitions(
     shared = capsys.readouterr().out
     assert "### en" in shared
     assert "not in every run, left out: psnr" in shared
+    assert run("compare", folders[0], folders[3]) == 2
+    assert f"differ in seed (0 in {folders[0].name}; 1 in {folders[3].name})" in one_line(capsys)
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture) -> None:

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from bench.report.curves import draw_curves
+from tsdm_bench.errors import printable
 
 
 @pytest.mark.parametrize("factors", [1, 2, 6])
@@ -31,3 +32,30 @@ def test_title_legend_and_panels_lie_inside_the_figure(factors: int, methods: in
     assert all(not legend.overlaps(axes.get_tightbbox()) for axes in figure.axes if axes.get_visible())
     assert len(figure.legends[0].texts) == methods
     assert len(figure.axes[0].collections) == (methods if methods <= 16 else 0)
+
+
+NAMES = ("ir", "_mine", "__", "$x$", "a$b", "a_b^c", r"\\frac{1}", "line\nbreak", "中文 ω", "\x1b[31m")
+
+
+def test_every_name_stands_in_the_legend_as_it_is() -> None:
+    rows = [("f_$1$", severity, name, 0.5, None, None) for severity in (0, 3) for name in NAMES]
+    points = pd.DataFrame(rows, columns=["factor", "severity", "method", "mean", "low", "high"])
+    titles = {"ir": "ir", "a_b^c": "$title$"}
+    figure = draw_curves(points, title="$T_1$", label="$L$", direction="higher", titles=titles, panels={"f_$1$": "$f$"})
+    FigureCanvasAgg(figure).draw()
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == [printable(titles.get(name, name)) for name in NAMES]
+    texts = [*figure.legends[0].get_texts(), figure._suptitle, figure.axes[0].title, figure.axes[0].yaxis.label]
+    assert not any(text.get_parse_math() for text in texts)
+    assert [text.get_text() for text in texts[-3:]] == ["$T_1$", "$f$", "$L$ ↑"]
+    assert len(figure.axes[0].collections) == 0  # no interval, no band
+
+
+def test_a_method_is_not_drawn_under_the_title_of_a_factor() -> None:
+    points = pd.DataFrame(
+        [("jpeg", severity, "jpeg", 0.5, 0.4, 0.6) for severity in (0, 1)],
+        columns=["factor", "severity", "method", "mean", "low", "high"],
+    )
+    figure = draw_curves(points, title="", label="", direction="", titles={"jpeg": "own"}, panels={"jpeg": "JPEG"})
+    assert figure.axes[0].get_title() == "JPEG"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["own"]

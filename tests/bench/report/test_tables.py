@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from bench.report.escape import latex_text, markdown_text
 from bench.report.tables import Column, Table, as_html, latex, markdown
 
 FRAME = pd.DataFrame(
@@ -21,6 +27,106 @@ def test_the_best_is_bold_the_second_underlined_ties_share_and_sources_take_no_p
         "B": ["best", "second", "second"],
         "C": ["second", "best", ""],
     }
+
+
+def test_where_nothing_differs_nothing_is_marked() -> None:
+    frame = pd.DataFrame({"same": [1.0, 1.0], "alone": [1.0, None], "shown": [0.50001, 0.50004]}, index=["a", "b"])
+    columns = [Column(name, name, digits=3) for name in frame]
+    assert not any(shown.mark for _, cells in Table("", "", frame, columns).cells() for shown in cells)
+
+
+def test_a_mean_over_fewer_values_is_marked_and_not_ranked() -> None:
+    frame = pd.DataFrame({"q": [0.9, 0.5, 0.4, None], "n": [2, 4, 4, 0]}, index=list("abcd"))
+    table = Table("", "Note.", frame, [Column("q", "Q", digits=1, count="n", full=4)])
+    shown = {name: (cell.text, cell.mark, cell.part) for name, (cell,) in table.cells()}
+    assert shown == {
+        "a": ("0.9", "", "(2 of 4)"), "b": ("0.5", "best", ""), "c": ("0.4", "second", ""), "d": ("–", "", ""),
+    }  # fmt: skip
+    assert table.caption.startswith("Note. (k of n): the mean of only k of the n values")
+    whole = Table("", "Note.", frame.iloc[1:3], table.columns)
+    assert whole.caption == "Note."
+
+
+@pytest.mark.parametrize(
+    ("ranges", "marks"),
+    [
+        ([(0.9, 1.1), (1.9, 2.1), (2.9, 3.1)], ["best", "second", ""]),
+        ([(0.9, 2.0), (1.9, 2.1), (2.9, 3.1)], ["", "", ""]),
+        ([(0.9, 1.1), (1.9, 3.0), (2.9, 3.1)], ["best", "", ""]),
+        ([(0.9, 3.5), (1.9, 2.1), (2.9, 3.1)], ["", "", ""]),
+    ],
+)
+def test_no_mark_on_a_difference_within_the_spread(ranges: list[tuple[float, float]], marks: list[str]) -> None:
+    frame = pd.DataFrame(ranges, columns=["low", "high"], index=list("abc")).assign(q=[1.0, 2.0, 3.0])
+    column = Column("q", "Q", "lower", interval=("low", "high"), repeated=True)
+    assert [cells[0].mark for _, cells in Table("", "", frame, [column]).cells()] == marks
+
+
+def test_a_column_that_is_not_ranked_keeps_its_arrow() -> None:
+    table = Table("", "", pd.DataFrame({"q": [1.0, 2.0]}, index=["a", "b"]), [Column("q", "Q", ranked=False)])
+    assert "| method | Q ↑ |" in markdown(table)
+    assert "**" not in markdown(table)
+
+
+NAMES = ["a|b", "<b>", "`x`", "*y*", "_z_", "[l](u)", "a\nb", "$e$", r"\\", "\x1b[31m", "&amp;", "~~s~~", "p_q"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_breaks_a_markdown_table(name: str) -> None:
+    frame = pd.DataFrame({"q": [1.0]}, index=[name])
+    lines = markdown(Table(name, name, frame, [Column("q", name, "")], rows=name)).split("\n")
+    assert len(lines) == 8
+    for line in lines[2:5:2]:
+        cells = re.split(r"(?<!\\)(?:\\\\)*\|", line)
+        assert len(cells) == 4
+    assert "<b>" not in "".join(lines)
+    assert "\x1b" not in "".join(lines)
+
+
+def test_markdown_shows_names_as_they_stand() -> None:
+    told = {"a|b": r"a\|b", "<i>": "&lt;i&gt;", "_z_": r"\_z\_", "a_b": "a_b", "*": r"\*", "R&D": "R&amp;D"}
+    assert {name: markdown_text(name) for name in told} == told
+
+
+LATEX = {
+    r"\input{/etc/passwd}": r"\textbackslash{}input\{/etc/passwd\}",
+    "$a_1^2$": r"\$a\_1\textasciicircum{}2\$",
+    "R&D #1 50%": r"R\&D \#1 50\%",
+    "~<>|": r"\textasciitilde{}\textless{}\textgreater{}\textbar{}",
+    "a\nb": r"a\textbackslash{}nb",
+    "^^4c": r"\textasciicircum{}\textasciicircum{}4c",
+    "Åström µ α": r"Åström $\mu$ $\alpha$",
+    "[x]": "{}[x]",
+    "*": "{}*",
+    "a--b": "a-{}-b",
+    "10–20": r"10\textendash{}20",
+}
+
+
+@pytest.mark.parametrize("name", LATEX)
+def test_latex_prints_names_as_they_stand(name: str) -> None:
+    assert latex_text(name) == LATEX[name]
+
+
+def test_letters_that_pdflatex_does_not_know_are_named_in_a_comment() -> None:
+    frame = pd.DataFrame({"q": [1.0]}, index=["中文"])
+    assert latex(Table("T", "", frame, [Column("q", "Q")])).startswith(
+        "% Compile with XeLaTeX or LuaLaTeX and a font that has 中文\n\\begin{table}"
+    )
+    assert latex(TABLE).startswith(r"\begin{table}")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (texlive-latex-base)")
+def test_a_table_of_odd_names_compiles(tmp_path: Path) -> None:
+    names = [*LATEX, *NAMES]
+    frame = pd.DataFrame({"q": range(len(names))}, index=names, dtype=float)
+    tables = [latex(Table(name, name, frame, [Column("q", name)])) for name in names]
+    document = "\n".join([r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", *tables])
+    (tmp_path / "t.tex").write_text(document + "\\end{document}\n", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "root:" not in done.stdout
 
 
 def test_marks_follow_what_is_shown_not_hidden_digits() -> None:

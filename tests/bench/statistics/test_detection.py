@@ -6,9 +6,11 @@ import pytest
 from scipy.stats import kendalltau
 
 from bench.statistics.detection import detection_by_scene, detection_table, sample_detection
+from bench.statistics.ranks import holm
 from bench.statistics.robustness import (
     crossover,
     crossover_table,
+    difference_to,
     fusion_gain,
     kendall_tau,
     paired_difference,
@@ -67,9 +69,11 @@ def test_measured_values_equal_average_precision(tables, samples):
 
 def test_intervals_hold_the_value_and_classes_without_objects_have_none(samples):
     table = detection_table(samples)
-    some = table[table["class"] != "Bus"]
+    some = table[~table["class"].isin(["Bus", "pooled"])]
     assert ((some["AP_low"] <= some["AP"]) & (some["AP"] <= some["AP_high"])).all()
     assert table.loc[table["class"] == "Bus", ["AP", "AP_low", "AP_high"]].isna().all(axis=None)
+    pooled = table[table["class"] == "pooled"]
+    assert ((pooled["AP50_low"] <= pooled["AP50"]) & (pooled["AP50"] <= pooled["AP50_high"])).all()
 
 
 def test_workers_do_not_change_a_bit(tables, samples):
@@ -94,8 +98,40 @@ def test_failed_cells_are_neither_found_nor_missed(tables):
     found = detections[(detections["factor"] == "clean") & (detections["method"] == "gff")]
     expected = average_precision(truth, found, day, CLASSES).set_index("class").loc["all", "AP"]
     row = samples.cells.index[samples.cells["method"] == "gff"].item()
-    assert samples.cells.loc[row, "images"] == len(day)
-    assert samples.of("AP")[row, 0] == pytest.approx(expected, abs=1e-12)
+    assert samples.cells.loc[row, ["images", "clusters", "whole"]].tolist() == [len(day), len(day), False]
+    assert samples.of("AP", "all")[row, 0] == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(samples.of("AP", "all")[row, 1:]).all()  # six clusters
+    assert np.isfinite(samples.of("AP", "all")[row - 1]).all()
+
+
+def test_a_class_with_few_objects_does_not_count_in_mean_robustness_gain_or_agreement(tables):
+    """24 cars and 12 people: with a limit of 20 the mean is that of the cars, with 12 that of both."""
+    cars = sample_detection(*tables, CLASSES, resamples=5)
+    both = sample_detection(*tables, CLASSES, resamples=5, fewest_objects=12)
+    assert (cars.counted, both.counted) == (("Car",), ("Car", "People"))
+    assert cars.objects == {"Car": 24, "People": 12, "Bus": 0}
+    np.testing.assert_array_equal(cars.of("AP50"), cars.of("AP50", "Car"))
+    np.testing.assert_array_equal(both.of("AP50"), both.of("AP50", "all"))
+    table = robustness_table(cars, "AP50").set_index(["method", "factor"])
+    assert table.loc[("gff", "all"), "P"] == robustness_table(cars, "AP50", "Car").query("method == 'gff'")["P"].iloc[0]
+    pd.testing.assert_frame_equal(fusion_gain(cars), fusion_gain(cars, name="Car"))
+    none = sample_detection(*tables, CLASSES, resamples=5, fewest_objects=25)
+    assert none.counted == ()
+    assert np.isnan(none.of("AP50")).all()
+    assert np.isfinite(none.of("AP50", "all")[:, 0]).all()
+
+
+def test_a_class_seen_in_few_clusters_has_no_interval(tables):
+    truth, detections, cells = tables
+    rare = truth[(truth["class"] != "People") | truth["image"].isin(sorted(SCENES)[:9])]
+    table = detection_table(sample_detection(rare, detections, cells, CLASSES, resamples=20)).set_index("class")
+    assert table.loc["People", ["AP50_low", "AP50_high"]].isna().all(axis=None)
+    assert table.loc["Car", ["AP50_low", "AP50_high"]].notna().all(axis=None)
+
+
+def test_a_class_with_the_name_of_a_summary_is_refused(tables):
+    with pytest.raises(ValueError, match="a class cannot be called 'all'"):
+        sample_detection(*tables, ("Car", "all"))
 
 
 def test_by_scene_is_the_evaluation_of_its_images(tables):
@@ -169,10 +205,54 @@ def test_kendall_equals_scipy_with_ties():
     np.testing.assert_allclose(kendall_tau(first, second), expected)
 
 
-def test_rank_agreement_has_a_row_per_degraded_condition(samples):
+def test_rank_agreement_has_a_row_per_degraded_condition_and_no_source(samples):
     table = rank_agreement(samples)
-    assert table[["factor", "severity", "methods"]].to_numpy().tolist() == [["noise", s, 4] for s in (1, 3, 5)]
+    assert table[["factor", "severity", "methods"]].to_numpy().tolist() == [["noise", s, 2] for s in (1, 3, 5)]
     assert table["tau"].between(-1, 1).all()
+
+
+@pytest.fixture(scope="module")
+def partial(tables):
+    """gff lacks two images of the hardest noise."""
+    truth, detections, cells = tables
+    lost = (cells["method"] == "gff") & (cells["severity"] == 5) & (cells["image"] < "00200")
+    return sample_detection(truth, detections, cells[~lost], CLASSES, resamples=20)
+
+
+def test_what_lacks_images_is_measured_but_compared_with_nothing(partial):
+    row = robustness_table(partial).set_index(["method", "factor"]).loc[("gff", "all")]
+    assert (row["P_n"], row["mPC_n"]) == (12, 34)
+    assert np.isfinite(row[["P", "mPC", "rPC"]].astype(float)).all()
+    assert np.isnan(row["gain"])
+    assert set(fusion_gain(partial).query("method == 'gff'")["severity"]) == {0, 1, 3}
+    assert set(crossover_table(partial)["method"]) == {"average"}
+    degraded = paired_difference(partial, partial.cells["severity"] > 0)
+    assert "gff" not in set(degraded["first"]) | set(degraded["second"])
+    assert "gff" in set(paired_difference(partial, partial.cells["severity"] == 0)["second"])
+    assert rank_agreement(partial).empty  # average alone has no order
+
+
+def test_a_method_without_the_clean_condition_has_no_p_and_no_rpc(tables):
+    truth, detections, cells = tables
+    lost = (cells["method"] == "gff") & (cells["severity"] == 0)
+    table = robustness_table(sample_detection(truth, detections, cells[~lost], CLASSES, resamples=5))
+    row = table.set_index(["method", "factor"]).loc[("gff", "all")]
+    assert np.isnan(row[["P", "rPC"]].astype(float)).all()
+    assert np.isfinite(row["mPC"])
+    assert row["P_n"] == 0
+
+
+def test_differences_to_the_best_are_corrected_for_their_number(samples):
+    table = difference_to(samples, "average").set_index(["part", "method"])
+    assert set(table.index) == {(part, name) for part in ("clean", "degraded") for name in ("ir", "vis", "gff")}
+    raw = []
+    for selected in (samples.cells["severity"] == 0, samples.cells["severity"] > 0):
+        pairs = paired_difference(samples, selected)
+        raw += pairs[(pairs["first"] == "average") | (pairs["second"] == "average")]["p"].tolist()
+    assert sorted(table["p"]) == pytest.approx(sorted(holm(raw)))
+    clean = dict(zip(samples.cells["method"][:4], samples.of("AP")[:4, 0], strict=True))
+    assert table.loc[("clean", "ir"), "difference"] == pytest.approx(clean["ir"] - clean["average"])
+    assert table.loc[("clean", "ir"), "low"] <= table.loc[("clean", "ir"), "difference"]
 
 
 def test_paired_differences_of_a_condition(samples):
@@ -208,12 +288,18 @@ def test_robustness_needs_the_clean_condition(tables):
         robustness_table(degraded)
 
 
-def test_one_cluster_alone_has_values_but_no_interval(tables):
+@pytest.mark.parametrize("clusters", [1, 2, 9])
+def test_below_ten_clusters_there_are_values_but_no_interval_and_no_p(tables, clusters):
     truth, detections, cells = tables
-    one = cells["image"].min()
-    samples = sample_detection(truth, detections, cells[cells["image"] == one], CLASSES, resamples=50)
+    few = cells[cells["image"].isin(sorted(SCENES)[:clusters])]
+    samples = sample_detection(truth, detections, few, CLASSES, resamples=50, fewest_objects=1)
+    assert samples.clusters == clusters
     row = robustness_table(samples).iloc[0]
     assert np.isfinite(row["P"])
     assert np.isnan([row["P_low"], row["P_high"]]).all()
     assert crossover_table(samples)["low"].isna().all()
-    assert (paired_difference(samples, samples.cells["severity"] == 0)["p"] == 1).all()
+    assert fusion_gain(samples)["low"].isna().all()
+    assert rank_agreement(samples)["low"].isna().all()
+    assert paired_difference(samples, samples.cells["severity"] == 0)["p"].isna().all()
+    assert difference_to(samples, "gff")[["low", "p"]].isna().all(axis=None)
+    assert detection_table(samples).filter(regex="_low|_high").isna().all(axis=None)

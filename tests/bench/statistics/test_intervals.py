@@ -40,10 +40,11 @@ def test_clusters_do_not_depend_on_the_order_of_images():
 
 
 def test_resamples_draw_as_many_clusters_as_there_are():
-    counts = resample_counts(7, 500, seed=3)
-    assert counts.shape == (7, 500)
-    assert (counts.sum(axis=0) == 7).all()
-    np.testing.assert_array_equal(counts, resample_counts(7, 500, seed=3))
+    counts = resample_counts(10, 500, seed=3)
+    assert counts.shape == (10, 500)
+    assert (counts.sum(axis=0) == 10).all()
+    np.testing.assert_array_equal(counts, resample_counts(10, 500, seed=3))
+    assert resample_counts(9, 500).shape == (9, 0)
     with pytest.raises(ValueError, match="at least one cluster"):
         resample_counts(0, 10)
 
@@ -74,12 +75,24 @@ def test_near_duplicates_widen_the_interval():
 
 
 def test_what_is_not_finite_is_counted_and_left_out():
-    result = mean_with_interval(rows({"a": 1.0, "b": np.nan, "c": 3.0, "d": np.inf})).iloc[0]
-    assert (result["mean"], result["n"], result["excluded"]) == (2.0, 2, 2)
+    finite = dict.fromkeys("abcde", 1.0) | dict.fromkeys("fghij", 3.0)
+    result = mean_with_interval(rows({**finite, "y": np.nan, "z": np.inf})).iloc[0]
+    assert (result["mean"], result["n"], result["clusters"], result["excluded"]) == (2.0, 10, 10, 2)
     assert np.isfinite([result["low"], result["high"]]).all()
     nothing = mean_with_interval(rows({"a": np.nan})).iloc[0]
     assert (nothing["n"], nothing["excluded"]) == (0, 1)
     assert np.isnan(nothing["mean"])
+
+
+@pytest.mark.parametrize("number", [1, 2, 9])
+def test_below_ten_clusters_there_is_a_mean_and_no_interval(number: int):
+    values = dict(zip("abcdefghijk", np.random.default_rng(0).normal(size=11), strict=True))
+    both = pd.concat([rows(values, method="all"), rows(dict(list(values.items())[:number]), method="few")])
+    table = mean_with_interval(both).set_index("method")
+    assert table["clusters"].to_dict() == {"all": 11, "few": number}
+    assert np.isfinite(table.loc["all", ["mean", "low", "high"]].astype(float)).all()
+    assert np.isfinite(table.loc["few", "mean"])
+    assert table.loc["few", ["low", "high"]].isna().all()
 
 
 def test_an_empty_table_has_the_columns_and_no_row():

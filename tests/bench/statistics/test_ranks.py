@@ -68,7 +68,20 @@ def test_a_clear_winner_is_told_from_the_rest_and_a_draw_is_not():
 
 def test_nothing_to_test_is_no_evidence():
     assert friedman_p(np.ones((1, 4))) == 1
-    assert rank_methods(pd.DataFrame({"a": [1.0, 2.0]}))["p_best"].tolist() == [1]
+    assert rank_methods(pd.DataFrame({"a": np.arange(10.0)}))["p_best"].tolist() == [1]
+
+
+def test_below_ten_units_there_are_ranks_and_no_p():
+    """Nine units that all agree would give p = 0.004."""
+    values = pd.DataFrame({"a": np.arange(9.0) + 1, "b": np.arange(9.0)})
+    table = rank_methods(values).set_index("method")
+    assert table["mean_rank"].to_dict() == {"a": 1, "b": 2}
+    assert table[["friedman_p", "p_best"]].isna().all(axis=None)
+    assert table["tied"].all()
+
+
+def test_holm_leaves_out_what_is_not_known():
+    assert holm([0.01, np.nan, 0.04]) == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)
 
 
 def test_rank_table_groups_metrics_and_joins_frames_of_a_video():
@@ -100,3 +113,18 @@ def test_rank_table_groups_metrics_and_joins_frames_of_a_video():
     joined = rank_table(rows, {"en": "higher"})
     assert joined["clusters"].tolist() == [1, 1]
     assert joined["tied"].all()
+    assert joined[["friedman_p", "p_best"]].isna().all(axis=None)
+
+
+def test_the_test_of_each_metric_is_corrected_for_their_number():
+    random, images = np.random.default_rng(0), [f"image {i}" for i in range(12)]
+    values = {"a": random.normal(0.8, 1, 12), "b": random.normal(0, 1, 12)}
+    parts = [
+        pd.DataFrame({"image": images, "scene": images, "method": method, "value": of, "metric": metric})
+        for metric in ("en", "sd", "ag")
+        for method, of in values.items()
+    ]
+    directions = dict.fromkeys(("en", "sd", "ag"), "higher")
+    alone = rank_table(pd.concat(parts[:2]), directions, ("metric",))["friedman_p"].iloc[0]
+    together = rank_table(pd.concat(parts), directions, ("metric",))["friedman_p"]
+    assert together.tolist() == pytest.approx([min(1, 3 * alone)] * 6)

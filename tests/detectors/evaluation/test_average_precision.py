@@ -10,6 +10,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from detectors.evaluation import SUMMARIES
 from detectors.evaluation.average_precision import (
     RECALL_THRESHOLDS,
     _thresholds_passed,
@@ -43,9 +44,11 @@ def scene(seed: int, images: int = 8, crowded: bool = False) -> tuple[pd.DataFra
     return pd.DataFrame(truth, columns=TRUTH_COLUMNS), pd.DataFrame(found, columns=DETECTION_COLUMNS), names
 
 
-def coco_evaluation(truth: pd.DataFrame, found: pd.DataFrame, images: list[str], tmp_path) -> COCOeval:
+def coco_evaluation(
+    truth: pd.DataFrame, found: pd.DataFrame, images: list[str], tmp_path, classes: tuple[str, ...] = CLASSES
+) -> COCOeval:
     """pycocotools on exported JSON files."""
-    for name, content in zip(("truth.json", "found.json"), to_coco(truth, found, images, CLASSES), strict=True):
+    for name, content in zip(("truth.json", "found.json"), to_coco(truth, found, images, classes), strict=True):
         (tmp_path / name).write_text(json.dumps(content))
     with contextlib.redirect_stdout(io.StringIO()):
         instances = COCO(str(tmp_path / "truth.json"))
@@ -84,6 +87,45 @@ def test_a_resample_equals_pycocotools_on_duplicated_images(tmp_path):
     assert np.nanmean([ap.mean() for ap, _ in values]) == pytest.approx(evaluation.stats[0], abs=1e-12)
     assert np.nanmean([ap[0, 0] for ap, _ in values]) == pytest.approx(evaluation.stats[1], abs=1e-12)
     assert np.nanmean([ar.mean() for _, ar in values]) == pytest.approx(evaluation.stats[8], abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pooled_equals_pycocotools_where_every_class_of_an_image_is_an_image_of_its_own(seed, tmp_path):
+    truth, found, images = scene(seed)
+    found["score"] = np.random.default_rng(0).permutation(len(found)) / len(found)  # ties would be put in another order
+
+    def one_class(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(image=table["image"] + "/" + table["class"], **{"class": "object"})
+
+    parts = [f"{image}/{name}" for image in images for name in CLASSES]
+    evaluation = coco_evaluation(one_class(truth), one_class(found), parts, tmp_path, ("object",))
+    pooled = average_precision(truth, found, images, CLASSES).set_index("class").loc["pooled"]
+    expected = np.where(evaluation.stats[COCO_STATISTICS] < 0, np.nan, evaluation.stats[COCO_STATISTICS])
+    np.testing.assert_allclose(pooled[COLUMNS].to_numpy(float), expected, atol=1e-12)
+    assert pooled["truths"] == len(truth)
+
+
+def test_a_class_with_few_objects_is_shown_and_does_not_count():
+    """Ten of twenty cars are found, the one bus is missed and halves the plain mean."""
+    boxes = [(0.0, 30.0 * i, 20.0, 20.0) for i in range(20)]
+    truth = pd.DataFrame([("a", "Car", *box) for box in boxes] + [("b", "Bus", 0, 0, 9, 9)], columns=TRUTH_COLUMNS)
+    found = pd.DataFrame([("a", "Car", 0.9, *box) for box in boxes[:10]], columns=DETECTION_COLUMNS)
+    table = average_precision(truth, found, ["a", "b"], ["Car", "Bus"]).set_index("class")
+    recalled = 51 / 101  # of the recall thresholds
+    expected = {"Car": recalled, "Bus": 0, "all": recalled / 2, "counted": recalled, "pooled": 48 / 101}
+    assert table["AP50"].to_dict() == pytest.approx(expected)
+    assert table["truths"].to_dict() == {"Car": 20, "Bus": 1, "all": 21, "counted": 20, "pooled": 21}
+    fewer = average_precision(truth, found, ["a", "b"], ["Car", "Bus"], fewest_objects=1).set_index("class")
+    assert fewer.loc["counted", "AP50"] == fewer.loc["all", "AP50"]
+    none = average_precision(truth, found, ["a", "b"], ["Car", "Bus"], fewest_objects=21).set_index("class")
+    assert np.isnan(none.loc["counted", "AP50"])
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_class_with_the_name_of_a_summary_is_refused(name):
+    truth, found, images = scene(0)
+    with pytest.raises(ValueError, match=f"a class cannot be called '{name}'"):
+        average_precision(truth, found, images, ["Car", name])
 
 
 def test_weights_of_one_give_the_unweighted_value():
@@ -164,4 +206,5 @@ def test_voc_counts_a_second_detection_of_an_object_as_false_alarm():
     )
     # The second box overlaps the first object most (0.82), and the free one by 0.67.
     assert average_precision_voc(truth, found, ["a"], ["Car"])["AP50_voc"].tolist() == [0.5, 0.5]
-    assert average_precision(truth, found, ["a"], ["Car"])["AP50"].tolist() == pytest.approx([1, 1])
+    coco = average_precision(truth, found, ["a"], ["Car"]).set_index("class")
+    assert coco.loc[["Car", "all"], "AP50"].tolist() == pytest.approx([1, 1])
