@@ -2,7 +2,7 @@
 
 Drawing and applying are apart: a data worker draws (:func:`draw`), the device that trains applies
 (:func:`degrade_batch`). The draws are those of a single image, number by number, so both forms give the same images up
-to the rounding of float32; on a GPU JPEG is :func:`degradation.batched_jpeg.jpeg_batch`, elsewhere the real codec.
+to the rounding of float32 before JPEG.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from torch import Tensor
 
 from degradation.batched_jpeg import jpeg_batch
 from degradation.factor import Modality
-from degradation.jpeg import jpeg
 from degradation.kernels.sharpening import KERNEL_SIZE, SIGMA, THRESHOLD, WEIGHT
 from degradation.noise import NORMAL_QUANTILES, covariance_root, draw_quantiles
 from degradation.random_model import PAPER, RandomModel, Step, blur_kernel, draw_steps
@@ -87,7 +86,7 @@ def degrade_batch(images: Tensor, draws: Draw) -> Tensor:
     values = torch.where(noise_first, values, (values + noise).clamp(0, 1))
     levels = torch.round(values * 255)
     for quality in draws["quality"].unbind(1):
-        levels = _jpeg(levels, quality)
+        levels = torch.where(_per_image(quality) > 0, jpeg_batch(levels, quality.clamp(min=1)), levels)
     result = levels * (1 / 255)
     return rgb_to_grayscale(result) if images.shape[1] == 1 else result
 
@@ -148,15 +147,3 @@ def _mirrored(images: Tensor, radius: int) -> Tensor:
         index = torch.arange(-radius, count + radius, device=images.device).remainder(period)
         images = images.index_select(axis, torch.minimum(index, period - index))
     return images
-
-
-def _jpeg(levels: Tensor, quality: Tensor) -> Tensor:
-    """JPEG of whole levels N×3×H×W at a quality per image, 0 for none: on a CPU the real codec."""
-    if levels.device.type != "cpu":
-        return torch.where(_per_image(quality) > 0, jpeg_batch(levels, quality.clamp(min=1)), levels)
-    result = levels.clone()
-    for image, value in zip(result, quality.tolist(), strict=True):
-        if value:
-            pixels = image.permute(1, 2, 0).to(torch.uint8).contiguous().numpy()
-            image.copy_(torch.from_numpy(jpeg(pixels, value)).permute(2, 0, 1))
-    return result

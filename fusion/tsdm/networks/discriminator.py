@@ -33,6 +33,7 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, rgb: Tensor) -> Tensor:
+        """Logits N×1 of N×3×H×W RGB in [0, 1]; ``ValueError`` for another size than ``patch``."""
         if tuple(rgb.shape[-2:]) != self.patch:
             raise ValueError(f"this discriminator was made for {self.patch} patches, got {tuple(rgb.shape[-2:])}")
         return self.classifier(self.features(rgb).flatten(1))

@@ -126,16 +126,20 @@ class WindowAttention(nn.Module):
         return bias + _shift_masks(table.device)
 
     def forward(self, x: Tensor, biases: Tensor, groups: Groups) -> Tensor:
+        """``biases`` are those of :meth:`biases`; ``groups`` says how many windows of each kind follow one another."""
         return self.proj(window_attention(self.qkv(x), biases, groups))
 
 
 class Mlp(nn.Module):
+    """Two linear layers with an exact GELU between them, on tokens …×48."""
+
     def __init__(self) -> None:
         super().__init__()
         self.fc1 = nn.Linear(DIM, MLP_RATIO * DIM)
         self.fc2 = nn.Linear(MLP_RATIO * DIM, DIM)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Tokens …×48 to …×48."""
         return self.fc2(F.gelu(self.fc1(x)))
 
 
@@ -166,6 +170,7 @@ class ResidualGroup(nn.Module):
         self.drop_path = drop_path
 
     def forward(self, x: Tensor) -> Tensor:
+        """N×H×W×48 to N×H×W×48; H and W are multiples of the window."""
         if x.device.type == "cpu" and not (self.training or torch.is_grad_enabled()):
             x = x.clone(memory_format=torch.contiguous_format)
             for i, block in enumerate(self.blocks):
@@ -201,6 +206,7 @@ class Rstb(nn.Module):
         self.conv = nn.Conv2d(DIM, DIM, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """N×48×H×W to N×48×H×W."""
         return x + self.conv(self.residual_group(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
 
 
@@ -237,6 +243,7 @@ class Student(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fused N×3×H×W RGB of N×1×H×W and N×3×H×W in [0, 1], not clamped."""
         if ir.shape[-2] % WINDOW or ir.shape[-1] % WINDOW:
             raise ValueError(f"the student takes sides that are multiples of {WINDOW}, got {tuple(ir.shape[-2:])}")
         shallow = (self.conv_first_ir(ir) + self.conv_first_vi(vis)).contiguous(memory_format=torch.channels_last)

@@ -33,4 +33,5 @@ class Teacher(nn.Module):
         self.decoder = _convolutions([2 * widths[-1], *widths[::-1], 1], last_activation=False)
 
     def forward(self, ir: Tensor, y: Tensor) -> Tensor:
+        """Fused luma of infrared ``ir`` and visible luma ``y``, all N×1×H×W."""
         return self.decoder(torch.cat([self.encoder_a(ir), self.encoder_b(y)], dim=1))

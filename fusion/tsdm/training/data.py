@@ -169,6 +169,7 @@ class EpochOrder(Sampler):
 
 
 def patch_loader(patches: Patches, order: EpochOrder, pin_memory: bool) -> DataLoader:
+    """The batches of an epoch in ``order``, made by the data workers of the settings and kept alive between epochs."""
     workers = patches.settings.workers
     return DataLoader(
         patches,

@@ -86,6 +86,7 @@ class ContentLoss(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """The loss of ``a`` against the target ``b``, which gets no gradient."""
         with torch.no_grad():
             target = self.features((b - self.mean) / self.std)
         return F.l1_loss(self.features((a - self.mean) / self.std), target)

@@ -110,6 +110,8 @@ class Trainer(ABC):
 
 
 class TeacherTrainer(Trainer):
+    """The teacher on clean pairs: L1, gradients and SSIM to both sources (Section III-B)."""
+
     metric, maximise = "loss", False
 
     def __init__(self, config: TeacherConfig, fabric: Fabric) -> None:
@@ -118,6 +120,7 @@ class TeacherTrainer(Trainer):
         self.teacher, self.optimiser = self._add("network", Teacher(), config.optimiser)
 
     def step(self, batch: Item, epoch: int) -> Terms:
+        """One update of the teacher."""
         y = rgb_to_ycbcr(batch["vis"])[0]
         fused = self.teacher(batch["ir"], y)
         terms = teacher_loss(fused, batch["ir"], y, self.config.loss.ssim_weight, self.config.loss.ssim_sign)
@@ -125,6 +128,7 @@ class TeacherTrainer(Trainer):
         return terms
 
     def validate(self, network: nn.Module, items: Iterable[Item]) -> Validation:
+        """The loss, its terms, and SSIM to each source."""
         scores, panels = [], []
         for item in items:
             ir, (y, cb, cr) = item["ir"], rgb_to_ycbcr(item["vis"])
@@ -144,6 +148,12 @@ class TeacherTrainer(Trainer):
 
 
 class StudentTrainer(Trainer):
+    """The student on degraded pairs: what the teacher makes of the sharpened clean ones is its target (III-C and D).
+
+    L1 first; from ``loss.adversarial_from_epoch`` on Charbonnier, content and adversarial terms, the last against a
+    discriminator that is trained beside it.
+    """
+
     metric, maximise = "psnr", True
 
     def __init__(self, config: StudentConfig, fabric: Fabric, teacher: Path) -> None:
@@ -163,6 +173,7 @@ class StudentTrainer(Trainer):
             )
 
     def step(self, batch: Item, epoch: int) -> Terms:
+        """One update of the student, and of the discriminator in the adversarial epochs."""
         target = self._targets(batch["ir"], batch["vis"])
         fused = self.student(batch["seen_ir"], batch["seen_vis"])
         if epoch < self.config.loss.adversarial_from_epoch:
