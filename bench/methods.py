@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from fusion.method import METHODS, Method
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import locate, missing, remedy
 
@@ -80,6 +80,9 @@ def obtain(methods: Iterable[Method], weights_dir: Path | None) -> dict[str, str
                 offline = True
             except FileNotFoundError as error:
                 refused = f"method {method.name} needs weights that are not here: {error}"
+            except OSError as error:
+                place = "name another place by TSDM_BENCH_CACHE, or put the files into --weights-dir"
+                refused = f"method {method.name} needs weights that cannot be stored here: {words_of(error)}; {place}"
             except ValueError as error:
                 raise UsageError(str(error)) from None
         if reason := refused or unavailable(method, weights_dir):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -151,7 +152,7 @@ def load_suite(name_or_path: str, overrides: dict[str, Any] | None = None) -> Su
     """
     if name_or_path.endswith((".yaml", ".yml")):
         path = Path(name_or_path)
-        if not path.is_file():
+        if not os.path.isfile(path):  # also where the text is too long for a path
             raise UsageError(f"no suite file {path}; give an existing YAML file or one of: {', '.join(suite_names())}")
     elif name_or_path in suite_names():
         path = SUITES / f"{name_or_path}.yaml"

@@ -155,7 +155,7 @@ class _Loader(yaml.SafeLoader):
 
 def _text(path: Path, name: str) -> str:
     """The text of a file of at most :data:`YAML_BYTES`, UTF-8 with or without a byte-order mark."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UsageError(f"no file {name}; give a YAML file that exists")
     try:
         with path.open("rb") as file:

@@ -22,7 +22,7 @@ def folder_method(template: str, name: str | None, options: Options) -> Method:
     root = Path(os.path.expanduser(literal))
     if brace and not literal.endswith("/"):
         root = root.parent
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise FileNotFoundError(f"no folder {root}; folder:PATH needs the folder that holds the fused images")
     load = partial(load_folder, template)
     return external(name or root.resolve().name, f"Fused images in {template}.", template, load, options, keyed=True)
@@ -51,7 +51,7 @@ def stored_result(template: str, key: dict) -> Path:
     filled = template if "{image}" in template else f"{template.rstrip('/')}/{{image}}"
     filled = re.sub(r"\{(\w+)\}", lambda match: str(key.get(match[1], match[0])), filled)
     path = Path(os.path.expanduser(filled))
-    if path.is_file():
+    if os.path.isfile(path):
         return path
     return find_by_stem(path.parent, path.name)
 

@@ -24,7 +24,7 @@ FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(do
 def file_method(path_text: str, name: str | None, options: Options) -> Method:
     """``file:PATH`` of a saved network with two inputs, infrared and visible."""
     path = Path(os.path.expanduser(path_text))
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"no network file {path}; file:PATH needs an existing .pt, .ts, .pt2 or .onnx file")
     if path.suffix not in (*TORCH_READERS, ".onnx"):
         raise ValueError(f"{path.name} is no network file; export it as {', '.join(TORCH_READERS)} or .onnx")

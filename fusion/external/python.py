@@ -59,7 +59,7 @@ def import_object(target: str) -> object:
 def import_file(path: Path) -> object:
     """A Python file as a module; files beside it can be imported by it."""
     path = path.resolve()
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FileNotFoundError(f"no Python file {path}; FILE.py:CALLABLE needs the path of an existing file")
     alias = f"own_method:{path}"
     if alias not in sys.modules:

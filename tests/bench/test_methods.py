@@ -86,6 +86,14 @@ def test_a_refused_file_does_not_stop_the_others_and_its_status_is_told(answers)
     assert all(reason.startswith(f"method {name} ") and "404" in reason for name, reason in reasons.items())
 
 
+def test_a_cache_that_cannot_be_written_is_told_with_the_other_places(answers):
+    answers(PermissionError(13, "Permission denied", "/cache"))
+    reasons = obtain([METHODS[name] for name in LEARNED], None)
+    assert all(
+        "cannot be stored here: [Errno 13] Permission denied: '/cache'; name another" in r for r in reasons.values()
+    )
+
+
 def test_methods_of_a_group_that_cannot_run_here_are_left_out_even_where_the_group_was_named(
     small_pairs, tmp_path, answers
 ):

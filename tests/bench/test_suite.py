@@ -49,8 +49,9 @@ def test_a_field_that_does_not_fit_is_named_with_its_value(overrides: dict, mess
 def test_unknown_suites_are_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"unknown suite .m3df.; .*m3fd"):
         load_suite("m3df")
-    with pytest.raises(UsageError, match="no suite file"):
-        load_suite(str(tmp_path / "mine.yaml"))
+    for name in ("mine.yaml", "x" * 5000 + ".yaml", "a\0b.yaml"):
+        with pytest.raises(UsageError, match="no suite file"):
+            load_suite(str(tmp_path / name))
     broken = tmp_path / "broken.yaml"
     broken.write_text("name: [")
     with pytest.raises(UsageError, match="not valid YAML"):

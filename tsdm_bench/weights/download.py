@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import queue
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,8 @@ WINDOW_SECONDS = 60
 SLOWEST = 2000
 """Bytes a second, over a window; a file of 1 MB would take more than eight minutes."""
 CHUNK_BYTES = 1 << 18
+NETWORK_ERRORS = (URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
+"""An ``OSError`` of another kind is one of this machine: a full disk, a folder that cannot be written."""
 PARTIAL = 206
 RANGE_NOT_SATISFIABLE = 416
 
@@ -74,7 +77,7 @@ def receive(
     Raises ``ValueError`` where a server gave wrong bytes and no other the right ones, ``FileNotFoundError`` where a
     server answers but refuses the file (status and address are named, 404 and 403 for example), and ``ConnectionError``
     where no server answers, or the connection breaks off or all but stands still: then this machine may be offline. All
-    end with ``by_hand``, the other way to get it.
+    end with ``by_hand``, the other way to get it. Any other ``OSError`` says that ``part`` cannot be written.
     """
     wrong, refused, unreachable = [], [], []
     for url in urls:
@@ -88,7 +91,7 @@ def receive(
                 break
             except _TooLong as error:
                 problem = str(error)
-            except (OSError, http.client.HTTPException) as error:
+            except NETWORK_ERRORS as error:
                 unreachable.append(f"{url}: {words_of(getattr(error, 'reason', None) or error, 200)}")
                 break
             if not problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -146,6 +147,6 @@ def load_config(kind: str, name_or_path: str, overrides: Mapping[str, Any] | Non
     """
     shipped = config_names(kind)
     path = CONFIGS / f"{name_or_path}.yaml" if name_or_path in shipped else Path(name_or_path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UsageError(f"no configuration {name_or_path}; give a YAML file or one of: {', '.join(shipped)}")
     return read_yaml(path, KINDS[kind], overrides, name=name_or_path)

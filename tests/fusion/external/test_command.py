@@ -35,6 +35,13 @@ def test_command_runs_for_each_pair_of_a_batch(tmp_path, pair):
     torch.testing.assert_close(prepare(method)(ir, vis), (ir + vis) / 2)
 
 
+def test_a_command_may_hold_a_whole_program(pair):
+    program = "import shutil, sys; shutil.copy(*sys.argv[1:])" + " " * 5000
+    method = parse(f"copy=command:{shlex.quote(sys.executable)} -c {shlex.quote(program)} {{vis}} {{out}} {{ir}}")
+    with pytest.raises(RuntimeError, match="ended with status 1"):
+        prepare(method)(*pair)  # shutil.copy takes two paths
+
+
 def test_command_may_work_on_folders_and_choose_the_file_name(tmp_path, pair):
     text = """
         import sys, pathlib, cv2

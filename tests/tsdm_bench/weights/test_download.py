@@ -263,3 +263,9 @@ def test_another_part_than_was_asked_for_is_not_appended(server, file_at):
     server.breaks_off_after, server.shift = None, 5
     with pytest.raises(ConnectionError, match="another part than it was asked for"):
         fetch(file, progress=False)
+
+
+def test_a_place_that_cannot_be_written_is_no_failing_connection(server, tmp_path):
+    (tmp_path / "part").mkdir()
+    with pytest.raises(IsADirectoryError):
+        receive("archive", [address(server)], tmp_path / "part", "ask", progress=False)
