@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +48,10 @@ ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 ORIENTATION, BITS_PER_SAMPLE, SAMPLE_FORMAT = 274, 258, 339  # tags of TIFF and EXIF
 TURNED_BY_90 = (5, 6, 7, 8)
 TWELVE_BITS = 1 << 12
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+ORIENTATION_KEYWORDS = (b"Raw profile type exif", b"Raw profile type APP1", b"XML:com.adobe.xmp")
+MOST_CHUNKS = 1 << 16
 
 
 class ImageProblem(ValueError):
@@ -149,10 +154,28 @@ def image_size(path: Path) -> tuple[int, int] | None:
     """(H, W) of an image from its header, as it will be read; None where the file cannot serve."""
     try:
         with _opened(path) as image:
-            turned = image.format != "TIFF" and image.getexif().get(ORIENTATION) in TURNED_BY_90
+            asked = image.format != "TIFF" and (image.format != "PNG" or _png_may_be_turned(path))
+            turned = asked and image.getexif().get(ORIENTATION) in TURNED_BY_90
             return (image.width, image.height) if turned else (image.height, image.width)
     except ImageProblem:
         return None
+
+
+def _png_may_be_turned(path: Path) -> bool:
+    """Whether a PNG has a chunk that can hold an orientation; PIL would decode the whole picture to find out."""
+    with path.open("rb", buffering=0) as file:
+        at = len(PNG_SIGNATURE)
+        for _ in range(MOST_CHUNKS):
+            file.seek(at)
+            head = file.read(48)
+            if len(head) < 8:
+                return False
+            length, kind = struct.unpack(">I4s", head[:8])
+            keyword = head[8:].partition(b"\0")[0]
+            if kind == b"eXIf" or (kind in TEXT_CHUNKS and keyword in ORIENTATION_KEYWORDS):
+                return True
+            at += 12 + length
+    return True
 
 
 @contextmanager

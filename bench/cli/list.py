@@ -248,7 +248,7 @@ def _pairs_under(args: argparse.Namespace) -> list[Pair]:
         if dataset.synthetic:
             continue
         try:
-            pairs = [pair for pair in dataset.pairs(args.data_root) if not pair.problem]
+            pairs = [pair for pair in dataset.pairs(args.data_root) if not pair.problem and not pair.faults]
         except UsageError:
             continue  # this dataset is not there
         step = max(1, len(pairs) // args.limit) if args.limit else 1

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
 
         scores = score(args.ir, args.vis, args.fused, args.metrics, workers=args.workers, progress=progress)
     for line in scores.failures:
-        print(f"failed: {line}")
+        print(f"failed: {printable(line)}")
     for line in scores.notes:
-        print(f"note: {line}")
+        print(f"note: {printable(line)}")
     if scores.values.empty:
         raise UsageError("no image could be scored; the lines above say why")
     print(_means(scores))
@@ -87,7 +87,7 @@ def _write(scores: Scores, csv: Path | None, out: Path | None) -> None:
 def _means(scores: Scores) -> str:
     """A line per metric, a column per method: the mean, and half the width of its interval where there are enough."""
     from bench.metrics import METRICS
-    from bench.scoring import FEWEST_IMAGES, means
+    from bench.scoring import means
 
     table = means(scores.values).set_index(["metric", "method"])
     methods = list(dict.fromkeys(scores.values["method"]))
@@ -101,23 +101,37 @@ def _means(scores: Scores) -> str:
         lines.append(["images", "", *map(str, counts)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    over = str(max(counts)) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
-    few = min(counts) < FEWEST_IMAGES
-    return "\n".join(
-        [
-            *body,
-            f"mean ± half of the 95 % bootstrap interval over {over} images"
-            if max(counts) >= FEWEST_IMAGES
-            else f"mean over {over} images",
-            *([f"n too small: no interval for fewer than {FEWEST_IMAGES} images"] if few else []),
-            *(["the means are over different images and not comparable"] if len(set(counts)) > 1 else []),
-        ]
-    )
+    return "\n".join([*body, *_what_means_rest_on(counts), *_not_finite(table)])
+
+
+def _what_means_rest_on(counts: list[int]) -> list[str]:
+    """Lines on the number of images of each method."""
+    from bench.scoring import FEWEST_IMAGES
+
+    alike = len(set(counts)) == 1
+    over = f"over {counts[0] if alike else f'{min(counts)} to {max(counts)}'} images"
+    half = "mean ± half of the 95 % bootstrap interval" if max(counts) >= FEWEST_IMAGES else "mean"
+    lines = [f"{half} {over}"]
+    if min(counts) < FEWEST_IMAGES:
+        lines.append(f"n too small: no interval for fewer than {FEWEST_IMAGES} images")
+    if not alike:
+        lines.append("the means are over different images and not comparable")
+    return lines
+
+
+def _not_finite(table: pd.DataFrame) -> list[str]:
+    """A line per mean that leaves out values, such as the infinite PSNR of equal images."""
+    return [
+        f"{metric} of {method}: {int(row['excluded'])} values are infinite or undefined and take no part"
+        for (metric, method), row in table[table["excluded"] > 0].iterrows()
+    ]
 
 
 def _with_interval(mean: pd.Series) -> str:
     """Both with as many decimals as give the interval two digits."""
     half = (mean["high"] - mean["low"]) / 2
+    if not mean["n"]:
+        return "–"
     if not math.isfinite(half):
         return f"{mean['mean']:.4f}"
     decimals = min(max(1 - math.floor(math.log10(half)), 0), 6) if half > 0 else 4

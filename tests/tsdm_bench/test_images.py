@@ -125,12 +125,12 @@ def test_what_is_written_is_read_back(tmp_path):
 # --- refused ---
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png(width: int, height: int, *, depth: int = 8, colour: int = 2) -> bytes:
     """A PNG whose header tells a size that its (absent) pixels do not have."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
 
@@ -247,7 +247,12 @@ def test_a_transparent_16_bit_result_is_refused(tmp_path):
 
 def test_the_size_is_told_from_the_header(tmp_path):
     assert image_size(save(tmp_path / "a.png", COLOUR)) == (24, 32)
-    assert image_size(save(tmp_path / "b.jpg", COLOUR, exif=turned(6))) == (32, 24)
+    for suffix in ("jpg", "png", "webp", "tif"):
+        assert image_size(save(tmp_path / f"b.{suffix}", COLOUR, exif=turned(6))) == (32, 24)
+    late = tmp_path / "late.png"  # the chunk with the orientation may stand behind the pixels
+    exif, content = turned(6).removeprefix(b"Exif\0\0"), save(late, COLOUR).read_bytes()
+    late.write_bytes(content[:-12] + chunk(b"eXIf", exif) + content[-12:])
+    assert image_size(late) == read_rgb(late).shape[:2] == (32, 24)
     assert image_size(tmp_path / "none.png") is None
     (tmp_path / "c.png").mkdir()
     assert image_size(tmp_path / "c.png") is None

@@ -15,6 +15,7 @@ from bench.datasets.files import refuse_faults
 from bench.datasets.labels import LabelFault, read_classes, read_text, read_voc, read_yolo
 from bench.datasets.pair import Box
 from bench.plan import select_pairs
+from bench.run.store import RunFolder
 from bench.suite import Suite
 from tsdm_bench.errors import UsageError
 
@@ -341,3 +342,18 @@ def test_verify_lists_every_fault_of_images_and_labels(root, capsys):
     assert len(problems) == 6
     assert "note: " in out
     assert "002.txt line 2: the object of line 1 again; it counts once" in out
+
+
+def test_difficult_objects_reach_the_truth_of_a_run_marked(root, tmp_path):
+    (root / "Annotations").mkdir()
+    hard = voc_object(1, 1, 20, 20, more="<difficult>1</difficult>")
+    (root / "Annotations/001.xml").write_text(f"<annotation>{voc_object()}{hard}</annotation>")
+    folder = RunFolder(tmp_path / "run")
+    folder.write_pairs(DATASETS["folder"].pairs(root))
+    truth = folder.truth()
+    assert truth[["image", "class", "x", "difficult"]].to_numpy().tolist() == [
+        ["001", "person", 60.0, False],
+        ["001", "person", 0.0, True],
+    ]
+    truth.drop(columns="difficult").to_parquet(folder.path / "truth.parquet")  # as older runs have it
+    assert folder.truth()["difficult"].tolist() == [False, False]

@@ -100,3 +100,24 @@ def test_grey_results_take_the_colour_of_the_visible_image_on_request(tmp_path, 
     save(tmp_path / "01.png", luma.expand(-1, 3, -1, -1))
     fused = prepare(parse(f"folder:{tmp_path}?luma=1"))(*pair, CLEAN)
     torch.testing.assert_close(fused, pair[1], atol=3 / 255, rtol=0)
+
+
+def test_two_results_of_one_name_are_refused_and_named(tmp_path, pair):
+    save(tmp_path / "01.png", pair[1])
+    (tmp_path / "01.TIF").write_bytes((tmp_path / "01.png").read_bytes())
+    with pytest.raises(ImageProblem, match=r"01\.png and .*01\.TIF stand for one image"):
+        prepare(parse(f"folder:{tmp_path}"))(*pair, CLEAN)
+    fused = prepare(parse(f"folder:{tmp_path}/{{image}}.png"))(*pair, CLEAN)  # the suffix says which
+    torch.testing.assert_close(fused, pair[1])
+
+
+def test_a_result_that_is_cut_off_transparent_or_12_bit_is_refused(tmp_path, pair):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 28, 3), np.uint8)
+    whole = cv2.imencode(".jpg", pixels)[1].tobytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
+    cv2.imwrite(str(tmp_path / "transparent.png"), np.full((20, 28, 4), (10, 20, 30, 128), np.uint8))
+    cv2.imwrite(str(tmp_path / "twelve.png"), pixels.astype(np.uint16) * 16)
+    fuse = prepare(parse(f"folder:{tmp_path}"))
+    for name, message in (("cut", "truncated"), ("transparent", "transparent in places"), ("twelve", "12-bit data")):
+        with pytest.raises(ImageProblem, match=message):
+            fuse(*pair, CLEAN | {"image": name})
