@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("method", "image", "metric", "value")
 PAIRS_PER_WORKER = 8  # a worker process takes seconds to start
-FEWEST_IMAGES = 10
 SHOWN = 6  # names in a note
 NOT_OURS = ("__MACOSX",)  # beside the folders of a zip file that a Mac made
 
@@ -309,15 +308,13 @@ def _reason(error: Exception) -> str:
 
 
 def means(values: pd.DataFrame) -> pd.DataFrame:
-    """Mean of each method and metric: columns method, metric, mean, n, low, high (95 % bootstrap interval over images).
+    """Mean of each method and metric with its 95 % bootstrap interval, every image a cluster of its own.
 
-    Below ``FEWEST_IMAGES`` the interval is NaN: resampling a handful of images says next to nothing of others.
+    The columns are those of :func:`bench.statistics.intervals.mean_with_interval` by method and metric.
     """
     from bench.statistics.intervals import mean_with_interval
 
-    table = mean_with_interval(values.assign(dataset="", scene=values["image"]), by=["method", "metric"])
-    few = table["n"] < FEWEST_IMAGES
-    return table.assign(low=table["low"].mask(few), high=table["high"].mask(few))
+    return mean_with_interval(values.assign(dataset="", scene=values["image"]), by=["method", "metric"])
 
 
 def of_common_images(values: pd.DataFrame) -> pd.DataFrame:

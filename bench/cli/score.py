@@ -106,14 +106,14 @@ def _means(scores: Scores) -> str:
 
 def _what_means_rest_on(counts: list[int]) -> list[str]:
     """Lines on the number of images of each method."""
-    from bench.scoring import FEWEST_IMAGES
+    from bench.statistics.clusters import FEWEST_CLUSTERS
 
     alike = len(set(counts)) == 1
     over = f"over {counts[0] if alike else f'{min(counts)} to {max(counts)}'} images"
-    half = "mean ± half of the 95 % bootstrap interval" if max(counts) >= FEWEST_IMAGES else "mean"
+    half = "mean ± half of the 95 % bootstrap interval" if max(counts) >= FEWEST_CLUSTERS else "mean"
     lines = [f"{half} {over}"]
-    if min(counts) < FEWEST_IMAGES:
-        lines.append(f"n too small: no interval for fewer than {FEWEST_IMAGES} images")
+    if min(counts) < FEWEST_CLUSTERS:
+        lines.append(f"n too small: no interval for fewer than {FEWEST_CLUSTERS} images")
     if not alike:
         lines.append("the means are over different images and not comparable")
     return lines

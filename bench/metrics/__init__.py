@@ -104,8 +104,8 @@ def _value(name: str, ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     height, width = fused.x.shape[-2:]
     try:
         return METRICS[name].compute(ir, vis, fused)
-    except (RuntimeError, ArithmeticError, AssertionError) as error:
-        if min(height, width) > LARGEST_WINDOW:
+    except (ValueError, RuntimeError, ArithmeticError, AssertionError) as error:
+        if min(height, width) > LARGEST_WINDOW or str(error).startswith(name):
             raise
         raise ValueError(
             f"{name} cannot be computed on images of {width}×{height} pixels ({words_of(error, 80)}); leave it out"

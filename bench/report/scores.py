@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bench.metrics import METRICS
 from bench.report.tables import Column, Table, latex, markdown
-from bench.scoring import FEWEST_IMAGES, Scores, means, of_common_images
+from bench.scoring import Scores, means, of_common_images
+from bench.statistics.clusters import FEWEST_CLUSTERS
 from tsdm_bench.files import write_atomically, write_csv
 
 
@@ -27,19 +28,26 @@ def score_table(scores: Scores) -> Table:
     alike = len(common) > 0
     table = means(common if alike else scores.values)
     wide = table.pivot(index="method", columns="metric", values="mean")
-    for bound in ("low", "high"):
-        wide = wide.join(table.pivot(index="method", columns="metric", values=bound).add_suffix(f" {bound}"))
+    for beside in ("low", "high", "n"):
+        wide = wide.join(table.pivot(index="method", columns="metric", values=beside).add_suffix(f" {beside}"))
     wide = wide.reindex(dict.fromkeys(scores.values["method"]))
     cards = [METRICS[name] for name in scores.metrics]
+    count, every = int(table["n"].max()), scores.values["image"].nunique()
     columns = [
-        Column(card.name, card.symbol, card.direction, interval=(f"{card.name} low", f"{card.name} high"))
+        Column(
+            card.name,
+            card.symbol,
+            card.direction,
+            interval=(f"{card.name} low", f"{card.name} high"),
+            count=f"{card.name} n",
+            full=count if alike else 0,
+        )
         for card in cards
     ]
-    count, every = int(table["n"].max()), scores.values["image"].nunique()
     over = f"the {count} images of {every} that all methods have" if alike else "the images of each method, not ranked"
     interval = "95 % bootstrap intervals over images"
-    if count < FEWEST_IMAGES:
-        interval = f"n too small for intervals ({count} images, fewer than {FEWEST_IMAGES})"
+    if count < FEWEST_CLUSTERS:
+        interval = f"n too small for intervals ({count} images, fewer than {FEWEST_CLUSTERS})"
     definitions = ", ".join(f"{card.symbol} = {card.name}" for card in cards)
     note = f"Mean over {over}; {interval}. Definitions: {definitions}."
     return Table("Scores", note, wide, columns, frozenset() if alike else frozenset(wide.index))
