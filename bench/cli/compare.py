@@ -17,6 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from tsdm_bench.files import refuse_unwritable
+
+    if args.csv:
+        refuse_unwritable(args.csv, "--csv")
+
     from bench.comparison import compare
     from bench.report.tables import markdown
     from tsdm_bench.files import write_csv

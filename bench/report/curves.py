@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -70,17 +70,19 @@ def draw_curves(
     direction: Direction,
     titles: Mapping[str, str],
     panels: Mapping[str, str] | None = None,
+    order: Sequence[str] = (),
 ) -> Figure:
     """A figure of ``points`` (columns factor, severity, method, mean, low, high; clean points repeated per factor).
 
     No band is drawn where ``low`` and ``high`` are NaN, nor for more than 16 methods. ``titles`` names methods and
-    ``panels`` factors for the reader; any text is shown as it stands.
+    ``panels`` factors for the reader; any text is shown as it stands. ``order`` names all methods of the run, so that
+    each has the same look in a figure that lacks some.
     """
     names = {method: printable(titles.get(method, method)) for method in points["method"].unique()}
     heads = {factor: printable((panels or {}).get(factor, factor)) for factor in points["factor"].unique()}
     factors = list(dict.fromkeys(points["factor"]))
     methods = list(dict.fromkeys(points["method"]))
-    styles = line_styles(methods)
+    styles = line_styles(list(dict.fromkeys([*order, *methods])))
     bands = len(methods) <= MOST_BANDS
     columns = min(len(PANELS), len(factors))
     lines = math.ceil(len(factors) / columns)

@@ -174,8 +174,9 @@ def curve(
         part = number[number < (wanted[modality] if several else wanted.sum())].index
         titles = run.titles | {method: f"{run.titles[method]} (incomplete)" for method in part}
         figure = draw_curves(
-            group, title=labelled(shown, run), label=label, direction=direction, titles=titles, panels=run.factors
-        )
+            group, title=labelled(shown, run), label=label, direction=direction, titles=titles, panels=run.factors,
+            order=run.suite.methods,
+        )  # fmt: skip
         save(figure, to)
         section.figures.append(to.with_suffix(".png"))
 

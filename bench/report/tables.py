@@ -80,32 +80,46 @@ class Table:
 
     def cells(self) -> list[tuple[str, list[Shown]]]:
         """The name and the numbers of each row."""
-        names = sorted(self.frame.index, key=lambda name: name not in self.unranked)
-        columns = [self._column(column, names) for column in self.columns]
-        return [(name, [column[row] for column in columns]) for row, name in enumerate(names)]
+        names = list(self.frame.index)
+        rows = sorted(range(len(names)), key=lambda row: names[row] not in self.unranked)
+        columns = [self._column(column) for column in self.columns]
+        return [(names[row], [column[row] for column in columns]) for row in rows]
 
-    def _column(self, column: Column, names: Sequence[str]) -> list[Shown]:
+    def _column(self, column: Column) -> list[Shown]:
+        """The numbers of a column, in the order of the frame."""
         values = self.frame[column.key]
         digits = _digits(values) if column.digits is None else column.digits
-        parts = {name: self._part(name, column) for name in names}
-        ranked = {name: round(values[name], digits) for name in names if name not in self.unranked and not parts[name]}
-        ranges = self.frame[list(column.interval)].T.to_dict("list") if column.repeated else {}
-        marks = _marks(ranked, column.direction, ranges) if column.ranked else {}
+        parts = self._parts(column)
+        bounds = list(zip(*(self.frame[key] for key in column.interval), strict=True)) if column.interval else []
+        ranked = {
+            row: round(value, digits)
+            for row, (name, value) in enumerate(values.items())
+            if column.ranked and name not in self.unranked and not parts[row]
+        }
+        marks = _marks(ranked, column.direction, bounds if column.repeated else ())
         return [
-            Shown(_number(values[name], digits), marks.get(name, ""), self._interval(name, column, digits), parts[name])
-            for name in names
+            Shown(
+                _number(value, digits),
+                marks.get(row, ""),
+                _interval(bounds[row], digits) if bounds else "",
+                parts[row],
+            )
+            for row, value in enumerate(values)
         ]
 
-    def _interval(self, name: str, column: Column, digits: int) -> str:
-        bounds = [self.frame.at[name, key] for key in column.interval or ()]
-        known = bounds and not any(pd.isna(bound) for bound in bounds)
-        return f"[{', '.join(_number(bound, digits) for bound in bounds)}]" if known else ""
+    def _parts(self, column: Column) -> list[str]:
+        """``(k of n)`` for each mean over too few values."""
+        if column.count is None:
+            return [""] * len(self.frame)
+        return [
+            f"({int(count)} of {column.full})" if not pd.isna(value) and count < column.full else ""
+            for value, count in zip(self.frame[column.key], self.frame[column.count], strict=True)
+        ]
 
-    def _part(self, name: str, column: Column) -> str:
-        if column.count is None or pd.isna(self.frame.at[name, column.key]):
-            return ""
-        count = int(self.frame.at[name, column.count])
-        return f"({count} of {column.full})" if count < column.full else ""
+
+def _interval(bounds: Sequence[float], digits: int) -> str:
+    """``[low, high]``, or nothing where one of them is not known."""
+    return "" if any(map(pd.isna, bounds)) else f"[{', '.join(_number(bound, digits) for bound in bounds)}]"
 
 
 def _digits(values: pd.Series) -> int:
@@ -125,11 +139,11 @@ def _marks(values: Mapping[str, float], direction: Direction, ranges: Mapping[st
     """The best and second-best of what is shown; none where nothing differs, or where their ranges overlap."""
     if direction not in BADNESS:
         return {}
-    scores = {name: BADNESS[direction](value) for name, value in values.items() if not pd.isna(value)}
-    marks: dict[str, Mark] = {}
+    scores = {row: BADNESS[direction](value) for row, value in values.items() if not pd.isna(value)}
+    marks: dict[int, Mark] = {}
     for mark in ("best", "second"):
-        rest = {name: score for name, score in scores.items() if name not in marks}
-        leaders = {name for name, score in rest.items() if score == min(rest.values())}
+        rest = {row: score for row, score in scores.items() if row not in marks}
+        leaders = {row for row, score in rest.items() if score == min(rest.values())}
         others = rest.keys() - leaders
         if (mark == "best" and not others) or any(
             _overlap(ranges[leader], ranges[other]) for leader in leaders for other in others if ranges

@@ -51,6 +51,15 @@ def test_every_name_stands_in_the_legend_as_it_is() -> None:
     assert len(figure.axes[0].collections) == 0  # no interval, no band
 
 
+def test_a_method_has_the_same_look_in_a_figure_that_lacks_others() -> None:
+    rows = [("jpeg", severity, name, 0.5, None, None) for severity in (0, 1) for name in ("a", "b", "c")]
+    points = pd.DataFrame(rows, columns=["factor", "severity", "method", "mean", "low", "high"])
+    options = {"title": "", "label": "", "direction": "", "titles": {}, "order": ("a", "b", "c")}
+    whole = draw_curves(points, **options).axes[0].lines
+    part = draw_curves(points[points["method"] != "a"], **options).axes[0].lines
+    assert [line.get_color() for line in part] == [line.get_color() for line in whole[1:]]
+
+
 def test_a_method_is_not_drawn_under_the_title_of_a_factor() -> None:
     points = pd.DataFrame(
         [("jpeg", severity, "jpeg", 0.5, 0.4, 0.6) for severity in (0, 1)],

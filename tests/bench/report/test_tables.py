@@ -29,6 +29,13 @@ def test_the_best_is_bold_the_second_underlined_ties_share_and_sources_take_no_p
     }
 
 
+def test_rows_of_one_name_stand_beside_each_other() -> None:
+    table = Table("", "", pd.DataFrame({"q": [1.0, 2.0, 3.0]}, index=["GFF", "GFF", "b"]), [Column("q", "Q", digits=0)])
+    assert [(name, cells[0].text, cells[0].mark) for name, cells in table.cells()] == [
+        ("GFF", "1", ""), ("GFF", "2", "second"), ("b", "3", "best"),
+    ]  # fmt: skip
+
+
 def test_where_nothing_differs_nothing_is_marked() -> None:
     frame = pd.DataFrame({"same": [1.0, 1.0], "alone": [1.0, None], "shown": [0.50001, 0.50004]}, index=["a", "b"])
     columns = [Column(name, name, digits=3) for name in frame]
@@ -121,7 +128,8 @@ def test_a_table_of_odd_names_compiles(tmp_path: Path) -> None:
     names = [*LATEX, *NAMES]
     frame = pd.DataFrame({"q": range(len(names))}, index=names, dtype=float)
     tables = [latex(Table(name, name, frame, [Column("q", name)])) for name in names]
-    document = "\n".join([r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", *tables])
+    rules = [rf"\newcommand\{name}{{\hline}}" for name in ("toprule", "midrule", "bottomrule")]  # of booktabs
+    document = "\n".join([r"\documentclass{article}", *rules, r"\begin{document}", *tables])
     (tmp_path / "t.tex").write_text(document + "\\end{document}\n", encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
