@@ -132,11 +132,8 @@ class _Unpickler(pickle.Unpickler):
         self.bytes_left -= elements * storage.itemsize
         if self.bytes_left < 0:
             raise Refused("its tensors repeat their storages: they are larger than the file can hold")
-        if not elements:
-            return torch.empty(size, dtype=storage.dtype)
-        # A buffer of Python's: `__setstate__` of a tensor, which a pickle may reach, enlarges memory of torch's own.
-        copy = torch.frombuffer(bytearray(elements * storage.itemsize), dtype=storage.dtype).view(size)
-        return copy.copy_(torch.as_strided(storage, size, stride, offset))
+        copy = _fixed(bytearray(elements * storage.itemsize), storage.dtype).view(size)
+        return copy.copy_(torch.as_strided(storage, size, stride, offset)) if elements else copy
 
     def persistent_load(self, identifier: Any) -> Tensor:
         """One flat tensor per storage: ``("storage", dtype, key, location, elements)``."""
@@ -147,11 +144,18 @@ class _Unpickler(pickle.Unpickler):
             data = self.archive.read(f"{self.prefix}/data/{key}")
             if elements < 0 or len(data) < elements * dtype.itemsize:
                 raise Refused(f"storage {key} is cut short")
-            data = bytearray(data[: elements * dtype.itemsize])
-            self.storages[key] = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
+            self.storages[key] = _fixed(bytearray(data[: elements * dtype.itemsize]), dtype)
         if self.storages[key].dtype != dtype:
             raise Refused(f"storage {key} has two types")
         return self.storages[key]
+
+
+def _fixed(data: bytearray, dtype: torch.dtype) -> Tensor:
+    """``data`` as a flat tensor whose memory cannot grow.
+
+    A pickle can reach ``Tensor.__setstate__``, and that enlarges memory of torch's own, but not a buffer of Python's.
+    """
+    return torch.frombuffer(data or bytearray(dtype.itemsize), dtype=dtype)[: len(data) // dtype.itemsize]
 
 
 def _check_program(program: bytes) -> None:

@@ -119,6 +119,9 @@ ENLARGES_A_TENSOR = (
 )  # Tensor.__setstate__ with the four arguments of Tensor.set_
 
 
+ENLARGES_AN_EMPTY_TENSOR = ENLARGES_A_TENSOR.replace(b"(I4\nt(I1\nt", b"(I0\nt(I1\nt", 1)
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -140,6 +143,7 @@ ENLARGES_A_TENSOR = (
         (b"\x80\x04\x8d" + (1 << 40).to_bytes(8, "little") + b".", "damaged"),
         (COPIES_A_LIST, "copies its lists again and again"),
         (ENLARGES_A_TENSOR, "damaged: RuntimeError"),
+        (ENLARGES_AN_EMPTY_TENSOR, "damaged: RuntimeError"),
         (b"\x80\x02(Vmodule\nctorch\nLinear\ntQ.", "damaged"),
     ],
 )
