@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tsdm_bench.errors import UsageError, one_line, printable
+from tsdm_bench.errors import UsageError, one_line, printable, words_of
 from tsdm_bench.images import IMAGE_SUFFIXES, as_batch, images_in, read_result, read_rgb, short, the_one, to_8_bits
 
 if TYPE_CHECKING:
@@ -301,7 +301,7 @@ def _label(method: str, picture: Picture) -> str:
 
 def _reason(error: Exception) -> str:
     """What was expected is told by its words alone; anything else with its kind."""
-    return " ".join(str(error).split()) if isinstance(error, (ValueError, UsageError)) else one_line(error)
+    return words_of(error) if isinstance(error, (ValueError, UsageError)) else one_line(error)
 
 
 # --- means ---

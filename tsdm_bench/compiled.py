@@ -37,6 +37,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
+from tsdm_bench.errors import words_of
 from tsdm_bench.weights.location import cache_dir
 
 SWITCH = "TSDM_BENCH_COMPILED"
@@ -100,7 +101,7 @@ class Kernel(Generic[P, R]):
         except Exception as error:  # numba and LLVM fail in many ways
             result = self.plain(*args, **kwargs)  # where the arguments are to blame, this says so
             self.failed = True
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            reason = words_of(error, 200)
             log.warning("%s cannot run compiled (%s): its plain form serves, slower", self.__name__, reason)
             return result
 

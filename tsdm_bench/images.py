@@ -34,7 +34,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import open as open_image  # bound here: ultralytics replaces Image.open by one that asks for plug-ins
 
-from tsdm_bench.errors import UsageError, printable
+from tsdm_bench.errors import UsageError, printable, words_of
 from tsdm_bench.files import write_atomically
 from tsdm_bench.names import why_no_file_name
 
@@ -209,8 +209,7 @@ def _opened(path: Path, *, whole: bool = False) -> Iterator[Image.Image]:
         formats = "PNG, JPEG, BMP, TIFF or WebP"
         raise ImageProblem(f"{name} cannot be read as an image: it is no {formats}, or its header is damaged") from None
     except Exception as error:  # on damaged files decoders raise almost anything
-        cause = " ".join(str(error).split()) or type(error).__name__
-        raise ImageProblem(f"{name} cannot be read as an image: {printable(cause)}") from None
+        raise ImageProblem(f"{name} cannot be read as an image: {words_of(error)}") from None
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -44,7 +44,7 @@ from fusion.tsdm.training.hardware import Hardware
 from fusion.tsdm.training.loop import Outcome, train
 from fusion.tsdm.training.packing import export_checkpoint
 from fusion.tsdm.training.resume import BEST, LAST
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.files import read_yaml, yaml_value
 from tsdm_bench.images import ImageProblem, as_batch, quantise
 from tsdm_bench.weights.location import locate
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     except (ValueError, FileNotFoundError) as error:
         raise UsageError(str(error)) from None
     except ImageProblem as error:  # a data worker adds its traceback in front
-        raise UsageError(str(error).strip().splitlines()[-1].rpartition("ImageProblem: ")[2]) from None
+        raise UsageError(words_of(error).rpartition("ImageProblem: ")[2]) from None
 
 
 def _export(args: argparse.Namespace) -> int:
