@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -46,6 +48,20 @@ STYLE = {
     "pdf.fonttype": 42,  # TrueType, as publishers ask for
     "text.parse_math": False,  # names may hold dollar signs
 }
+
+
+FONTS = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "PingFang SC",
+    "Hiragino Sans", "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS", "Noto Sans",
+)  # fmt: skip
+"""The first serves letters that it has, the next one those that it lacks."""
+
+
+@cache
+def _style() -> dict[str, object]:
+    """:data:`STYLE` with the fonts that this machine has."""
+    installed = set(get_font_names())
+    return STYLE | {"font.family": [name for name in FONTS if name in installed] or ["sans-serif"]}
 
 
 def line_styles(methods: list[str]) -> dict[str, dict]:
@@ -91,7 +107,7 @@ def draw_curves(
     longest = max(map(len, names.values()))
     names_per_row = max(1, min(int(width / (KEY + LETTER * longest)), len(methods)))
     rows_of_names = math.ceil(len(methods) / names_per_row)
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(_style()):
         above, below = 0.47 + 0.15 * len(heading), 0.5 + 0.2 * rows_of_names
         figure, grid = _grid(lines, columns, above, below)
         for factor, axes in zip(factors, grid, strict=False):
@@ -150,6 +166,6 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], bands
 
 def save(figure: Figure, path: Path) -> None:
     """Write ``path.png`` and ``path.pdf``."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(_style()):
         figure.savefig(path.with_suffix(".png"), dpi=130)
         figure.savefig(path.with_suffix(".pdf"))

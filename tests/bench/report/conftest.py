@@ -119,3 +119,10 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def quick_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves as empty files: drawing them takes most of the time and has tests of its own."""
+    monkeypatch.setattr("bench.report.layout.draw_curves", lambda *_, **__: None)
+    monkeypatch.setattr("bench.report.layout.save", lambda _, to: [to.with_suffix(e).touch() for e in (".png", ".pdf")])

@@ -37,6 +37,7 @@ def test_title_legend_and_panels_lie_inside_the_figure(factors: int, methods: in
 NAMES = ("ir", "_mine", "__", "$x$", "a$b", "a_b^c", r"\\frac{1}", "line\nbreak", "中文 ω", "\x1b[31m")
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")  # a machine without Chinese fonts
 def test_every_name_stands_in_the_legend_as_it_is() -> None:
     rows = [("f_$1$", severity, name, 0.5, None, None) for severity in (0, 3) for name in NAMES]
     points = pd.DataFrame(rows, columns=["factor", "severity", "method", "mean", "low", "high"])
