@@ -6,6 +6,7 @@ import argparse
 import importlib
 import logging
 import sys
+import warnings
 
 from bench.console import accept_any_sign
 from tsdm_bench.errors import UsageError, words_of
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help")):
         arguments = [DEFAULT, *arguments]
     accept_any_sign()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is told in a line of ours
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     for package in (
         "bench",

@@ -76,10 +76,13 @@ def _pairs_there(dataset: Dataset, root: Path) -> int:
 def _verify(dataset: Dataset, root: Path) -> int:
     from tqdm import tqdm
 
+    from bench.datasets.files import repeated_names
+
     pairs = dataset.pairs(root)
     with ThreadPoolExecutor() as pool:
         unreadable = list(tqdm(pool.map(_problem, pairs), total=len(pairs), unit="pair", disable=None))
     problems = [problem for problem in unreadable if problem]
+    problems += repeated_names(pairs)
     problems += dict.fromkeys(fault for pair in pairs for fault in pair.label_faults)
     good = sum(not problem and not pair.label_faults for pair, problem in zip(pairs, unreadable, strict=True))
     boxes = Counter(box.label for pair in pairs for box in pair.boxes or ())

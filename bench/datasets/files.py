@@ -103,10 +103,22 @@ def _refuse(problem: str) -> tuple[np.ndarray, np.ndarray]:
     raise ImageProblem(problem)
 
 
+def repeated_names(pairs: Iterable[Pair]) -> list[str]:
+    """A fault for every name that several pairs have, such as one in the training and in the test part."""
+    of_name: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        of_name.setdefault(pair.image, []).append(pair)
+    return [
+        f"{' and '.join(short(pair.files[0]) for pair in several)} are pairs of one name; rename all but one"
+        for several in of_name.values()
+        if len(several) > 1 and all(pair.files for pair in several)
+    ]
+
+
 def refuse_faults(dataset: str, pairs: Iterable[Pair], *, with_labels: bool) -> None:
     """Raise ``UsageError`` where files of ``pairs`` (and labels, where they are to be used) cannot be understood."""
     pairs = list(pairs)
-    of_files = [fault for pair in pairs for fault in pair.faults]
+    of_files = [*(fault for pair in pairs for fault in pair.faults), *repeated_names(pairs)]
     of_labels = [fault for pair in pairs for fault in pair.label_faults] if with_labels else []
     if faults := list(dict.fromkeys(of_files + of_labels)):
         more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""

@@ -101,6 +101,14 @@ def test_an_opaque_alpha_channel_is_dropped(tmp_path):
     assert np.array_equal(read_result(grey), GREY)
 
 
+def test_of_a_picture_with_a_second_one_for_other_programs_the_first_is_read(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(COLOUR).save(path, format="MPO", save_all=True, append_images=[Image.fromarray(255 - COLOUR)])
+    assert np.abs(read_rgb(path).astype(int) - COLOUR).mean() < np.abs(read_rgb(path).astype(int) - 255 + COLOUR).mean()
+    with Image.open(path) as image:
+        assert image.n_frames == 2
+
+
 def test_16_bits_are_for_results_and_become_8_by_257(tmp_path):
     deep = (COLOUR.astype(np.uint16) * 257) + np.uint16(3)
     for name, pixels in (("colour.png", deep[..., ::-1]), ("grey.png", deep[..., 1]), ("colour.tif", deep[..., ::-1])):

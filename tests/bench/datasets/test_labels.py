@@ -357,3 +357,15 @@ def test_difficult_objects_reach_the_truth_of_a_run_marked(root, tmp_path):
     ]
     truth.drop(columns="difficult").to_parquet(folder.path / "truth.parquet")  # as older runs have it
     assert folder.truth()["difficult"].tolist() == [False, False]
+
+
+def test_one_name_in_two_parts_of_a_dataset_is_refused(tmp_path, capsys):
+    for split in ("train", "test"):
+        for kind in ("infrared", "visible"):
+            (tmp_path / "LLVIP" / kind / split).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / "LLVIP" / kind / split / "190001.png"), np.zeros(SIZE, np.uint8))
+    pairs = DATASETS["llvip"].pairs(tmp_path)
+    with pytest.raises(UsageError, match=r"train/190001\.png and .*test/190001\.png are pairs of one name"):
+        refuse_faults("llvip", pairs, with_labels=False)
+    assert main(["datasets", "verify", "llvip", "--data-root", str(tmp_path)]) == 2
+    assert "are pairs of one name" in capsys.readouterr().out

@@ -150,6 +150,7 @@ def test_a_stray_picture_hides_no_method_and_deeper_results_are_named(folders, c
     Image.fromarray(np.zeros((60, 72), np.uint8)).save(folders / "out/overview.png")
     (folders / "out/third/images").mkdir(parents=True)
     Image.fromarray(np.zeros((60, 72), np.uint8)).save(folders / "out/third/images/00.png")
+    (folders / "out/gone").symlink_to("nowhere")
     (folders / "out/__MACOSX").mkdir()
     (folders / "out/.cache").mkdir()
     assert run(folders, "--metrics", "en") == 0
@@ -157,6 +158,7 @@ def test_a_stray_picture_hides_no_method_and_deeper_results_are_named(folders, c
     assert "out: overview: no source pair is called so; left out" in out
     assert "third holds no image itself; name the folder that does" in out
     assert "third/images" in out
+    assert "gone is a broken link" in out
     assert "MACOSX" not in out
     assert next(line.split() for line in out.splitlines() if line.startswith("metric")) == ["metric", "first", "second"]
 

@@ -6,26 +6,22 @@ Images are matched by file stem. Nothing is printed and nothing written here.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bench.scoring.folders import Picture, few, images_of, methods_of
 from tsdm_bench.errors import UsageError, one_line, printable, words_of
-from tsdm_bench.images import IMAGE_SUFFIXES, as_batch, images_in, read_result, read_rgb, short, the_one, to_8_bits
+from tsdm_bench.images import as_batch, read_result, read_rgb, the_one, to_8_bits
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("method", "image", "metric", "value")
 PAIRS_PER_WORKER = 8  # a worker process takes seconds to start
-SHOWN = 6  # names in a note
-NOT_OURS = ("__MACOSX",)  # beside the folders of a zip file that a Mac made
-
-Picture = Path | np.ndarray
-"""A file, or H×W or H×W×3 RGB uint8."""
 Row = tuple[str, str, str, float]
 """The values of :data:`COLUMNS`."""
 
@@ -91,9 +87,9 @@ def score(
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: expected at least 1")
     ids = resolve(metrics)
-    sources = {"infrared": _images(ir), "visible": _images(vis)}
+    sources = {"infrared": images_of(ir), "visible": images_of(vis)}
     known = sources["infrared"].keys() & sources["visible"].keys()
-    methods, notes = _methods(fused, known)
+    methods, notes = methods_of(fused, known)
     tasks, failures = _plan(sources, methods, ids, {"infrared": ir, "visible": vis})
     total, done = sum(len(task.fused) for task in tasks), 0
     rows: list[Row] = []
@@ -103,12 +99,12 @@ def score(
         done += len(task.fused)
         progress(done, total)
     notes += [
-        f"{name} has no result for {len(lacking)} source pairs ({_few(lacking)})"
+        f"{name} has no result for {len(lacking)} source pairs ({few(lacking)})"
         for name, images in methods.items()
         if (lacking := sorted(known - images.keys()))
     ]
     if alone := sorted(sources["infrared"].keys() ^ sources["visible"].keys()):
-        notes.append(f"{len(alone)} source images have no partner of the same name ({_few(alone)})")
+        notes.append(f"{len(alone)} source images have no partner of the same name ({few(alone)})")
     values = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(list(COLUMNS[:2]), kind="stable")
     return Scores(values, ids, tuple(failures), tuple(notes))
 
@@ -132,89 +128,7 @@ def score_task(task: Task) -> TaskScores:
     return TaskScores(rows, failures)
 
 
-# --- which images, which methods ---
-
-
-def _images(what: Path | np.ndarray) -> dict[str, tuple[Picture, ...]]:
-    if isinstance(what, np.ndarray):
-        return {"image": (what,)}
-    folder = Path(what)
-    images = images_in(folder)
-    if not images:
-        raise UsageError(_holds_none(folder))
-    return images
-
-
-def _holds_none(folder: Path) -> str:
-    if not folder.is_dir():
-        return f"{folder} is not a folder; give a folder of images ({' '.join(IMAGE_SUFFIXES)})"
-    inside = _folders_in(folder)
-    inside += [below for path in inside for below in _folders_in(path)]
-    if deeper := next((path for path in inside if images_in(path)), None):
-        return f"{folder} holds no image itself; name the folder that does, such as {deeper}"
-    return f"{folder} holds no image; give a folder of images ({' '.join(IMAGE_SUFFIXES)})"
-
-
-def _folders_in(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    inside = sorted(path for path in folder.iterdir() if path.is_dir())
-    return [path for path in inside if not path.name.startswith(".") and path.name not in NOT_OURS]
-
-
-def _methods(
-    fused: Path | np.ndarray | Sequence[Path] | Mapping[str, Path | np.ndarray], known: Collection[str]
-) -> tuple[dict[str, dict[str, tuple[Picture, ...]]], list[str]]:
-    """Method → image → its files, and notes on what was left out."""
-    if isinstance(fused, np.ndarray):
-        fused = {"fused": fused}
-    if isinstance(fused, Mapping):
-        return {name: _images(what) for name, what in fused.items()}, []
-    folders, notes = method_folders([Path(fused)] if isinstance(fused, (str, Path)) else list(fused), known)
-    return {name: _images(folder) for name, folder in folders.items()}, notes
-
-
-def method_folders(folders: Sequence[Path], known: Collection[str]) -> tuple[dict[str, Path], list[str]]:
-    """Folders of results by method name, and notes on what else lies there.
-
-    A folder is a method where it holds images, or else a folder of methods. Where it holds images and such folders, it
-    is a method if one of its images has the name of a source pair (``known``): a stray picture hides no method.
-    """
-    found: list[Path] = []
-    notes: list[str] = []
-    for folder in folders:
-        own, below = images_in(folder), _folders_in(folder)
-        nested = [path for path in below if images_in(path)]
-        if own and (not nested or not known.isdisjoint(own)):
-            found.append(folder)
-            notes += [
-                f"{short(path)} is left out, since {folder} is a method itself; name it as well" for path in nested
-            ]
-        elif nested:
-            found += nested
-            if own:
-                notes.append(f"{folder}: {_few(sorted(own))}: no source pair is called so; left out")
-            notes += [f"left out: {_holds_none(path)}" for path in below if path not in nested]
-        else:
-            raise UsageError(_holds_none(folder))
-    absolute = [Path(os.path.abspath(path)) for path in found]
-    different = list(dict.fromkeys(absolute))
-    notes += [f"{path} is named more than once" for path in different if absolute.count(path) > 1]
-    return dict(zip(_names(different), different, strict=True)), notes
-
-
-def _names(paths: Sequence[Path]) -> list[str]:
-    """The last part of each path, with as many before it as tell those apart that end alike."""
-
-    def end(path: Path, parts: int) -> str:
-        return printable("/".join(path.parts[-parts:]))
-
-    def parts_needed(path: Path) -> int:
-        alike = [other for other in paths if other.name == path.name]
-        longest = max(len(other.parts) for other in alike)
-        return next(n for n in range(1, longest + 1) if len({end(other, n) for other in alike}) == len(alike))
-
-    return [end(path, parts_needed(path)) for path in paths]
+# --- what is scored against what ---
 
 
 def _plan(
@@ -250,10 +164,6 @@ def _plan(
 
 def _only(files: tuple[Picture, ...]) -> Picture:
     return the_one(files) if isinstance(files[0], Path) else files[0]
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
 
 
 # --- values ---
