@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,16 +22,20 @@ VOC_NAMES = ("Annotations", "Annotation", "annotations")
 
 
 def _sources(root: Path) -> tuple[Images, Images]:
-    for ir in INFRARED_NAMES:
-        for vis in VISIBLE_NAMES:
-            if (root / ir).is_dir() and (root / vis).is_dir():
-                return images_in(root / ir), images_in(root / vis)
+    folders = [_different(root, names) for names in (INFRARED_NAMES, VISIBLE_NAMES)]
+    if all(folders):
+        for several in folders:
+            if len(several) > 1:
+                raise UsageError(f"which is meant, {' or '.join(map(str, several))}? rename or remove all but one")
+        return images_in(folders[0][0]), images_in(folders[1][0])
     by_ending: tuple[dict, dict] = ({}, {})
     for stem, files in images_in(root).items():
         for images, ending in zip(by_ending, ("_ir", "_vi"), strict=True):
             if stem.lower().endswith(ending):
                 name = stem[: -len(ending)]
                 images[name] = (*images.get(name, ()), *files)
+    if others := [stem for stem in images_in(root) if not stem.lower().endswith(("_ir", "_vi"))]:
+        log.warning("%s: %d images end neither on _IR nor on _VI (%s): left out", short(root), len(others), others[0])
     if not all(by_ending):
         raise UsageError(
             f"no pairs in {root}: expected the folders ir/ and vis/ (or vi/) with files of the same name, or files "
@@ -39,10 +44,18 @@ def _sources(root: Path) -> tuple[Images, Images]:
     return by_ending
 
 
+def _different(root: Path, names: Sequence[str]) -> list[Path]:
+    """The folders of these names; one that several names mean, where case does not count, once."""
+    there = [root / name for name in names if (root / name).is_dir()]
+    return [path for index, path in enumerate(there) if not any(map(path.samefile, there[:index]))]
+
+
 def _labels(root: Path, images: Images) -> LabelFolder | None:
     """VOC where there is a folder for it, else YOLO, else none."""
     for name in VOC_NAMES:
         if (root / name).is_dir():
+            if (root / "labels").is_dir():
+                log.warning("%s: labels are read from %s, not from labels", short(root), name)
             return LabelFolder(root / name, ".xml", read_voc)
     folder, names_file = root / "labels", root / "classes.txt"
     if not folder.is_dir():

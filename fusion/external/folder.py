@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fusion.external.contract import Options, external, read_image, result_like
 from fusion.method import Method
-from tsdm_bench.images import IMAGE_SUFFIXES, the_one
+from tsdm_bench.images import IMAGE_SUFFIXES, images_in, the_one
 
 
 def folder_method(template: str, name: str | None, options: Options) -> Method:
@@ -58,13 +58,14 @@ def stored_result(template: str, key: dict) -> Path:
 
 def find_by_stem(folder: Path, stem: str) -> Path:
     """The one file ``stem`` + an image suffix in ``folder``; raises ``ImageProblem`` where there are several."""
-    there = [
-        path
-        for suffix in IMAGE_SUFFIXES
-        for path in (folder / (stem + suffix), folder / (stem + suffix.upper()))
-        if path.exists()
-    ]
-    files = tuple(path for i, path in enumerate(there) if not any(map(path.samefile, there[:i])))  # x.png is x.PNG
+    changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+    files = _listed(folder, changed).get(stem) or images_in(folder).get(stem)  # a clock may be too slow to tell
     if not files:
         raise FileNotFoundError(f"no fused image {folder / stem} with one of {' '.join(IMAGE_SUFFIXES)}")
     return the_one(files)
+
+
+@lru_cache(maxsize=64)
+def _listed(folder: Path, changed: int) -> dict[str, tuple[Path, ...]]:
+    """The images of a folder, read again when it has ``changed``: a run asks for thousands of them one by one."""
+    return images_in(folder)

@@ -369,3 +369,20 @@ def test_one_name_in_two_parts_of_a_dataset_is_refused(tmp_path, capsys):
         refuse_faults("llvip", pairs, with_labels=False)
     assert main(["datasets", "verify", "llvip", "--data-root", str(tmp_path)]) == 2
     assert "are pairs of one name" in capsys.readouterr().out
+
+
+def test_two_folders_that_may_be_meant_are_refused_or_told(root, caplog):
+    (root / "Annotations").mkdir()
+    (root / "labels").mkdir()
+    DATASETS["folder"].pairs(root)
+    assert "labels are read from Annotations, not from labels" in caplog.text
+    (root / "vi").mkdir()
+    with pytest.raises(UsageError, match=r"which is meant, .*vis or .*vi\?"):
+        DATASETS["folder"].pairs(root)
+
+
+def test_images_of_no_ending_are_told(tmp_path, caplog):
+    for name in ("a_IR", "a_VI", "overview"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros(SIZE, np.uint8))
+    assert [pair.image for pair in DATASETS["folder"].pairs(tmp_path)] == ["a"]
+    assert "1 images end neither on _IR nor on _VI (overview): left out" in caplog.text

@@ -105,8 +105,10 @@ def test_grey_results_take_the_colour_of_the_visible_image_on_request(tmp_path, 
 def test_two_results_of_one_name_are_refused_and_named(tmp_path, pair):
     save(tmp_path / "01.png", pair[1])
     (tmp_path / "01.TIF").write_bytes((tmp_path / "01.png").read_bytes())
-    with pytest.raises(ImageProblem, match=r"01\.png and .*01\.TIF stand for one image"):
+    with pytest.raises(ImageProblem, match=r"01\.TIF and .*01\.png stand for one image"):
         prepare(parse(f"folder:{tmp_path}"))(*pair, CLEAN)
+    (tmp_path / "02.Jpg").write_bytes((tmp_path / "01.png").read_bytes())
+    prepare(parse(f"folder:{tmp_path}"))(*pair, CLEAN | {"image": "02"})
     fused = prepare(parse(f"folder:{tmp_path}/{{image}}.png"))(*pair, CLEAN)  # the suffix says which
     torch.testing.assert_close(fused, pair[1])
 
