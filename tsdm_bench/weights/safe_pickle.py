@@ -36,8 +36,8 @@ STORAGE_DTYPES = {
 }
 
 
-PICKLE_BYTES = 1 << 23
-"""A pickle of more than 8 MB describes no network; objects take up to 200 times as much memory as it does."""
+PICKLE_BYTES = 1 << 21
+"""Enough for 10,000 tensors; objects take up to 200 times as much memory as their pickle, and a second a megabyte."""
 COPIES = 4
 """Tensors that share a storage become so many copies of it at most (a module and its state dict make two)."""
 SMALL = 1 << 20
@@ -163,18 +163,24 @@ def _check_program(program: bytes) -> None:
 
     ``LONG_BINPUT`` with a large number allocates a table of that length, ``BYTEARRAY8`` as many bytes as it says.
     """
-    if len(program) > PICKLE_BYTES:
-        raise Refused(f"its pickle has {len(program):,} bytes")
     for opcode, argument, _ in pickletools.genops(program):  # refuses what is longer than what is left
         if opcode.name in PUTS and argument > len(program):
             raise Refused(f"it numbers an object {argument:,}")
+        if isinstance(argument, int) and abs(argument) >> 63:  # chosen numbers of one hash make a dict slow
+            raise Refused("it has a number of more than 64 bits")
 
 
 def check_archive(archive: zipfile.ZipFile, file_bytes: int) -> None:
-    """Refuse an archive whose members, unpacked, are longer than itself: ``torch.save`` stores them as they are."""
+    """Refuse an archive whose members, unpacked, are longer than itself (``torch.save`` stores them as they are), or
+    whose pickle is longer than any network needs."""
     unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > file_bytes:
         raise Refused(f"it would unpack to {unpacked:,} bytes from {file_bytes:,}, and torch.save does not compress")
+    program = max(
+        (member.file_size for member in archive.infolist() if member.filename.endswith("data.pkl")), default=0
+    )
+    if program > PICKLE_BYTES:
+        raise Refused(f"its pickle has {program:,} bytes, {PICKLE_BYTES:,} at most")
 
 
 def load_tensors(path: Path) -> Any:

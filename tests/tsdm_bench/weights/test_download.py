@@ -35,6 +35,9 @@ class Server(ThreadingHTTPServer):
         self.ranges: list[str | None] = []
         self.stopped, self.sent = threading.Event(), 0
 
+    def handle_error(self, *arguments) -> None:
+        """The other side may go while something is sent: nothing to tell."""
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
