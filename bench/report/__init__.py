@@ -25,7 +25,7 @@ from bench.report.summary import (
 from bench.report.tables import latex, markdown
 from bench.run.cost import TABLE, read_efficiency
 from bench.run.store import RunFolder
-from tsdm_bench.errors import UsageError, one_line
+from tsdm_bench.errors import one_line
 from tsdm_bench.files import write_atomically, write_csv
 
 Made = TypeVar("Made")
@@ -38,7 +38,7 @@ def write_report(folder: RunFolder) -> list[Section]:
 
     ``tables/*.{csv,md,tex}``, ``curves/*.{png,pdf}`` and ``index.html``; those of an earlier report that are not made
     again are removed. Nothing is written where there are no rows. A section that cannot be made is named in the log and
-    on the page, and the others are written. Raises ``UsageError`` where the record or a table of the run is damaged.
+    on the page, and the others are written. Raises ``UsageError`` where the record or the list of pairs is damaged.
     """
     record, pairs = folder.record(), folder.pairs()
     rows = selected(folder.rows(), record.suite, pairs["image"])
@@ -81,8 +81,6 @@ class Parts:
         """What ``make`` returns; None where it raises, which the log and :attr:`problems` tell."""
         try:
             return make()
-        except UsageError:
-            raise
         except Exception as error:  # one part that fails must not cost the others
             self.problems[name] = one_line(error)
             log.warning("%s could not be made: %s", name, self.problems[name])

@@ -172,6 +172,13 @@ def test_a_section_that_cannot_be_made_is_named_and_the_others_are_written(
     assert not (folder.path / "tables/fusion.md").exists()  # no earlier table is taken for the present one
 
 
+def test_damaged_labels_cost_the_detection_part_alone(make_run: Make) -> None:
+    folder = make_run(found=FOUND)
+    (folder.path / "truth.parquet").write_bytes(b"PAR1 and no more")
+    assert [section.name for section in write_report(folder)] == ["fusion", "robustness", "ranking"]
+    assert "<b>Detection could not be made:</b>" in text(folder, "index.html")
+
+
 def test_a_class_called_all_costs_the_detection_part_alone(make_run: Make) -> None:
     folder = make_run(found=FOUND, record={"classes": ("Car", "all")})
     names = [section.name for section in write_report(folder)]

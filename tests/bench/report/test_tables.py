@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bench.report.escape import latex_text, markdown_text
+from bench.report.escape import _LATEX, html_text, latex_text, markdown_text
 from bench.report.tables import Column, Table, as_html, latex, markdown
 
 FRAME = pd.DataFrame(
@@ -180,3 +182,30 @@ def test_an_interval_stands_behind_its_number() -> None:
     assert "| b | <u>0.25</u> |" in markdown(table)
     assert r"a & \textbf{0.50} {\scriptsize [0.40, 0.62]}" in latex(table)
     assert "<b>0.50</b> <small>[0.40, 0.62]</small>" in as_html(table)
+
+
+ANY_TEXT = st.text(st.characters(codec=None), max_size=40)
+
+
+@given(ANY_TEXT)
+@settings(max_examples=300, deadline=None)
+def test_no_text_runs_a_command_or_breaks_a_line_of_latex(text: str) -> None:
+    source = latex_text(text)
+    known = {re.search(r"\\[a-zA-Z]+|\\.", value)[0] for value in _LATEX.values() if "\\" in value}
+    assert set(re.findall(r"\\[a-zA-Z]+|\\.", source)) <= known
+    plain = re.sub(r"\\.", "", source)
+    assert plain.count("{") == plain.count("}")
+    assert plain.count("$") % 2 == 0
+    assert not set(plain) & set("&%#~\n\r")
+    source.encode()
+
+
+@given(ANY_TEXT)
+@settings(max_examples=300, deadline=None)
+def test_no_text_leaves_its_cell_of_markdown_or_its_element_of_html(text: str) -> None:
+    cell = markdown_text(text)
+    assert "\n" not in cell
+    assert "<" not in cell
+    assert not re.search(r"(?<!\\)(?:\\\\)*\|", cell)
+    assert not set(html_text(text)) & set("<>\"'\n")
+    cell.encode()
