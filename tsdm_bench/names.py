@@ -9,8 +9,10 @@ from pydantic import AfterValidator
 
 from tsdm_bench.errors import UsageError
 
-MOST_BYTES = 120
-"""A file name holds 255 bytes; suffixes and the names of temporary files come behind."""
+MOST_BYTES = 200
+"""A file name holds 255 bytes; suffixes and the marks of temporary files are added to it."""
+MOST_BYTES_OF_NAMES = 120
+"""Of suites and methods, whose names are joined with others."""
 SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 NOT_EVERYWHERE = '/\\:*?"<>|'
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
@@ -40,6 +42,8 @@ def why_no_name(name: str) -> str:
         return problem
     if found := next((character for character in name if character in NOT_EVERYWHERE), ""):
         return f"it has a {found!r}, which no file name has on every system"
+    if len(name.encode()) > MOST_BYTES_OF_NAMES:
+        return f"it is {len(name.encode())} bytes long, {MOST_BYTES_OF_NAMES} at most"
     if name[0] in ". " or name[-1] in ". ":
         return "it begins or ends with a dot or a space"
     if name.partition(".")[0].lower() in DEVICES:

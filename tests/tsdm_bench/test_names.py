@@ -9,8 +9,25 @@ from tsdm_bench.errors import UsageError
 from tsdm_bench.names import Name, check_image_name, check_name
 
 GOOD = ["m3fd", "PIAFusion", "ffdnet+gff", "融合", "día 2", "v1.0", "_mine", "-", "con_2"]
-NO_FILE = ["", ".", "..", "../x", "/tmp/x", "a/b", "a\0b", "a\nb", "a\x1b[2J", "x" * 121, "界" * 41, "\udcff"]
-NOT_EVERYWHERE = ["a\\b", "CON", "con.png", "Lpt1", "a:b", "a*", "a?", "<a>", "a|b", 'a"', "a.", "a ", " a", ".a"]
+NO_FILE = ["", ".", "..", "../x", "/tmp/x", "a/b", "a\0b", "a\nb", "a\x1b[2J", "x" * 201, "界" * 67, "\udcff"]
+NOT_EVERYWHERE = [
+    "a\\b",
+    "x" * 121,
+    "界" * 41,
+    "CON",
+    "con.png",
+    "Lpt1",
+    "a:b",
+    "a*",
+    "a?",
+    "<a>",
+    "a|b",
+    'a"',
+    "a.",
+    "a ",
+    " a",
+    ".a",
+]
 
 
 @pytest.mark.parametrize("name", GOOD)
