@@ -105,7 +105,8 @@ def select_training_pairs(suite: Suite, data_root: Path | None) -> list[Pair]:
     dataset, pairs = _all_pairs(suite, data_root)
     part = _training_part(suite, pairs)
     refuse_faults(dataset.name, part, with_labels=True)
-    labelled = [pair for pair in part if pair.boxes is not None and not pair.problem]
+    # A labelled image that cannot be read stays: the training names it.
+    labelled = [pair for pair in part if (pair.boxes is not None or pair.label_file) and not pair.problem]
     if not labelled:
         raise UsageError(
             f"dataset {dataset.name} has no labelled pair to train on ({len(part)} training pairs without labels) "

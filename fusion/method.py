@@ -42,6 +42,11 @@ class Method(Card):
     trained_on: tuple[str, ...] = ()
     """Datasets of ours whose pairs the weights have seen, as far as it is known: their numbers there are no test."""
     keyed: bool = False
+    code: tuple[Path, ...] = ()
+    """Files that decide what a user's own method does: scripts, modules, networks."""
+    result_file: Callable[[dict], Path] | None = None
+    """Where the ready result of a pair lies (by its key); None for a method that computes. May raise ``OSError`` or
+    ``ValueError`` where there is none."""
     load: Callable[[dict[str, Path], torch.device], Callable[..., Tensor]]
 
 

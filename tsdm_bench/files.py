@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import uuid
@@ -55,6 +56,26 @@ def refuse_unwritable(path: Path, option: str) -> None:
             pass
     except OSError as error:
         raise UsageError(f"{option} {path} cannot be written ({error.strerror}); name another place") from None
+
+
+def refuse_unwritable_folder(path: Path, option: str) -> None:
+    """Raise ``UsageError`` where ``path``, named by ``option``, is no folder that can be written to or made.
+
+    Nothing is left behind: it is told before the work whether its results will find their place.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{option} {path} is a file; give a folder, which may be new") from None
+    except OSError as error:
+        raise UsageError(f"{option} {path} cannot be written to ({error.strerror}); give another folder") from None
+    finally:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

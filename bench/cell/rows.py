@@ -39,7 +39,6 @@ DetectionRow = NamedTuple(
     ],
 )
 
-
 DETECTION_COLUMNS = tuple("class" if name == "label" else name for name in DetectionRow._fields)
 
 
@@ -54,6 +53,18 @@ class Failure(NamedTuple):
     error: str
 
 
+class Picture(NamedTuple):
+    """An image that the report shows: what was scored and detected on, or an input (``ir``, ``vis``), as PNG."""
+
+    image: str
+    factor: str
+    severity: int
+    modality: str
+    name: str
+    """Of the method, or ``ir`` and ``vis``."""
+    png: bytes
+
+
 @dataclass
 class CellResult:
     """What one cell adds to the run."""
@@ -61,16 +72,14 @@ class CellResult:
     rows: list[Row] = field(default_factory=list)
     detections: list[DetectionRow] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
 
 ROW_KEY = ["image", "factor", "severity", "modality", "method", "metric", "reference"]
 
-
 CELL_KEY = ["image", "factor", "severity", "modality", "method"]
 
-
 TEXT, WHOLE, REAL = pa.string(), pa.int64(), pa.float64()
-
 
 TYPES = {"severity": WHOLE, "seed": WHOLE} | dict.fromkeys(("value", "seconds", "score", "x", "y", "w", "h"), REAL)
 
@@ -81,8 +90,6 @@ def _schema(columns: Sequence[str]) -> pa.Schema:
 
 ROW_SCHEMA, DETECTION_SCHEMA = _schema(Row._fields), _schema(DETECTION_COLUMNS)
 
-
 PAIR_SCHEMA = pa.schema([("image", TEXT), ("scene", TEXT), ("split", TEXT), ("labelled", pa.bool_())])
-
 
 TRUTH_SCHEMA = _schema(("image", "class", "x", "y", "w", "h")).append(pa.field("difficult", pa.bool_()))

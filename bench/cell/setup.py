@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.plan import Condition
 from bench.suite import Suite
 from detectors.detector import Detector, open_detector
 
@@ -24,6 +25,17 @@ class Setup:
     threads: int
     detectors: dict[str, Path] = field(default_factory=dict)
     """Method name → the detector that was trained for it; empty where one detector serves all."""
+    shown: tuple[str, ...] = ()
+    """Images of the pairs that the report shows."""
+    inputs_shown: frozenset[tuple[str, Condition]] = frozenset()
+    """(image, condition) whose degraded inputs the report shows."""
+    results_shown: frozenset[tuple[str, Condition]] = frozenset()
+    """(image, condition) whose fused images the report shows."""
+
+    @property
+    def runs_foreign_code(self) -> bool:
+        """Whether a method is the user's own code: it may end its process, so it must not be that of the run."""
+        return any(":" in spec and "folder:" not in spec for spec in self.specs.values())
 
     def open_detector(self, own: Path | None = None) -> Detector:
         """The detector that was trained for a method, else the one of the suite (the caller has left only one)."""

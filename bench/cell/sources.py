@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, lru_cache
 
 import numpy as np
@@ -19,9 +20,13 @@ from tsdm_bench.images import as_batch
 
 
 class Bench:
-    """Everything that cells share within one process: loaded methods, the detector, the sources last read."""
+    """Everything that cells share within one process.
 
-    def __init__(self, setup: Setup) -> None:
+    ``at_work`` is called with the name of a method before it is run, and with "" after the last one of a cell.
+    """
+
+    def __init__(self, setup: Setup, at_work: Callable[[str], object] = lambda name: None) -> None:
+        self.at_work = at_work
         prepare_process(setup.threads)
         self.setup = setup
         self.fuse_of = cache(self._load)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
 
 from bench.console import accept_any_sign
 from tsdm_bench.errors import UsageError, words_of
@@ -46,31 +52,57 @@ def main(arguments: list[str] | None = None) -> int:
     accept_any_sign()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is told in a line of ours
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for package in (
-        "bench",
-        "fusion",
-        "degradation",
-        "detectors",
-        "tsdm_bench",
-    ):  # libraries only speak up when something is wrong
+    for package in ROOMS:  # libraries only speak up when something is wrong
         logging.getLogger(package).setLevel(logging.INFO)
     try:
         args = _parser(arguments[0]).parse_args(arguments)
-        return args.run(args)
+        with _stopping_on_signals():
+            return args.run(args)
     except UsageError as error:
         print(f"{PROGRAM}: {words_of(error, 2000)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: stopped; what was computed is kept, repeat the command to go on", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        number = stop.args[0] if stop.args else signal.SIGINT
+        by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+        print(f"\n{PROGRAM}: stopped{by}; what was computed is kept, repeat the command to go on", file=sys.stderr)
+        return 128 + number
     except BrokenPipeError:  # the reader of our output (head, less) went away
         sys.stderr.close()
         return 0
 
 
+@contextlib.contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """Let the signals by which Slurm, Docker and Kubernetes end a job stop a run as Ctrl-C does: what is done is saved.
+
+    In a background job a shell has Ctrl-C ignored; that stays so.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    here = threading.current_thread() is threading.main_thread()
+    ours = [number for number in numbers if here and signal.getsignal(number) == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong, as every other check does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; `{self.prog} --help` shows the options")
+
+
 def _parser(command: str) -> argparse.ArgumentParser:
     """The parser that knows the arguments of one command (``--help`` is none); only what is asked for is imported."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
         description="TSDM-Bench: which infrared-visible fusion method holds up when the inputs get bad, "
         "and does fusing still help the detector?",
@@ -86,16 +118,3 @@ def _parser(command: str) -> argparse.ArgumentParser:
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     return parser
-
-
-def comma_list(text: str) -> tuple[str, ...]:
-    """``a,b`` → ("a", "b"); the argparse type of list options."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def comma_numbers(text: str) -> tuple[int, ...]:
-    """``0,3,5`` → (0, 3, 5)."""
-    try:
-        return tuple(int(part) for part in comma_list(text))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected whole numbers with commas such as 0,3,5, got {text!r}") from None

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.run import add_data_root
+from bench.cli.options import add_data_root
 from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:

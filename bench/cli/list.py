@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli import comma_list
-from bench.cli.run import add_data_root, add_weights_dir
+from bench.cli.options import add_data_root, add_weights_dir, comma_list
 from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -199,7 +198,7 @@ def _efficiency(args: argparse.Namespace) -> list[dict]:
 
     from bench.methods import expand, find_method, find_weights, unavailable
     from bench.run.cost import SIZE, efficiency_table
-    from bench.run.flow import pick_device
+    from bench.run.resolve import pick_device
 
     methods = [find_method(spec) for spec in expand(args.methods)]
     if args.methods == ("all",):

@@ -25,12 +25,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from tqdm import tqdm
 
-from bench.cli.run import add_data_root, add_weights_dir
+from bench.cli.options import add_data_root, add_weights_dir
 from bench.datasets import DATASETS
 from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights, obtain
-from bench.run.flow import pick_device
+from bench.run.resolve import pick_device
 from bench.weights import WEIGHT_FILES
 from degradation import degrade
 from degradation.factor import FACTORS

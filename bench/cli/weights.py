@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.cli.list import as_text_table
-from bench.cli.run import add_weights_dir
+from bench.cli.options import add_weights_dir
 from bench.weights import WEIGHT_FILES, readers
 from detectors.card import DETECTORS
 from fusion.method import METHODS

@@ -1,66 +1,75 @@
-"""Run cells in this process, or in a pool of processes on this machine."""
+"""Run cells on this machine: in this process, or in several workers."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from itertools import islice
-from multiprocessing.connection import wait as wait_for
+from dataclasses import replace
 
-from bench.cell.rows import CellResult
+from bench.cell.rows import CellResult, Failure
 from bench.cell.setup import Setup
 from bench.cell.sources import Bench
 from bench.cell.work import run_cell
-from bench.plan import Cell
+from bench.executors.pool import Died, map_unordered, note
+from bench.plan import Cell, Condition
+from tsdm_bench.errors import UsageError
 
+DIED = "its process ended while it was at work: a crash in compiled code, exit by the method, or no memory left"
+DIED_OUTSIDE = "the process ended outside any method, twice: most likely no memory was left; use fewer --workers"
+MOST_DEATHS = 3
+"""Processes that may end one after the other outside any method before the run is given up."""
 _bench: Bench | None = None
 
 
-def available_cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_cells(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[CellResult]:
-    """Yield the result of every cell as it is ready, in any order. One worker means this very process.
+    """Yield the result of every cell as it is ready, in any order.
 
-    Raises ``BrokenProcessPool`` where a worker is killed from outside (out of memory).
+    One worker means this very process, unless a method is the user's own. Where a worker ends, the method that it was
+    at fails on that pair, and the rest of the cell is done by another. Raises ``UsageError`` where workers end without
+    having begun.
     """
-    if workers == 1:
+    if workers == 1 and not setup.runs_foreign_code:
         bench = Bench(setup)
         for cell in cells:
             yield run_cell(cell, bench)
         return
-    # Spawned, not forked: the thread pools of torch and onnxruntime do not survive a fork.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _open, (setup,))
-    try:
-        waiting = iter(cells)
-        running = {pool.submit(_run, cell) for cell in islice(waiting, 2 * workers)}
-        while running:
-            ready, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in ready:
-                yield future.result()
-                running |= {pool.submit(_run, cell) for cell in islice(waiting, 1)}
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    waiting: deque[Cell] = deque(cells)
+    failed: dict[tuple[str, Condition], list[Failure]] = {}
+    again: set[tuple[str, Condition]] = set()
+    deaths = 0
+    for cell, result in map_unordered(_run, waiting, workers, _open, (setup,)):
+        key = cell.pair.image, cell.condition
+        if not isinstance(result, Died):
+            deaths = 0
+            result.failures[:0] = failed.pop(key, [])
+            yield result
+        elif result.note in cell.methods:
+            deaths = 0
+            failed.setdefault(key, []).append(Failure(cell.pair.image, *cell.condition, result.note, DIED))
+            rest = tuple(name for name in cell.methods if name != result.note)
+            if rest:
+                waiting.append(replace(cell, methods=rest))
+            else:
+                yield CellResult(failures=failed.pop(key))
+        elif (deaths := deaths + 1) > MOST_DEATHS:
+            raise UsageError(
+                f"{deaths} worker processes ended one after the other before they ran a method, most likely for lack "
+                f"of memory; what was computed is kept: repeat the command with fewer --workers (now {workers})"
+            )
+        elif key in again:
+            failures = [*failed.pop(key, []), Failure(cell.pair.image, *cell.condition, "", DIED_OUTSIDE)]
+            yield CellResult(failures=failures)
+        else:
+            again.add(key)
+            waiting.append(cell)  # this cell may have nothing to do with it
 
 
 def _open(setup: Setup) -> None:
     global _bench
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it saves what is done
-    threading.Thread(target=_end_with, args=(multiprocessing.parent_process().sentinel,), daemon=True).start()
-    _bench = Bench(setup)
-
-
-def _end_with(parent: int) -> None:
-    """A parent that was killed can't tell its workers, which would wait for cells for ever."""
-    wait_for([parent])
-    os._exit(1)
+    _bench = Bench(setup, at_work=note)
 
 
 def _run(cell: Cell) -> CellResult:
+    if _bench is None:
+        raise RuntimeError("a worker was given a cell before it was opened")
     return run_cell(cell, _bench)

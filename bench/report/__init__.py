@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from bench.api import CallableRoom
 from bench.metrics import METRICS
 from bench.report.detection import detection_section, scene_section
 from bench.report.fusion import efficiency_section, fusion_section, ranking_section
 from bench.report.layout import Run, Section, describe
 from bench.report.page import write_page
+from bench.report.pictures import write_pictures
 from bench.report.robustness import agreement_section, robustness_section
 from bench.report.summary import (
     Labelled,
@@ -31,6 +34,7 @@ from tsdm_bench.files import write_atomically, write_csv
 Made = TypeVar("Made")
 SECTIONS = ("detection", "scenes", "fusion", "robustness", "agreement", "ranking", "efficiency")
 log = logging.getLogger(__name__)
+sys.modules[__name__].__class__ = CallableRoom
 
 
 def write_report(folder: RunFolder) -> list[Section]:
@@ -64,7 +68,7 @@ def write_report(folder: RunFolder) -> list[Section]:
     made = [section for section in sections if section]
     _write_files(folder.path / "tables", run.curves, made)
     shown = [section for section in made if section.tables or section.figures]
-    pictures = [*sorted((folder.path / "panels").glob("*.png")), *folder.path.glob("degradations.png")]
+    pictures = parts.make("Pictures", lambda: write_pictures(folder, record)) or []
     page = write_page(run, shown, folder.failures(), parts.problems, pictures)
     write_atomically(folder.path / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
     return shown

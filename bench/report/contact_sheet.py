@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from degradation.condition import degrade
-from degradation.factor import MAX_SEVERITY, MODALITIES, Factor, Modality
+from degradation.factor import MAX_SEVERITY, Factor, Modality
 
 TITLES: dict[Modality, str] = {"vis": "visible", "ir": "infrared"}
 GAP = 0.04
@@ -24,28 +23,25 @@ FAINT, LIGHT = "#6b6b6b", "#f2f2f2"
 
 
 def draw_contact_sheet(
-    ir: np.ndarray,
-    vis: np.ndarray,
+    images: Mapping[Modality, Mapping[tuple[str, int], np.ndarray]],
     factors: Sequence[Factor],
     *,
     severities: Sequence[int] = tuple(range(MAX_SEVERITY + 1)),
     window: tuple[int, int, int, int] | None = None,
-    dataset: str = "",
-    image: str = "",
-    seed: int = 0,
     image_inches: float = 1.0,
 ) -> Figure:
-    """Draw a pair (uint8 H×W and H×W×3 RGB) under every factor and severity, visible to the left, infrared right.
+    """Draw a pair under every factor and severity, visible to the left, infrared right.
 
-    The whole images are degraded; ``window`` (left, top, width, height in px) is the part that is shown, without it
-    the middle square of half the height. Images carry their ladder value where a rung has one or two. ``dataset``,
-    ``image`` and ``seed`` are those of the draw. Raises ``ValueError`` for a window that leaves the image, no factor
-    or no severity, and whatever :func:`degradation.condition.degrade` raises.
+    ``images`` holds for ``ir`` (uint8 H×W) and ``vis`` (H×W×3 RGB) the image under (factor name, severity), and the
+    clean one under ("clean", 0); one that is absent leaves its place empty. ``window`` (left, top, width, height in px)
+    is the part that is shown, without it the middle square of half the height. Images carry their ladder value where a
+    rung has one or two. Raises ``ValueError`` for a window that leaves the image, no factor or no severity.
     """
     if not factors or not severities:
         raise ValueError("a contact sheet needs at least one factor and one severity")
-    window = window or _middle_square(*ir.shape)
-    _check_window(window, *ir.shape)
+    size = images["ir"]["clean", 0].shape[:2]
+    window = window or _middle_square(*size)
+    _check_window(window, *size)
     aspect = window[3] / window[2]
     block = len(severities) * (1 + GAP) - GAP
     lefts: dict[Modality, float] = {"vis": 0.0, "ir": block + BLOCK_GAP}
@@ -60,8 +56,10 @@ def draw_contact_sheet(
                 _mark_absent(axes, left, top, block, aspect, modality)
                 continue
             for column, severity in enumerate(severities):
-                pair = degrade(ir, vis, factor, severity, modality, seed=seed, dataset=dataset, image=image)
-                shown = pair[MODALITIES.index(modality)][window[1] :, window[0] :][: window[3], : window[2]]
+                key = (factor.name, severity) if severity else ("clean", 0)
+                if key not in images[modality]:
+                    continue
+                shown = images[modality][key][window[1] :, window[0] :][: window[3], : window[2]]
                 x = left + column * (1 + GAP)
                 axes.imshow(shown, extent=(x, x + 1, top + aspect, top), cmap="gray", vmin=0, vmax=255)
                 if severity and len(rung := factor.ladder[modality][severity - 1]) <= 2:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -209,24 +208,6 @@ def choose_zooms(
         if len(regions) == most:
             break
     return regions
-
-
-def telling_images(truth: pd.DataFrame, detections: pd.DataFrame, methods: Sequence[str], most: int = 4) -> list[str]:
-    """The images of one condition on which methods differ most in the number of objects they find.
-
-    ``truth`` and ``detections`` are tables as stored (the latter of one condition); ties go to the first name.
-    """
-    spread: dict[str, float] = {}
-    shown = detections[detections["score"] >= SHOWN_FROM]
-    by_cell = dict(list(shown.groupby(["image", "method"])))
-    for image, objects in truth.groupby("image"):
-        boxes = [Box(*row) for row in objects[["class", "x", "y", "w", "h"]].itertuples(index=False)]
-        found = []
-        for method in methods:
-            rows = by_cell.get((image, method), shown.iloc[:0])[["class", "score", "x", "y", "w", "h"]]
-            found.append(len(outcome(boxes, [Detection(*row) for row in rows.itertuples(index=False)]).hits))
-        spread[str(image)] = float(np.std(found))
-    return sorted(spread, key=lambda image: (-spread[image], image))[:most]
 
 
 def _legend(figure: Figure, colours: Mapping[str, str], boxes_known: bool) -> None:

@@ -1,103 +1,110 @@
-"""What a run shows of its pairs: detection panels, with the boxes that were stored, and its degradations."""
+"""What a report shows of the pairs of a run, from the images that were stored when they were scored."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from bench.cell.setup import Setup
-from bench.cell.sources import Bench, seen_sources
-from bench.cell.work import fuse_seen
-from bench.datasets.pair import Pair
-from bench.executors.local import available_cores
+from bench.cell.rows import Picture
+from bench.datasets.pair import Box
 from bench.plan import CLEAN, Condition, conditions
 from bench.report.contact_sheet import draw_contact_sheet
-from bench.report.panels import draw_panel, telling_images
+from bench.report.panels import draw_panel
+from bench.run.pictures import shown_conditions
+from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from degradation.factor import FACTORS
 from detectors.detector import Detection
 from tsdm_bench.files import write_atomically
 
-MIDDLE_SEVERITY = 3
+BOX_COLUMNS = ["class", "x", "y", "w", "h"]
 log = logging.getLogger(__name__)
 
 
-def write_panels(folder: RunFolder, setup: Setup, pairs: Sequence[Pair], most: int) -> list[Path]:
-    """Write ``panels/*.png``: ``most`` pairs, clean and degraded by the last factor of the suite.
+def write_pictures(folder: RunFolder, record: RunRecord) -> list[Path]:
+    """Write ``panels/*.png`` and ``degradations.png``; returns those that were written. Others there are removed.
 
-    Where there are detections, the pairs on which the methods differ most are shown, else pairs evenly taken.
+    A panel shows one pair under one condition: its inputs and the result of every method, with detections where there
+    are any. It is left out where an image of it was not stored (a failed cell, an unfinished run).
     """
-    bench, paths = Bench(replace(setup, threads=available_cores())), []  # no worker needs them any more
-    detections, truth = folder.detections(), folder.truth()
+    written = [path for path in (_write_sheet(folder, record), *_write_panels(folder, record)) if path]
+    for path in [*(folder.path / "panels").glob("*.png"), folder.path / "degradations.png"]:
+        if path not in written:
+            path.unlink(missing_ok=True)
+    return written
+
+
+def _write_panels(folder: RunFolder, record: RunRecord) -> list[Path]:
+    detections, truth, paths = folder.detections(), folder.truth(), []
     truth = truth[~truth["difficult"]]
-    titles = {name: described["title"] for name, described in folder.read_info()["methods"].items()}
-    for condition in _shown(setup):
-        here = (detections[list(Condition._fields)] == list(condition)).all(axis=1)
-        for pair in _chosen(pairs, truth, detections[here], setup.suite.methods, most):
-            path = folder.path / "panels" / f"{condition.factor}-{condition.severity}-{pair.image}.png"
-            if not path.exists():
-                of_pair = detections[here & (detections["image"] == pair.image)]
-                try:
-                    figure = _panel(pair, condition, of_pair, bench, titles)
-                except Exception as error:  # a pair or method that failed in the run fails here too
-                    log.warning("no panel of %s: %s", pair.image, error)
-                    continue
-                write_atomically(path, lambda to, figure=figure: figure.savefig(to, format="png"))
-            paths.append(path)
+    titles = {"ir": "Infrared", "vis": "Visible"} | {name: facts.title for name, facts in record.methods.items()}
+    labelled = {image for image, facts in record.pairs.items() if facts.labels is not None}
+    for condition in shown_conditions(record.suite):
+        here = detections[(detections[list(Condition._fields)] == list(condition)).all(axis=1)]
+        for image in record.shown:
+            names = dict.fromkeys(("ir", "vis", *record.suite.methods))
+            images = {name: _read(folder, image, condition, name) for name in names}
+            if any(pixels is None for pixels in images.values()):
+                log.warning("no panel of %s (%s): not all of its images were computed", image, _title(condition))
+                continue
+            found = _detections(here[here["image"] == image], record) if image in labelled else {}
+            boxes = [Box(*row) for row in truth.loc[truth["image"] == image, BOX_COLUMNS].itertuples(index=False)]
+            title = f"{record.dataset.name} {image}: {_title(condition)}"
+            figure = draw_panel(images, found, boxes=boxes if found else None, titles=titles, title=title)
+            name = "-".join(str(part) for part in (*_file_words(condition, record), image))
+            paths.append(_save(figure, folder.path / "panels" / f"{name}.png"))
     return paths
 
 
-def write_contact_sheet(folder: RunFolder, setup: Setup, pairs: Sequence[Pair]) -> Path | None:
-    """Write ``degradations.png``: the factors of the run at every severity on one of its pairs.
+def _file_words(condition: Condition, record: RunRecord) -> tuple[str, ...]:
+    words = (condition.factor, str(condition.severity))
+    return words if len(record.suite.modalities) == 1 or condition == CLEAN else (*words, condition.modality)
 
-    None where the run has no factors or no pair that can be read.
-    """
-    suite, path = setup.suite, folder.path / "degradations.png"
-    unreadable = {failure.image for failure in folder.failures() if not failure.method}
-    pair = next((pair for pair in pairs if pair.image not in unreadable), None)
-    if not suite.factors or pair is None:
+
+def _write_sheet(folder: RunFolder, record: RunRecord) -> Path | None:
+    """The factors of the run at every severity on the first pair that is shown; None where there is no such image."""
+    if not record.suite.factors or not record.shown:
         return None
-    factors = [FACTORS[name] for name in suite.factors]
-    figure = draw_contact_sheet(*pair.read(), factors, dataset=setup.dataset, image=pair.image, seed=suite.seed)
-    write_atomically(path, lambda to: figure.savefig(to, format="png", dpi=110))
-    return path
+    image, modalities = record.shown[0], {"ir": {}, "vis": {}}
+    for condition in conditions(record.suite):
+        for name, found in modalities.items():
+            hit = condition == CLEAN or condition.modality in (name, "both")
+            if hit and (pixels := _read(folder, image, condition, name)) is not None:
+                found[condition.factor, condition.severity] = pixels
+    if not all((CLEAN.factor, 0) in found for found in modalities.values()):
+        return None
+    factors = [FACTORS[name] for name in record.suite.factors]
+    severities = sorted({0, *record.suite.severities})
+    return _save(draw_contact_sheet(modalities, factors, severities=severities), folder.path / "degradations.png", 110)
 
 
-def _shown(setup: Setup) -> list[Condition]:
-    """The clean condition and one of the last factor: severity 3 where it was run, else its highest."""
-    found = conditions(setup.suite)
-    degraded = [condition for condition in found if condition.factor in setup.suite.factors[-1:]]
-    middle = [condition for condition in degraded if condition.severity == MIDDLE_SEVERITY] or degraded[-1:]
-    return [condition for condition in found if condition == CLEAN] + middle[:1]
-
-
-def _chosen(
-    pairs: Sequence[Pair], truth: pd.DataFrame, detections: pd.DataFrame, methods: Sequence[str], most: int
-) -> list[Pair]:
-    by_name = {pair.image: pair for pair in pairs}
-    telling = telling_images(truth[truth["image"].isin(by_name)], detections, methods, most) if len(detections) else []
-    evenly = [pairs[index * len(pairs) // most] for index in range(min(most, len(pairs)))]
-    return [by_name[name] for name in telling] or evenly
-
-
-def _panel(pair: Pair, condition: Condition, detections: pd.DataFrame, bench: Bench, titles: dict[str, str]):
-    seen = seen_sources(pair, condition, bench)
-    images: dict[str, np.ndarray] = {"ir": seen.ir_u8, "vis": seen.vis_u8}
-    for name in bench.setup.suite.methods:
-        if name not in images:
-            images[name] = fuse_seen(name, pair, condition, seen, bench)[0]
+def _detections(of_pair: pd.DataFrame, record: RunRecord) -> dict[str, list[Detection]]:
+    """What was found in the image of each method; nothing where no detector ran, so that nothing is called missed."""
+    if record.detector is None:
+        return {}
     columns = ["class", "score", "x", "y", "w", "h"]
-    found = {
-        name: [Detection(*row) for row in detections.loc[detections["method"] == name, columns].itertuples(index=False)]
-        for name in images
-        if bench.setup.suite.detector and name in bench.setup.suite.methods
+    return {
+        name: [Detection(*row) for row in of_pair.loc[of_pair["method"] == name, columns].itertuples(index=False)]
+        for name in record.suite.methods
     }
-    what = "clean" if condition == CLEAN else f"{FACTORS[condition.factor].title}, severity {condition.severity}"
-    title = f"{bench.setup.dataset} {pair.image}: {what}"
-    shown = {"ir": "Infrared", "vis": "Visible"} | titles
-    return draw_panel(images, found, boxes=pair.boxes if found else None, titles=shown, title=title)
+
+
+def _read(folder: RunFolder, image: str, condition: Condition, name: str) -> np.ndarray | None:
+    """A stored image as uint8 H×W or H×W×3 RGB."""
+    path = folder.picture_path(Picture(image, *condition, name, b""))
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    return pixels if pixels is None or pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def _title(condition: Condition) -> str:
+    return "clean" if condition == CLEAN else f"{FACTORS[condition.factor].title}, severity {condition.severity}"
+
+
+def _save(figure: Figure, path: Path, dpi: float | str = "figure") -> Path:
+    write_atomically(path, lambda to: figure.savefig(to, format="png", dpi=dpi))
+    return path

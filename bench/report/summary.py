@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.executors.local import available_cores
+from bench.executors.pool import available_cores
 from bench.metrics import resolve
 from bench.plan import CLEAN, Condition, conditions
 from bench.run.store import RunFolder

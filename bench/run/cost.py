@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import logging
+import statistics
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import pandas as pd
+import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.cell.isolation import untouched_process
+from bench.executors.pool import Died, available_cores, map_unordered
+from bench.run.identities import file_hash
+from bench.run.record import digest
 from fusion.method import Fuse, Method, prepare
+from tsdm_bench.errors import one_line
 from tsdm_bench.files import write_atomically
 
+log = logging.getLogger(__name__)
 SIZE = (480, 640)
 """Height and width of the pair that is fused, unless another size is asked for."""
 WARM_UP_SIZE = (96, 128)
-CAP_SECONDS = 2.0
-"""Runs are repeated until they have taken this long together: a slow method runs once."""
-REPEATS = 5
+FEWEST, MOST = 3, 20
+"""Measured runs, whatever they take and however short they are."""
+ENOUGH_SECONDS = 1.0
+"""Runs are repeated until they have taken this long together."""
+BUSY = 0.25
+"""Share of the processor that other work may take: above it nothing is measured."""
+LOOK_SECONDS = 0.3
 MEGA, GIGA = 1e6, 1e9
 TABLE = Path("tables", "efficiency.csv")
 """Where a run folder keeps what was measured."""
-KEY = ["method", "version", "height", "width", "device"]
-MEASURED = ["gflops_per_megapixel", "seconds_per_megapixel", "threads"]
+KEY = ["method", "version", "code", "height", "width", "device", "threads"]
+MEASURED = ["gflops_per_megapixel", "seconds_per_megapixel", "fastest", "slowest", "repeats"]
+ELSEWHERE = "computed elsewhere"
+INTEGERS = ["parameters", "threads", "repeats"]
 COLUMNS = [*KEY, "parameters", *MEASURED, "problem"]
 
 
@@ -43,26 +60,31 @@ def efficiency_table(
     device = torch.device(device)
     known = _read(cache)
     rows = []
+    threads = available_cores()
     for method in methods:
-        key = dict(zip(KEY, (method.name, method.version, *size, device_name(device)), strict=True))
+        code = digest([file_hash(path) for path in method.code]) if method.code else ""
+        key = dict(zip(KEY, (method.name, method.version, code, *size, device_name(device), threads), strict=True))
         row = known.get(tuple(key.values()))
         if row is None:
-            row = key | {"parameters": _parameters(method)} | _measured(method, weights_of, device, size)
+            row = key | {"parameters": _parameters(method)} | _measured(method, weights_of, device, size, threads)
             if cache is not None and not row["problem"]:
                 known[tuple(key.values())] = row
                 write_atomically(cache, lambda path: _frame(known.values()).to_csv(path, index=False))
         rows.append(row)
-    return _frame(rows)
+    return _frame(rows).fillna({"problem": ""})
 
 
-def write_efficiency(
+def write_costs(
     folder: Path,
     methods: Iterable[Method],
     weights_of: Callable[[Method], dict[str, Path]],
     device: torch.device | str,
 ) -> None:
     """Measure those methods of a run folder that its table lacks."""
-    efficiency_table(methods, weights_of, device, cache=folder / TABLE)
+    table = efficiency_table(methods, weights_of, device, cache=folder / TABLE)
+    for problem, names in table.groupby("problem")["method"]:
+        if problem not in ("", ELSEWHERE):
+            log.warning("cost of %s: %s", ", ".join(names), problem)
 
 
 def read_efficiency(folder: Path) -> pd.DataFrame:
@@ -75,17 +97,21 @@ def device_name(device: torch.device) -> str:
 
 
 def _read(cache: Path | None) -> dict[tuple, dict]:
-    """The rows of a table on disk by their key; none where there is no table or one of other columns."""
+    """The rows of a table on disk by their key; none where there is no table, a damaged one or one of other columns."""
     if cache is None or not cache.is_file():
         return {}
-    table = pd.read_csv(cache, dtype={"version": str, "problem": str}, keep_default_na=True)
+    try:
+        table = pd.read_csv(cache, dtype={"version": str, "code": str, "problem": str})
+    except (ValueError, OSError):  # damaged
+        return {}
     if list(table.columns) != COLUMNS:
         return {}
-    return {tuple(row[name] for name in KEY): row for row in table.fillna({"problem": ""}).to_dict("records")}
+    table = table.fillna({"problem": "", "code": ""})
+    return {tuple(row[name] for name in KEY): row for row in table.to_dict("records")}
 
 
 def _frame(rows: Iterable[dict]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=COLUMNS).astype({"parameters": "Int64", "threads": "Int64"})
+    return pd.DataFrame(list(rows), columns=COLUMNS).astype(dict.fromkeys(INTEGERS, "Int64"))
 
 
 def _parameters(method: Method) -> int | None:
@@ -94,39 +120,78 @@ def _parameters(method: Method) -> int | None:
 
 
 def _measured(
-    method: Method, weights_of: Callable[[Method], dict[str, Path]], device: torch.device, size: tuple[int, int]
+    method: Method,
+    weights_of: Callable[[Method], dict[str, Path]],
+    device: torch.device,
+    size: tuple[int, int],
+    threads: int,
 ) -> dict:
     """What :func:`measure` finds, or empty fields and the problem."""
     if method.keyed:
-        return {"problem": "computed elsewhere"}
+        return {"problem": ELSEWHERE}
+    if (share := busy()) > BUSY:
+        return {"problem": f"not measured: other work takes {share:.0%} of this machine; repeat the command when idle"}
     try:
-        return measure(prepare(method, weights_of(method), device), device, size) | {"problem": ""}
-    except Exception as error:  # a method may fail in any way
-        return {"problem": f"{type(error).__name__}: {error}"}
+        task = _Task(method, weights_of(method), device, size, threads)
+    except Exception as error:
+        return {"problem": one_line(error)}
+    if method.kind != "external":
+        return _measure_safely(task)
+    ((_, found),) = map_unordered(_measure_safely, [task], 1)  # code that may end its process
+    return {"problem": "its process ended"} if isinstance(found, Died) else found
+
+
+class _Task(NamedTuple):
+    method: Method
+    weights: dict[str, Path]
+    device: torch.device
+    size: tuple[int, int]
+    threads: int
+
+
+def _measure_safely(task: _Task) -> dict:
+    try:
+        with untouched_process():
+            torch.set_num_threads(task.threads)
+            cv2.setNumThreads(task.threads)
+            fuse = prepare(task.method, task.weights, task.device)
+            return measure(fuse, task.device, task.size) | {"problem": ""}
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a method may fail in any way
+        return {"problem": one_line(error)}
+
+
+def busy() -> float:
+    """The share of all processor cores that is at work while this process waits, 0 to 1."""
+    return psutil.cpu_percent(interval=LOOK_SECONDS) / 100
 
 
 def measure(
-    fuse: Fuse, device: torch.device | str = "cpu", size: tuple[int, int] = SIZE, cap: float = CAP_SECONDS
+    fuse: Fuse, device: torch.device | str = "cpu", size: tuple[int, int] = SIZE, enough: float = ENOUGH_SECONDS
 ) -> dict[str, float | int]:
     """Operations and seconds per megapixel of one prepared method on ``device``, colour conversion included.
 
-    A small pair warms up, then a run on a pair of ``size`` counts the operations. It is also the time of a method that
-    takes longer than ``cap`` seconds; of others the best of further runs is, the device synchronised. A
-    multiplication and an addition are two operations; only convolutions and matrix products of torch are counted, as
-    carried out, and NaN stands for a method that has none (numpy, OpenCV or another process).
+    A small pair and one of ``size`` warm up; the latter run counts the operations. Then come :data:`FEWEST` runs or
+    more, until they took ``enough`` seconds together, at most :data:`MOST`: their median, least and greatest, with the
+    device synchronised. A multiplication and an addition are two operations; only convolutions and matrix products of
+    torch are counted, as carried out, and NaN stands for a method that has none (numpy, OpenCV or another process).
     """
     device = torch.device(device)
     fuse(*_pair(WARM_UP_SIZE, device))
     ir, vis = _pair(size, device)
     with FlopCounterMode(display=False) as counter:
-        seconds = [_seconds(fuse, ir, vis, device)]
-    while sum(seconds) < cap and len(seconds) <= REPEATS:
+        _seconds(fuse, ir, vis, device)
+    seconds: list[float] = []
+    while len(seconds) < FEWEST or (sum(seconds) < enough and len(seconds) < MOST):
         seconds.append(_seconds(fuse, ir, vis, device))
     megapixels = ir.numel() / MEGA
     return {
         "gflops_per_megapixel": (counter.get_total_flops() or float("nan")) / GIGA / megapixels,
-        "seconds_per_megapixel": min(seconds[1:] or seconds) / megapixels,
-        "threads": torch.get_num_threads(),
+        "seconds_per_megapixel": statistics.median(seconds) / megapixels,
+        "fastest": min(seconds) / megapixels,
+        "slowest": max(seconds) / megapixels,
+        "repeats": len(seconds),
     }
 
 

@@ -155,17 +155,6 @@ class RunRecord(_Facts):
         specs = tuple(self.methods[name].spec for name in self.suite.methods)
         return self.suite.model_copy(update={"methods": specs})
 
-    def summary(self) -> dict[str, Any]:
-        """The record as a report tells it: the newest part's provenance beside what was run."""
-        newest = self.parts[-1]
-        told = self.model_dump(mode="json", exclude={"parts", "pairs", "factors"})
-        told |= newest.model_dump(mode="json", exclude={"cells", "seconds"})
-        told["machine"] = {"gpu": newest.gpu, "cores": newest.cores, "platform": newest.platform}
-        told["pairs"] = {"count": len(self.pairs), "sha256": self.content}
-        if self.detector is None:
-            del told["detector"]
-        return told | {"seconds": self.seconds}
-
 
 class Identities:
     """The identity of every cell of a run; made once, since each part of it serves many cells."""

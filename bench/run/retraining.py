@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,10 @@ from bench.cell.setup import Setup
 from bench.cell.sources import Bench, seen_sources
 from bench.cell.work import fuse_seen
 from bench.datasets.pair import Pair
+from bench.methods import find_method
 from bench.plan import CLEAN, Condition, conditions, near_training
+from bench.run.identities import result_identity
+from bench.run.record import DetectorFacts, PairFacts, RunRecord
 from bench.statistics.clusters import LARGEST_GAP
 from bench.suite import PROTOCOLS, Suite
 from degradation.condition import condition_generator
@@ -29,7 +32,7 @@ from degradation.factor import FACTORS
 from detectors.detector import find_weights
 from detectors.training.loop import detector_path, train_detector
 from detectors.training.training_set import Sample, TrainingSet, forget_images, read_training_set, write_training_set
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.files import write_atomically
 from tsdm_bench.images import ImageProblem
 
@@ -70,10 +73,15 @@ def prepare_retraining(setup: Setup, pairs: Sequence[Pair], training: Sequence[P
     return replace(setup, suite=suite.model_copy(update=settled))
 
 
-def describe_retraining(setup: Setup, pairs: Sequence[Pair], training: Sequence[Pair]) -> dict:
-    """What ``run.json`` says of the detectors before they are trained; ``sha256`` is that of what they share."""
+def describe_retraining(
+    setup: Setup, pairs: Sequence[Pair], training: Sequence[Pair], facts: Mapping[str, PairFacts]
+) -> DetectorFacts:
+    """What the record says of the detectors before they are trained; ``sha256`` is that of what they share.
+
+    ``facts`` holds the identities of the training pairs."""
     suite, detection = setup.suite, setup.suite.detection
     recipe, initial = detection.recipe, _initial(setup)
+    identities = [(pair, (facts[pair.image].content, facts[pair.image].labels)) for pair in training]
     images = sum(len(training_conditions(pair.image, setup)) for pair in training)
     shared = {
         "recipe": asdict(recipe),
@@ -81,32 +89,34 @@ def describe_retraining(setup: Setup, pairs: Sequence[Pair], training: Sequence[
         "training": {
             "pairs": len(training),
             "images": images,
-            "sha256": _digest([(pair.image, training_conditions(pair.image, setup), pair.boxes) for pair in training]),
+            "sha256": _digest(
+                [(pair.image, training_conditions(pair.image, setup), seen) for pair, seen in identities]
+            ),
             "split": detection.split,
-            "factors": _factor_versions(suite),
-            "severities": list(detection.severities) if _factor_versions(suite) else [],
+            "factors": _factors(suite),
+            "severities": list(detection.severities) if _factors(suite) else [],
         },
     }
-    return {
-        "name": f"{Path(recipe.architecture).stem} ({recipe.epochs} epochs at {recipe.image_size} pixels on {images} "
+    return DetectorFacts(
+        name=f"{Path(recipe.architecture).stem} ({recipe.epochs} epochs at {recipe.image_size} pixels on {images} "
         "images)",
-        "sha256": _digest(shared),
-        "class_map": {name: name for name in setup.classes},
-        "protocol": detection.protocol,
-        "explanation": PROTOCOLS[detection.protocol],
+        sha256=_digest(shared),
+        class_map={name: name for name in setup.classes},
+        protocol=detection.protocol,
+        explanation=PROTOCOLS[detection.protocol],
         **shared,
-        "near_training": near_training(pairs, training),
-        "per_method": {},
-    }
+        near_training=tuple(near_training(pairs, training)),
+        **suite.detector.model_dump(include={"image_size", "confidence", "iou", "max_detections"}),
+    )
 
 
 def train_detectors(
-    setup: Setup, training: Sequence[Pair], methods: dict[str, dict], folder: Path
+    setup: Setup, training: Sequence[Pair], record: RunRecord, folder: Path
 ) -> tuple[dict[str, Path], dict[str, dict], list[Failure]]:
     """Train what is not trained yet, method by method, in ``folder``/detectors.
 
-    ``methods`` describes each method (version, weights). Returns the detector of each method, what is known of each,
-    and the methods that failed. Raises ``UsageError`` where a training pair cannot be read, or every method failed.
+    ``record`` says what each method and each pair is. Returns the detector of each method, what is known of each, and
+    the methods that failed. Raises ``UsageError`` where a training pair cannot be read, or every method failed.
     """
     detectors, known, failures, bench = {}, {}, [], Bench(setup)
     for number, name in enumerate(setup.suite.methods, start=1):
@@ -114,16 +124,16 @@ def train_detectors(
             "%s: detector %d of %d, for %s", setup.suite.detection.protocol, number, len(setup.suite.methods), name
         )
         try:
-            detectors[name] = _train_for(name, methods[name], training, bench, folder)
+            detectors[name] = _train_for(name, record, training, bench, folder)
         except ImageProblem as error:
             raise UsageError(f"a training pair cannot be read: {error}; repair or remove it") from None
         except Exception as error:  # one method must not stop the others
-            line = f"no detector was trained: {type(error).__name__}: {' '.join(str(error).split())}"[:500]
+            line = f"no detector was trained: {one_line(error)}"
             log.error("%s: %s", name, line)
             failures.append(Failure("(training pairs)", *CLEAN, name, line))
             continue
-        record = json.loads(detectors[name].with_suffix(".json").read_text())
-        facts = {key: record[key] for key in ("images", "training_set", "seconds", "resumed_after")}
+        told = json.loads(detectors[name].with_suffix(".json").read_text())
+        facts = {key: told[key] for key in ("images", "training_set", "seconds", "resumed_after")}
         known[name] = {"file": detectors[name].name, "sha256": _hash_of(detectors[name])} | facts
     if not detectors:
         raise UsageError(failures[0].error)
@@ -145,11 +155,11 @@ def training_conditions(image: str, setup: Setup) -> list[Condition]:
     return [CLEAN, *(possible[index] for index in sorted(chosen))]
 
 
-def _train_for(name: str, description: dict, training: Sequence[Pair], bench: Bench, folder: Path) -> Path:
+def _train_for(name: str, record: RunRecord, training: Sequence[Pair], bench: Bench, folder: Path) -> Path:
     """The detector of one method: of this run, of another run of the suite with the same content, or newly trained."""
     setup, place = bench.setup, folder / "detectors"
     recipe, initial = setup.suite.detection.recipe, _initial(setup)
-    images = place / f"images-{_source_key(description, training, setup)}"
+    images = place / f"images-{_source_key(name, record, training, setup)}"
     training_set = read_training_set(images)
     if training_set is None or not (
         training_set.has_images or detector_path(training_set, recipe, place, initial).exists()
@@ -194,17 +204,23 @@ def _samples(name: str, training: Sequence[Pair], bench: Bench) -> Iterator[Samp
             yield Sample(label, fuse_seen(name, pair, condition, seen, bench)[0], pair.boxes)
 
 
-def _source_key(description: dict, training: Sequence[Pair], setup: Setup) -> str:
-    """16 hex digits of what the training images are made from."""
-    drawn = [(pair.image, training_conditions(pair.image, setup)) for pair in training]
-    method = [description[fact] for fact in ("spec", "version", "weights")]
-    made_from = [method, setup.dataset, setup.classes, setup.suite.seed, drawn, _factor_versions(setup.suite)]
-    return _digest(made_from)[:16]
+def _source_key(name: str, record: RunRecord, training: Sequence[Pair], setup: Setup) -> str:
+    """16 hex digits of what the training images of a method are made from."""
+    method, results = find_method(setup.specs[name]), []
+    for pair in training if method.result_file else ():
+        for condition in training_conditions(pair.image, setup):
+            key = {"dataset": setup.dataset, "image": pair.image, **condition._asdict()}
+            results.append(result_identity(method, key))
+    shared = record.detector.training if record.detector else None
+    return _digest([record.methods[name].identity, results, setup.dataset, setup.classes, setup.suite.seed, shared])[
+        :16
+    ]
 
 
-def _factor_versions(suite: Suite) -> dict[str, str]:
+def _factors(suite: Suite) -> dict[str, list]:
+    """Version and ladder of the factors that training images are degraded by."""
     augmented = suite.detection.protocol == "retrain-augmented"
-    return {name: FACTORS[name].version for name in suite.factors} if augmented else {}
+    return {name: [FACTORS[name].version, FACTORS[name].ladder] for name in suite.factors} if augmented else {}
 
 
 def _first_to_be_had(names: Sequence[str], weights_dir: Path | None) -> tuple[str, ...]:

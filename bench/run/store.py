@@ -1,17 +1,26 @@
-"""The run folder: shards that are either whole or absent, and what is derived from them."""
+"""The run folder: shards that are either whole or absent, and what is derived from them.
+
+A shard is two files of one name, ``rows/NAME.parquet`` and ``detections/NAME.parquet``. The name holds the hashes of
+both, so that a damaged file is noticed; the metadata of the rows says of what each cell is (:mod:`bench.run.record`).
+"""
 
 from __future__ import annotations
 
-import copy
+import contextlib
+import hashlib
 import json
+import logging
+import os
 import shutil
-import uuid
-from collections.abc import Container, Iterable, Sequence
+import socket
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import filelock
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as compute
 import pyarrow.parquet as parquet
 
 from bench.cell.rows import (
@@ -23,6 +32,7 @@ from bench.cell.rows import (
     TRUTH_SCHEMA,
     CellResult,
     Failure,
+    Picture,
 )
 from bench.datasets.pair import Pair
 from bench.plan import Condition
@@ -30,14 +40,20 @@ from bench.run.record import RunRecord, read_record
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_atomically
 
+METADATA = b"tsdm_bench"
+DIGITS = 32
+"""Of each of the two hashes in the name of a shard."""
+UNKNOWN = ""
+"""The identity of cells whose shard says none, as those of older versions."""
+SWEPT_AFTER = 600.0
+"""Seconds after which a temporary file of a report has no writer any more."""
+log = logging.getLogger(__name__)
 
-def without_methods(info: dict, methods: Container[str]) -> dict:
-    """What ``run.json`` says, less its descriptions of some methods and of the detectors trained for them."""
-    info = copy.deepcopy(info)
-    for place in (info, info.get("detector", {})):
-        for key in place.keys() & {"methods", "per_method"}:
-            place[key] = {name: described for name, described in place[key].items() if name not in methods}
-    return info
+
+class CellKey(NamedTuple):
+    image: str
+    condition: Condition
+    method: str
 
 
 class RunFolder:
@@ -49,24 +65,55 @@ class RunFolder:
     @classmethod
     def existing(cls, path: Path) -> RunFolder:
         """Open a finished or unfinished run; raises ``UsageError`` where ``path`` is none."""
+        if path.is_file() and path.name == "latest":  # where a file system has no links
+            path = path.with_name(path.read_text(errors="replace").strip())
         folder = cls(path.resolve())
         if not (folder.path / "run.json").is_file():
             raise UsageError(f"{path} is not a run folder (no run.json); give one such as results/m3fd/latest")
         return folder
 
-    # --- what the run was ---
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder; the lock ends with its holder, however that ends.
 
-    def read_info(self) -> dict:
-        path = self.path / "run.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        Raises ``UsageError`` where another process holds it.
+        """
+        holder = self.path / ".holder.json"
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            with lock.acquire(timeout=0):
+                holder.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname()}))
+                self._sweep()
+                try:
+                    yield
+                finally:
+                    holder.unlink(missing_ok=True)
+        except filelock.Timeout:
+            who = ""
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                found = json.loads(holder.read_text())
+                who = f" (process {found['process']} on {found['host']})"
+            raise UsageError(
+                f"another run{who} is at work in {self.path}; wait for it, or give another --out"
+            ) from None
+
+    def _sweep(self) -> None:
+        """Remove the temporary files of writers that were killed; a report may be writing its own just now."""
+        ours = {"rows", "detections", "fused"}
+        for path in self.path.rglob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                if path.relative_to(self.path).parts[0] in ours or time.time() - path.stat().st_mtime > SWEPT_AFTER:
+                    path.unlink()
+
+    # --- what the run was ---
 
     def record(self) -> RunRecord:
         """The record of the run; ``UsageError`` where it cannot be read."""
         return read_record(self.path / "run.json")
 
-    def write_info(self, info: dict) -> None:
-        text = json.dumps(info, indent=2, ensure_ascii=False) + "\n"
-        write_atomically(self.path / "run.json", lambda path: path.write_text(text))
+    def write_record(self, record: RunRecord) -> None:
+        text = record.model_dump_json(indent=2, exclude_none=False) + "\n"
+        write_atomically(self.path / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
 
     def write_pairs(self, pairs: Iterable[Pair]) -> None:
         """The pair list and the labelled objects, so that a report needs nothing but this folder."""
@@ -78,43 +125,57 @@ class RunFolder:
             for boxes, difficult in ((pair.boxes or (), False), (pair.difficult, True))
             for box in boxes
         ]
-        self._write_table("pairs.parquet", listing, PAIR_SCHEMA)
-        self._write_table("truth.parquet", truth, TRUTH_SCHEMA)
+        self._write("pairs.parquet", _table(listing, PAIR_SCHEMA))
+        self._write("truth.parquet", _table(truth, TRUTH_SCHEMA))
 
     # --- what was computed ---
 
-    def append(self, results: Sequence[CellResult]) -> None:
+    def append(self, results: Sequence[CellResult], identities: Mapping[CellKey, str] | None = None) -> None:
         """Write the results of some cells as one shard; rows come last, since they are what marks a cell as done."""
+        for picture in (picture for result in results for picture in result.pictures):
+            write_atomically(self.picture_path(picture), lambda to, picture=picture: to.write_bytes(picture.png))
         rows = [row for result in results for row in result.rows]
         detections = [row for result in results for row in result.detections]
         failures = [failure for result in results for failure in result.failures]
         if rows:
-            name = f"{uuid.uuid4().hex}.parquet"
-            self._write_table(f"detections/{name}", detections, DETECTION_SCHEMA)
-            self._write_table(f"rows/{name}", rows, ROW_SCHEMA)
+            cells = {CellKey(row.image, Condition(row.factor, row.severity, row.modality), row.method) for row in rows}
+            known = {cell: (identities or {}).get(cell, UNKNOWN) for cell in cells}
+            self._write_shard(_table(rows, ROW_SCHEMA), _table(detections, DETECTION_SCHEMA), known)
         if failures:
-            with open(self.path / "failures.jsonl", "a") as file:
+            with open(self.path / "failures.jsonl", "a", encoding="utf-8") as file:
                 file.writelines(json.dumps(failure._asdict()) + "\n" for failure in failures)
 
-    def forget(self, methods: Sequence[str]) -> None:
-        """Take out all that is stored of ``methods``, and the panels; cut short at any point, it can be repeated."""
-        shutil.rmtree(self.path / "panels", ignore_errors=True)  # those that are there are not drawn again
-        for old in sorted((self.path / "rows").glob("*.parquet")):
-            new = f"{uuid.uuid4().hex}.parquet"
-            kept = {}
-            for kind, schema in (("detections", DETECTION_SCHEMA), ("rows", ROW_SCHEMA)):
-                shard = parquet.read_table(self.path / kind / old.name, schema=schema)
-                kept[kind] = shard.filter(~compute.field("method").isin(list(methods)))
-                unchanged = kept[kind].num_rows == shard.num_rows
-            if unchanged:  # of the rows, without which there are no detections
+    def set_aside(self, cells: Collection[CellKey]) -> None:
+        """Move what is stored of some cells to ``replaced/``.
+
+        Cut short at any point, it can be repeated: the new shard is written before the old one goes.
+        """
+        self._take_out(cells, RunFolder(self.path / "replaced"))
+
+    def drop(self, cells: Collection[CellKey]) -> None:
+        """Forget what is stored of some cells, which are about to give the same again."""
+        self._take_out(cells, None)
+
+    def _take_out(self, cells: Collection[CellKey], to: RunFolder | None) -> None:
+        wanted = {_flat(cell) for cell in cells}
+        if not wanted:
+            return
+        for shard in self._shards():
+            of_rows = _is_of(shard.rows, wanted)
+            if not any(of_rows):
                 continue
-            for kind, shard in kept.items():
-                if kept["rows"].num_rows:
-                    self._write(f"{kind}/{new}", shard)
+            of_boxes = _is_of(shard.detections, wanted)
+            for folder, taken in ((to, True), (self, False)):
+                rows = shard.rows.filter(pa.array([is_of is taken for is_of in of_rows]))
+                boxes = shard.detections.filter(pa.array([is_of is taken for is_of in of_boxes], pa.bool_()))
+                known = {cell: what for cell, what in shard.identities.items() if (_flat(cell) in wanted) is taken}
+                if folder is not None and rows.num_rows:
+                    folder._write_shard(rows, boxes, known)
             for kind in ("rows", "detections"):
-                (self.path / kind / old.name).unlink()
-        if info := self.read_info():
-            self.write_info(without_methods(info, methods))
+                (self.path / kind / shard.name).unlink()
+        for cell in cells:
+            for name in (cell.method, "ir", "vis"):
+                self.picture_path(Picture(cell.image, *cell.condition, name, b"")).unlink(missing_ok=True)
 
     def forget_failures(self) -> None:
         """Failed cells have no rows and are computed again by the next run."""
@@ -122,45 +183,130 @@ class RunFolder:
 
     # --- what can be read back ---
 
-    def done(self) -> set[tuple[str, Condition, str]]:
-        """(image, condition, method) of everything that has rows."""
-        cells = self.rows()[CELL_KEY].drop_duplicates()
-        return {
-            (image, Condition(factor, severity, modality), method)
-            for image, factor, severity, modality, method in cells.itertuples(index=False)
-        }
+    def identities(self) -> dict[CellKey, str]:
+        """Every cell that has rows, and what it is of (:data:`UNKNOWN` where its shard does not say)."""
+        return {cell: what for shard in self._shards() for cell, what in shard.identities.items()}
 
     def rows(self) -> pd.DataFrame:
-        frame = self._read_shards("rows", ROW_SCHEMA)
+        tables = [shard.rows.replace_schema_metadata() for shard in self._shards()]
+        frame = pa.concat_tables([ROW_SCHEMA.empty_table(), *tables]).to_pandas()
         return frame.drop_duplicates(ROW_KEY, keep="last").sort_values(ROW_KEY, ignore_index=True)
 
     def detections(self) -> pd.DataFrame:
-        return self._read_shards("detections", DETECTION_SCHEMA).drop_duplicates(ignore_index=True)
+        tables = [shard.detections for shard in self._shards()]
+        return (
+            pa.concat_tables([DETECTION_SCHEMA.empty_table(), *tables]).to_pandas().drop_duplicates(ignore_index=True)
+        )
 
     def pairs(self) -> pd.DataFrame:
-        return parquet.read_table(self.path / "pairs.parquet").to_pandas()
+        return self._read_table("pairs.parquet", PAIR_SCHEMA)
 
     def truth(self) -> pd.DataFrame:
-        truth = parquet.read_table(self.path / "truth.parquet").to_pandas()
-        return truth if "difficult" in truth else truth.assign(difficult=False)  # of an older run
+        truth = self._read_table("truth.parquet", TRUTH_SCHEMA)
+        return truth.assign(difficult=truth["difficult"].fillna(False).astype(bool))  # older runs did not note it
 
     def failures(self) -> list[Failure]:
-        path = self.path / "failures.jsonl"
-        lines = path.read_text().splitlines() if path.is_file() else []
-        return [Failure(**json.loads(line)) for line in lines]
+        """What failed; a line cut short by a crash does not count."""
+        path, found = self.path / "failures.jsonl", []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
+            with contextlib.suppress(ValueError, TypeError):
+                found.append(Failure(**json.loads(line)))
+        return found
+
+    def picture_path(self, picture: Picture) -> Path:
+        """Where an image that the report shows lies: ``fused/FACTOR/SEVERITY/MODALITY/IMAGE/NAME.png``."""
+        _, factor, severity, modality, name, _ = picture
+        return self.path / "fused" / factor / str(severity) / modality / picture.image / f"{name}.png"
+
+    # --- shards on disk ---
+
+    def _write_shard(self, rows: pa.Table, detections: pa.Table, known: Mapping[CellKey, str]) -> None:
+        cells = [[*_flat(cell), what] for cell, what in sorted(known.items())]
+        rows = rows.replace_schema_metadata({METADATA: json.dumps({"cells": cells}, ensure_ascii=False)})
+        content = {"detections": _parquet(detections), "rows": _parquet(rows)}
+        name = shard_name(content["rows"], content["detections"])
+        for kind, data in content.items():
+            write_atomically(self.path / kind / name, lambda path, data=data: path.write_bytes(data))
+
+    def _shards(self) -> Iterator[Shard]:
+        """The whole shards, by name; a damaged one is named in the log and moved to ``damaged/``."""
+        for path in sorted((self.path / "rows").glob("*.parquet")):
+            try:
+                yield _read_shard(path)
+            except (OSError, ValueError, pa.ArrowException) as error:
+                self._lay_by(path, error)
+
+    def _lay_by(self, path: Path, error: Exception) -> None:
+        log.warning(
+            "%s is damaged (%s); it is left out and moved to damaged/: repeat the command of the run to compute its "
+            "cells again", path, " ".join(str(error).split())[:120],
+        )  # fmt: skip
+        for kind in ("rows", "detections"):
+            place = self.path / "damaged" / kind
+            with contextlib.suppress(OSError):
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.move(self.path / kind / path.name, place / path.name)
 
     # --- tables on disk ---
 
-    def _write_table(self, name: str, rows: Sequence[tuple], schema: pa.Schema) -> None:
-        columns = zip(*rows, strict=True) if rows else [() for _ in schema]
-        arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, schema, strict=True)]
-        self._write(name, pa.Table.from_arrays(arrays, schema=schema))
-
     def _write(self, name: str, table: pa.Table) -> None:
-        write_atomically(self.path / name, lambda path: parquet.write_table(table, path))
+        write_atomically(self.path / name, lambda path: path.write_bytes(_parquet(table)))
 
-    def _read_shards(self, kind: str, schema: pa.Schema) -> pd.DataFrame:
-        # A detection shard without its row shard is the trace of a crash between the two writes: its cells run again.
-        names = sorted(path.name for path in (self.path / "rows").glob("*.parquet"))
-        tables = [parquet.read_table(self.path / kind / name, schema=schema) for name in names]
-        return (pa.concat_tables(tables) if tables else schema.empty_table()).to_pandas()
+    def _read_table(self, name: str, schema: pa.Schema) -> pd.DataFrame:
+        """A table that every run of the folder writes anew; ``UsageError`` where it is absent or damaged."""
+        try:
+            table = parquet.read_table(self.path / name, schema=schema, page_checksum_verification=True)
+            return table.to_pandas()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise UsageError(
+                f"{self.path / name} is absent or damaged ({' '.join(str(error).split())[:120]}); repeat the command "
+                f"of the run: it writes the file anew"
+            ) from None
+
+
+class Shard(NamedTuple):
+    name: str
+    rows: pa.Table
+    detections: pa.Table
+    identities: dict[CellKey, str]
+
+
+def shard_name(rows: bytes, detections: bytes) -> str:
+    """The file name of a shard, made from the content of its two files."""
+    return "-".join(hashlib.sha256(data).hexdigest()[:DIGITS] for data in (rows, detections)) + ".parquet"
+
+
+def _read_shard(path: Path) -> Shard:
+    """Raises ``ValueError`` where the content is not what the name says."""
+    content = path.read_bytes(), (path.parents[1] / "detections" / path.name).read_bytes()
+    if "-" in path.name and path.name != shard_name(*content):  # older versions gave names without a hash
+        raise ValueError("its content has changed since it was written")
+    rows = parquet.read_table(pa.BufferReader(content[0]), schema=ROW_SCHEMA, page_checksum_verification=True)
+    boxes = parquet.read_table(pa.BufferReader(content[1]), schema=DETECTION_SCHEMA, page_checksum_verification=True)
+    noted = parquet.read_schema(pa.BufferReader(content[0])).metadata or {}
+    known = {tuple(cell[:5]): cell[5] for cell in json.loads(noted.get(METADATA, b'{"cells": []}'))["cells"]}
+    cells = rows.select(CELL_KEY).group_by(CELL_KEY).aggregate([]).to_pylist()
+    keys = [tuple(cell[name] for name in CELL_KEY) for cell in cells]
+    identities = {CellKey(key[0], Condition(*key[1:4]), key[4]): known.get(key, UNKNOWN) for key in keys}
+    return Shard(path.name, rows, boxes, identities)
+
+
+def _flat(cell: CellKey) -> tuple[str, str, int, str, str]:
+    return (cell.image, *cell.condition, cell.method)
+
+
+def _is_of(table: pa.Table, cells: Collection[tuple]) -> list[bool]:
+    columns = [table.column(name).to_pylist() for name in CELL_KEY]
+    return [key in cells for key in zip(*columns, strict=True)]
+
+
+def _table(rows: Sequence[tuple], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [() for _ in schema]
+    arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink, write_page_checksum=True)
+    return sink.getvalue().to_pybytes()

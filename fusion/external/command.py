@@ -50,7 +50,8 @@ def command_method(template: str, name: str | None, options: Options, shell: boo
         raise FileNotFoundError(f"no program {words[0]!r}; check the command, or its PATH")
     script = next((word for word in words[1:] if os.path.isfile(word)), words[0])  # a word may be too long for a path
     load = partial(load_command, template, shell, options.get("timeout", TIMEOUT))
-    return external(name or Path(script).stem, "A command run for each pair.", template, load, options)
+    named = [Path(word) for word in words if Path(word).is_file()]  # the script, its weights
+    return external(name or Path(script).stem, "A command run for each pair.", template, load, options, code=named)
 
 
 def load_command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,16 @@ DARKEST = 1 / 255
 Options = dict[str, float]
 
 
-def external(name: str, description: str, source: str, load: Callable, options: Options, keyed: bool = False) -> Method:
+def external(
+    name: str,
+    description: str,
+    source: str,
+    load: Callable,
+    options: Options,
+    *,
+    code: Iterable[Path] = (),
+    result_file: Callable[[dict], Path] | None = None,
+) -> Method:
     """The card of a user's own method."""
     check_name(name, "method name")
     return Method(
@@ -39,7 +48,9 @@ def external(name: str, description: str, source: str, load: Callable, options: 
         licence="the user's own",
         luma=bool(options.get("luma", 0)),
         multiple=max(1, int(options.get("multiple", 1))),
-        keyed=keyed,
+        keyed=result_file is not None,
+        code=tuple(code),
+        result_file=result_file,
         load=load,
     )
 

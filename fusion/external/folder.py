@@ -25,7 +25,10 @@ def folder_method(template: str, name: str | None, options: Options) -> Method:
     if not os.path.isdir(root):
         raise FileNotFoundError(f"no folder {root}; folder:PATH needs the folder that holds the fused images")
     load = partial(load_folder, template)
-    return external(name or root.resolve().name, f"Fused images in {template}.", template, load, options, keyed=True)
+    found = partial(stored_result, template)
+    return external(
+        name or root.resolve().name, f"Fused images in {template}.", template, load, options, result_file=found
+    )
 
 
 def load_folder(template: str, weights: dict[str, Path], device: torch.device) -> Callable[..., Tensor]:

@@ -31,7 +31,7 @@ def file_method(path_text: str, name: str | None, options: Options) -> Method:
     channels = None if "luma" not in options else 1 if options["luma"] else 3
     load = partial(load_onnx if path.suffix == ".onnx" else load_torch, path, channels, options)
     # the loader looks at the network and does the colour itself
-    return external(name or path.stem, f"The network {path.name}.", str(path), load, options | {"luma": 0})
+    return external(name or path.stem, f"The network {path.name}.", str(path), load, options | {"luma": 0}, code=[path])
 
 
 def read_torchscript(path: Path, device: torch.device) -> Callable:

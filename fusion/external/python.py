@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import os
@@ -27,11 +28,13 @@ def python_method(target: str, name: str | None, options: Options) -> Method:
         if options:
             raise ValueError(f"{target} is a Method card with its own {' and '.join(options)}; leave the options out")
         check_name(name or found.name, "method name")
-        return replace(found, name=name or found.name, load=partial(load_card, found.load))
+        load = partial(load_card, found.load)
+        return replace(found, name=name or found.name, load=load, code=source_files(target))
     if not callable(found):
         raise ValueError(f"{target} is a {type(found).__name__}; expected a function of (ir, vis) or a Method card")
     load = partial(load_python, target)
-    return external(name or target.rpartition(":")[2], f"The Python object {target}.", target, load, options)
+    title = f"The Python object {target}."
+    return external(name or target.rpartition(":")[2], title, target, load, options, code=source_files(target))
 
 
 def import_object(target: str) -> object:
@@ -54,6 +57,45 @@ def import_object(target: str) -> object:
     except AttributeError:
         raise ValueError(f"{where} has no {attribute!r}, which the method {target} names") from None
     return module
+
+
+def source_files(target: str) -> tuple[Path, ...]:
+    """The file that ``target`` names and the files beside it that it imports, directly or through each other."""
+    where = target.rpartition(":")[0]
+    if where.endswith(".py"):
+        first = Path(where).expanduser().resolve()
+        root = first.parent
+    else:
+        spec = importlib.util.find_spec(where)
+        if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+            return ()
+        first = Path(spec.origin).resolve()
+        root = first.parents[where.count(".") + (first.name == "__init__.py")]
+    found, waiting = set(), [first]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += imported_files(path, root)
+    return tuple(sorted(found))
+
+
+def imported_files(path: Path, root: Path) -> list[Path]:
+    """The files below ``root`` that the import statements of a Python file name."""
+    files = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names, base = [alias.name for alias in node.names], root
+        elif isinstance(node, ast.ImportFrom):
+            base = path.parents[node.level - 1] if node.level else root
+            module = node.module or ""
+            names = [module, *(f"{module}.{alias.name}".strip(".") for alias in node.names)]
+        else:
+            continue
+        for name in filter(None, names):
+            place = base.joinpath(*name.split("."))
+            files += [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+    return files
 
 
 def import_file(path: Path) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -29,3 +30,11 @@ def small_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         box = ((left + 16) / SIZE[1], (top + 12) / SIZE[0], 32 / SIZE[1], 24 / SIZE[0])
         (root / f"labels/{index}.txt").write_text("0 " + " ".join(f"{value:.6f}" for value in box) + "\n")
     return root
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _idle_machine() -> Iterator[None]:
+    """Costs are measured although tests may run beside other work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.run.cost.busy", lambda: 0.0)
+        yield

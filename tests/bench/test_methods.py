@@ -6,7 +6,8 @@ import pytest
 
 import bench.methods
 from bench.methods import expand, find_method, groups, obtain
-from bench.run.flow import Options, run_benchmark
+from bench.run.flow import run_benchmark
+from bench.run.resolve import Options
 from bench.suite import Suite, load_suite
 from fusion.method import METHODS
 from tsdm_bench.errors import UsageError
@@ -101,7 +102,7 @@ def test_methods_of_a_group_that_cannot_run_here_are_left_out_even_where_the_gro
     suite = Suite(name="s", dataset="folder", methods=("source", "variants"), severities=(0,), metrics=("en",))
     options = Options(data_root=small_pairs, out=tmp_path, device="cpu", workers=1, named_methods=True)
     folder = run_benchmark(suite, options)
-    left_out = set(folder.read_info()["left_out"])
+    left_out = set(folder.record().left_out)
     assert "seafusion_official" in left_out
     assert set(folder.rows()["method"]) == {*groups()["source"], *groups()["variants"]} - left_out
     both = suite.model_copy(update={"methods": ("variants", "seafusion_official")})

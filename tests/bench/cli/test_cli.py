@@ -6,6 +6,7 @@ import importlib
 import json
 import logging
 import pkgutil
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,8 +116,8 @@ def test_an_empty_data_root_says_where_it_looked(tmp_path: Path, capsys: pytest.
         (("--factors", "jpg"), "unknown factor 'jpg'; did you mean 'jpeg'"),
         (("--metrics", "psnrr"), "unknown metric 'psnrr'; did you mean 'psnr'"),
         (("--severities", "0,9"), "less than or equal to 5"),
-        (("--limit", "0"), "limit = 0"),
-        (("--workers", "0"), "--workers must be at least 1"),
+        (("--limit", "0"), "argument --limit: expected a whole number of at least 1"),
+        (("--workers", "0"), "argument --workers: expected a whole number of at least 1"),
         (("--device", "cuda:7"), "no CUDA device"),
         (("--methods", "tsdm_student_official"), "--weights-dir"),
         (("report", "nowhere"), "is not a run folder"),
@@ -173,6 +174,37 @@ def test_fuse_writes_png_of_the_same_names_and_goes_on_where_it_stopped(
     assert (tmp_path / "1.png").exists()
 
 
+def test_fuse_keeps_images_of_methods_apart(small_pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    ir, vis, out = Path(shutil.copytree(small_pairs / "ir", tmp_path / "ir")), small_pairs / "vis", tmp_path / "out"
+    arguments = ("--ir", ir, "--vis", vis, "--out", out)
+    assert run("fuse", "--method", "average", *arguments) == 0
+    capsys.readouterr()
+    average = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert run("fuse", "--method", "maximum", *arguments) == 2
+    assert "holds images of the method average; give another --out for maximum, or --overwrite" in one_line(capsys)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == average
+    shutil.copyfile(ir / "0.png", ir / "1.png")  # another image under the same name
+    capsys.readouterr()
+    assert run("fuse", "--method", "average", *arguments) == 0
+    assert "(1 written, 2 kept)" in capsys.readouterr().out
+    assert (out / "1.png").read_bytes() != average["1.png"]
+    assert run("fuse", "--method", "maximum", *arguments, "--overwrite") == 0
+    fresh = tmp_path / "fresh"
+    assert run("fuse", "--method", "maximum", "--ir", ir, "--vis", vis, "--out", fresh) == 0
+    assert all((fresh / name).read_bytes() == (out / name).read_bytes() for name in average)
+
+
+def test_fuse_touches_no_image_of_unknown_origin(
+    small_pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = Path(shutil.copytree(small_pairs / "vis", tmp_path / "out"))
+    before = (out / "0.png").read_bytes()
+    places = ("--ir", small_pairs / "ir", "--vis", small_pairs / "vis", "--out", out)
+    assert run("fuse", "--method", "average", *places) == 2
+    assert "holds images that this command did not write (0.png, 3 in all)" in one_line(capsys)
+    assert (out / "0.png").read_bytes() == before
+
+
 def test_verify_counts_good_pairs_and_names_the_others(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     for kind in ("ir", "vis"):
         (tmp_path / kind).mkdir()
@@ -216,7 +248,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture) -> None:
     out = capsys.readouterr().out
     assert "examples:" in out
     assert "exit status" in out
-    assert set(COMMANDS) == {module.name for module in pkgutil.iter_modules(bench.cli.__path__)}
+    assert {*COMMANDS, "options"} == {module.name for module in pkgutil.iter_modules(bench.cli.__path__)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -124,7 +124,7 @@ def test_a_foreign_output_is_not_touched(write, tmp_path: Path, capsys: pytest.C
     [
         (["--severities", "6"], "severities"),
         (["--factors", "noise_grey"], "did you mean 'noise_gray'"),
-        (["--workers", "0"], "--workers must be at least 1"),
+        (["--workers", "0"], "argument --workers: expected a whole number of at least 1"),
         (["--data-root", "/nowhere"], "nowhere"),
     ],
 )

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from matplotlib.patches import Rectangle
 
 from bench.datasets.pair import Box
-from bench.report.panels import choose_zooms, draw_panel, outcome, telling_images
+from bench.report.panels import choose_zooms, draw_panel, outcome
 from detectors.detector import Detection
 
 CAR, OTHER_CAR = Box("Car", 10, 10, 20, 10), Box("Car", 60, 40, 20, 10)
@@ -66,10 +65,3 @@ def test_panel_without_labels_calls_nothing_false(tmp_path):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Car"]
     figure.savefig(tmp_path / "panel.png")
     assert (tmp_path / "panel.png").stat().st_size > 0
-
-
-def test_telling_images_are_those_on_which_methods_differ():
-    truth = pd.DataFrame([("a", *CAR), ("b", *CAR)], columns=["image", "class", "x", "y", "w", "h"])
-    rows = [("a", "ir", *FOUND), ("a", "vis", *FOUND), ("b", "ir", *FOUND)]
-    detections = pd.DataFrame(rows, columns=["image", "method", "class", "score", "x", "y", "w", "h"])
-    assert telling_images(truth, detections, ["ir", "vis"]) == ["b", "a"]

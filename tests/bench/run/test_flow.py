@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,14 +17,13 @@ import pytest
 from bench.cell.rows import ROW_KEY
 from bench.cell.sources import Bench
 from bench.cell.work import run_cell
-from bench.metrics import METRICS
 from bench.plan import CLEAN
 from bench.report import write_report
-from bench.run.flow import Options, run_benchmark
+from bench.run.flow import run_benchmark
+from bench.run.resolve import Options
 from bench.run.store import RunFolder
 from bench.suite import Suite
 from detectors.detector import Detection
-from fusion.method import METHODS as KNOWN_METHODS
 from tsdm_bench.errors import UsageError
 
 METHODS = ("ir", "vis", "average", "laplacian_pyramid")
@@ -106,7 +104,7 @@ def test_a_run_that_was_cut_is_completed_and_equals_an_undisturbed_one(
     with pytest.raises(KeyboardInterrupt):
         run(small_pairs, tmp_path)
     (path,) = (tmp_path / "small").glob("seed*")
-    assert len(RunFolder(path).done()) == 3 * len(METHODS)
+    assert len(RunFolder(path).identities()) == 3 * len(METHODS)
 
     def count(cell, bench):
         computed.append((cell.pair.image, cell.condition))
@@ -131,37 +129,6 @@ def test_a_run_is_extended_by_methods_without_computing_the_old_ones_again(
     pd.testing.assert_frame_equal(values(second), values(finished))
 
 
-def test_a_method_that_changed_is_refused_until_it_is_computed_anew(
-    finished: RunFolder, small_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(small_pairs, tmp_path, methods=("ir", "vis"))
-    monkeypatch.setitem(KNOWN_METHODS._cards, "ir", replace(KNOWN_METHODS["ir"], version="new"))
-    run(small_pairs, tmp_path, methods=("vis", "average"))  # does not forget which ir its rows are of
-    with pytest.raises(UsageError, match=r"method ir has other weights or another version.*--recompute ir"):
-        run(small_pairs, tmp_path)
-    with pytest.raises(UsageError, match=r"method ir has other weights"):  # and what was to be thrown away stays
-        run(small_pairs, tmp_path, recompute=("vis",))
-    with pytest.raises(UsageError, match=r"--recompute gff: not among the methods of this run.*ir, vis"):
-        run(small_pairs, tmp_path, recompute=("gff",))
-    loaded = []
-    original = Bench._load
-    monkeypatch.setattr(Bench, "_load", lambda self, name: loaded.append(name) or original(self, name))
-    folder = run(small_pairs, tmp_path, methods=METHODS[:3], recompute=("ir",))
-    assert set(loaded) == {"ir"}
-    assert folder.read_info()["methods"]["ir"]["version"] == "new"
-    expected = values(finished).query("method in @METHODS[:3]").reset_index(drop=True)
-    pd.testing.assert_frame_equal(values(folder), expected)
-
-
-def test_a_metric_of_another_definition_is_refused(
-    small_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(small_pairs, tmp_path, methods=("ir",), metrics=("en",))
-    monkeypatch.setitem(METRICS._cards, "en", replace(METRICS["en"], version="new"))
-    with pytest.raises(UsageError, match=r"metric en is defined otherwise .*\(version 1, now new\).*--out"):
-        run(small_pairs, tmp_path, methods=("ir",), metrics=("en",))
-
-
 def test_an_unreadable_image_fails_its_cells_and_the_rest_goes_on(small_pairs: Path, tmp_path: Path) -> None:
     root = tmp_path / "pairs"
     shutil.copytree(small_pairs, root)
@@ -183,7 +150,7 @@ def test_methods_without_weights_are_left_out_of_a_suite_but_refused_when_named(
     missing = "tsdm_student_official"
     folder = run_benchmark(suite(methods=("ir", missing), severities=(0,)), options)
     assert set(folder.rows()["method"]) == {"ir"}
-    assert missing in folder.read_info()["left_out"]
+    assert missing in folder.record().left_out
     with pytest.raises(UsageError, match=r"GT\.pth.*--weights-dir"):
         run_benchmark(suite(methods=(missing,)), Options(**vars(options) | {"named_methods": True}))
 

@@ -17,7 +17,8 @@ from bench.cell.setup import Setup
 from bench.cli import main
 from bench.plan import CLEAN
 from bench.report import write_report
-from bench.run.flow import Options, run_benchmark
+from bench.run.flow import run_benchmark
+from bench.run.resolve import Options
 from bench.run.retraining import training_conditions
 from bench.run.store import RunFolder
 from bench.suite import Suite
@@ -103,12 +104,12 @@ def test_one_detector_per_method_trained_on_its_images_and_tested_on_the_others(
     assert trainings[0].names == trainings[1].names
     assert trainings[0].sha256 != trainings[1].sha256
     assert trainings[0].recipe == trainings[1].recipe == Recipe(**TINY | {"seed": 5})
-    described = folder.read_info()["detector"]
+    described = folder.record().detector
     of_method = folder.detections().groupby("method")["detector"].unique()
-    for method, facts in described["per_method"].items():
+    for method, facts in described.per_method.items():
         assert list(of_method[method]) == [f"retrain-{Path(facts['file']).stem}"]
-    assert described["protocol"] == "retrain"
-    assert described["training"]["images"] == 8
+    assert described.protocol == "retrain"
+    assert described.training["images"] == 8
     assert not list((folder.path / "detectors").glob("*/images"))  # training images do not fill the disk
 
 
@@ -128,7 +129,7 @@ def test_nothing_is_trained_twice(labelled_pairs: Path, tmp_path: Path, training
     other = run(labelled_pairs, tmp_path, metrics=("en", "sd"))
     assert other.path != first.path
     assert len(trainings) == 2  # the same content in another run of the suite
-    assert other.read_info()["detector"]["per_method"].keys() == {"ir", "vis"}
+    assert other.record().detector.per_method.keys() == {"ir", "vis"}
     shutil.rmtree(other.path.parent)
     run(labelled_pairs, tmp_path)
     assert len(trainings) == 4
@@ -182,7 +183,7 @@ def test_a_method_whose_training_fails_is_told_and_left_out(
     assert set(folder.rows()["method"]) == {"vis"}
     (failure,) = folder.failures()
     assert (failure.method, failure.error) == ("ir", "no detector was trained: RuntimeError: out of memory")
-    assert "ir" in folder.read_info()["left_out"]
+    assert "ir" in folder.record().left_out
 
 
 def test_augmented_trains_on_clean_and_on_degraded_images(labelled_pairs: Path, tmp_path: Path, trainings: list):
@@ -191,7 +192,7 @@ def test_augmented_trains_on_clean_and_on_degraded_images(labelled_pairs: Path, 
     assert len(names) == 8 * 3
     assert {name for name in names if "-" not in name} == {name.partition("-")[0] for name in names}
     assert trainings[1].names == names
-    assert folder.read_info()["detector"]["training"]["images"] == len(names)
+    assert folder.record().detector.training["images"] == len(names)
     assert all(name.startswith("retrain-augmented-") for name in folder.detections()["detector"])
 
 
@@ -208,8 +209,8 @@ def test_degraded_training_conditions_are_drawn_from_the_suite_and_the_training_
     assert drawn != [training_conditions(f"{index:02d}", other) for index in range(40)]
 
 
-def test_other_initial_weights_do_not_enter_a_run_that_was_begun(
-    labelled_pairs: Path, tmp_path: Path, trainings: list
+def test_after_other_initial_weights_every_detector_is_trained_and_used_anew(
+    labelled_pairs: Path, tmp_path: Path, trainings: list, caplog: pytest.LogCaptureFixture
 ) -> None:
     start = tmp_path / "start.pt"
     start.write_text("first")
@@ -217,9 +218,12 @@ def test_other_initial_weights_do_not_enter_a_run_that_was_begun(
     run(labelled_pairs, tmp_path / "out", **fields)
     assert trainings[0].initial == start
     start.write_text("second")
-    with pytest.raises(UsageError, match="another start"):
-        run(labelled_pairs, tmp_path / "out", **fields | {"methods": ("average",)})
-    assert len(trainings) == 2
+    folder = run(labelled_pairs, tmp_path / "out", **fields)
+    assert len(trainings) == 4
+    assert "the detector has another recipe, start or training set" in caplog.text
+    names = {f"retrain-{Path(facts['file']).stem}" for facts in folder.record().detector.per_method.values()}
+    assert set(folder.detections()["detector"]) == names
+    assert set(RunFolder(folder.path / "replaced").rows()["method"]) == {"ir", "vis"}
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,8 @@ def test_what_is_missing_is_told_before_any_training(
 def test_unlabelled_and_unreadable_pairs_are_told(labelled_pairs: Path, tmp_path: Path, trainings: list) -> None:
     root = tmp_path / "pairs"
     shutil.copytree(labelled_pairs, root)
-    (root / "vis/03.png").write_bytes(b"no image")
+    whole = (root / "vis/03.png").read_bytes()
+    (root / "vis/03.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UsageError, match=r"a training pair cannot be read: .*03\.png"):
         run(root, tmp_path / "out")
     shutil.rmtree(root / "labels")

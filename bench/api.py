@@ -1,0 +1,179 @@
+"""What the commands do, as functions. All is imported when it is called, so that ``import bench`` costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.degrading import Written
+    from bench.fusing import Fused
+    from bench.results import RunResult
+    from bench.suite import Suite
+
+
+def run(
+    suite: str | Path | Suite = "demo",
+    *,
+    data_root: str | Path | None = None,
+    weights_dir: str | Path | None = None,
+    out: str | Path = "results",
+    device: str = "auto",
+    workers: int | None = None,
+    executor: str = "local",
+    panels: int = 3,
+    recompute: Sequence[str] = (),
+    named_methods: bool | None = None,
+    report: bool = True,
+    **fields: Any,
+) -> RunResult:
+    """Run a benchmark suite, or what is missing of it, and write its tables, curves and page.
+
+    Args:
+        suite: the name of a suite, a YAML file, or a :class:`bench.suite.Suite`.
+        data_root, weights_dir, out: folders of the datasets, of weights, and of results.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        workers, executor: how many processes on the CPU (default: one per core), and who starts them.
+        panels: pairs that are shown as panels.
+        recompute: methods that are computed again whatever is stored of them.
+        named_methods: refuse a method that cannot run here, instead of leaving it out (default: where ``methods`` is
+            given).
+        report: write tables, curves and page.
+        fields: fields of the suite that replace its own (``methods``, ``factors``, ``limit``…).
+
+    Returns:
+        The run, complete or not: failed cells are in its ``failures``.
+
+    Raises:
+        tsdm_bench.errors.UsageError: what was asked for cannot be run; one line says why and what to do.
+
+    Example:
+        >>> import tempfile
+        >>> small = {"factors": [], "severities": [0], "metrics": ["en"], "detector": None, "limit": 1}
+        >>> with tempfile.TemporaryDirectory() as out:
+        ...     result = run("demo", out=out, methods=["vis", "average"], workers=1, panels=0, report=False, **small)
+        ...     sorted(result.rows["method"])
+        ['average', 'vis']
+    """
+    from bench.report import write_report
+    from bench.results import RunResult
+    from bench.run.flow import run_benchmark
+    from bench.run.resolve import Options
+    from bench.suite import Suite, load_suite
+
+    asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
+    options = Options(
+        data_root=_path(data_root),
+        weights_dir=_path(weights_dir),
+        out=Path(out),
+        device=device,
+        workers=workers,
+        executor=executor,
+        panels=panels,
+        named_methods="methods" in fields if named_methods is None else named_methods,
+        recompute=tuple(recompute),
+    )
+    folder = run_benchmark(asked, options)
+    if report:
+        write_report(folder)
+    return RunResult(folder)
+
+
+def repeat(
+    record: str | Path, *, data_root: str | Path | None = None, report: bool = True, **settings: Any
+) -> RunResult:
+    """Run again what the record of a run says, and say in the log what differs on this machine.
+
+    Args:
+        record: ``run.json`` of a run folder.
+        data_root: folder of the datasets (default: the one of the record).
+        report, settings: as for :func:`run`.
+
+    Raises:
+        tsdm_bench.errors.UsageError: the file is no record, or what it says cannot be run here.
+    """
+    from bench.report import write_report
+    from bench.results import RunResult
+    from bench.run.flow import run_benchmark
+    from bench.run.record import read_record
+    from bench.run.resolve import Options
+
+    before = read_record(Path(record))
+    known = before.parts[-1].data_root if before.parts else ""
+    places = {name: _path(settings.pop(name, None)) for name in ("weights_dir", "out")}
+    options = Options(
+        data_root=_path(data_root or known or None),
+        weights_dir=places["weights_dir"],
+        out=places["out"] or Path("results"),
+        named_methods=True,
+        repeats=before,
+        **settings,
+    )
+    folder = run_benchmark(before.asked(), options)
+    if report:
+        write_report(folder)
+    return RunResult(folder)
+
+
+def report(folder: str | Path) -> RunResult:
+    """Write tables, curves and page of a run anew from its stored rows.
+
+    Raises ``UsageError`` where ``folder`` is no run folder.
+    """
+    from bench.report import write_report
+    from bench.results import RunResult
+    from bench.run.store import RunFolder
+
+    found = RunFolder.existing(Path(folder))
+    write_report(found)
+    return RunResult(found)
+
+
+def fuse(
+    method: str,
+    ir: str | Path,
+    vis: str | Path,
+    out: str | Path,
+    *,
+    weights_dir: str | Path | None = None,
+    **settings: Any,
+) -> Fused:
+    """Fuse two folders of images of the same names: :func:`bench.fusing.fuse_folders`."""
+    from bench.fusing import fuse_folders
+
+    return fuse_folders(method, Path(ir), Path(vis), Path(out), weights_dir=_path(weights_dir), **settings)
+
+
+def degrade(
+    suite: str | Path | Suite,
+    out: str | Path,
+    *,
+    data_root: str | Path | None = None,
+    workers: int | None = None,
+    **fields: Any,
+) -> Written:
+    """Write the degraded pairs of a suite as PNG, byte for byte what the methods of a run see.
+
+    ``fields`` replace fields of the suite, as in :func:`run`; see :func:`bench.degrading.write_degraded`.
+    """
+    from bench.degrading import write_degraded
+    from bench.suite import Suite, load_suite
+
+    asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
+    return write_degraded(asked, _path(data_root), Path(out), workers)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+class CallableRoom(ModuleType):
+    """A package that bears the name of a function of this module, and can be called like it.
+
+    Importing anything from ``bench.run`` makes ``bench.run`` that package: as a call it stays the function.
+    """
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        return globals()[self.__name__.rpartition(".")[2]](*arguments, **settings)

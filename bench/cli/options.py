@@ -1,0 +1,99 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from bench.suite import Suite, load_suite, suite_names
+from tsdm_bench.errors import UsageError
+
+DEMO = "demo"
+DATA_VARIABLE, WEIGHTS_VARIABLE = "TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"
+
+
+def add_data_root(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=os.environ.get(DATA_VARIABLE),
+        metavar="DIR",
+        help=f"folder of the datasets in their published layouts (default: ${DATA_VARIABLE})",
+    )
+
+
+def add_weights_dir(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--weights-dir",
+        type=Path,
+        default=os.environ.get(WEIGHTS_VARIABLE),
+        metavar="DIR",
+        help=f"folder of method and detector weights (default: ${WEIGHTS_VARIABLE}, then the download cache)",
+    )
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """The options that choose which part of a suite is meant; shared with ``degrade``."""
+    parser.add_argument("--suite", help=f"{', '.join(suite_names())}, or a YAML file (default: {DEMO})")
+    add_data_root(parser)
+    parser.add_argument("--factors", type=comma_list, metavar="F,G", help="degradation factors (list factors)")
+    parser.add_argument("--severities", type=comma_numbers, metavar="0,3,5", help="0 is the clean pair, 5 the worst")
+    parser.add_argument("--modalities", type=comma_list, metavar="ir,vis,both", help="which images are degraded")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="only N pairs, taken evenly over the dataset")
+    parser.add_argument("--seed", type=int, help="seed of every random draw (default: the suite's, 0)")
+
+
+def suite_of(args: argparse.Namespace) -> Suite:
+    """The suite that the options describe."""
+    fields = ("factors", "severities", "modalities", "limit", "seed", "methods", "metrics")
+    overrides = {name: value for name in fields if (value := getattr(args, name, None)) is not None}
+    detector, image_size = getattr(args, "detector", None), getattr(args, "image_size", None)
+    if detector == "none":
+        overrides["detector"] = None
+    elif detector:
+        overrides["detector.weights"] = detector
+    if image_size:
+        overrides["detector.image_size"] = image_size
+    for name in ("protocol", "recipe"):
+        if value := getattr(args, name, None):
+            overrides[f"detection.{name}"] = value
+    suite = load_suite(args.suite or DEMO, overrides)
+    if not suite.retrains:
+        return suite
+    if detector:
+        raise UsageError(
+            f"--detector {detector} is for protocol fixed; protocol {suite.detection.protocol} trains its own: leave "
+            f"out one of both"
+        )
+    return _trained_at(suite, image_size) if image_size else suite
+
+
+def _trained_at(suite: Suite, image_size: int) -> Suite:
+    """The suite with another input size of the detectors that it trains."""
+    try:
+        recipe = replace(suite.detection.recipe, image_size=image_size)
+    except ValueError as error:
+        raise UsageError(f"--image-size: {error}") from None
+    return suite.model_copy(update={"detection": suite.detection.model_copy(update={"recipe": recipe})})
+
+
+def comma_list(text: str) -> tuple[str, ...]:
+    """``a,b`` → ("a", "b"); the argparse type of list options."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def comma_numbers(text: str) -> tuple[int, ...]:
+    """``0,3,5`` → (0, 3, 5)."""
+    try:
+        return tuple(int(part) for part in comma_list(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected whole numbers with commas such as 0,3,5, got {text!r}") from None
+
+
+def whole_number(text: str) -> int:
+    """A whole number of at least 1; the argparse type of counts."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)

@@ -1,0 +1,126 @@
+"""The one pool of worker processes: for cells, scores, degraded pairs and bootstrap samples alike."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import cv2
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+STOPPING = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
+"""Signals that ask a run to stop. They are for the parent, which saves what is done; workers end with it."""
+_note: Path | None = None
+
+
+class Died(NamedTuple):
+    """In place of a result: the process that worked on the task ended (a crash, no memory left, killed by hand)."""
+
+    note: str
+    """What :func:`note` was last told in that process."""
+
+
+def available_cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def note(text: str) -> None:
+    """Remember what this worker is at, for :class:`Died`; outside a worker nothing happens."""
+    if _note is not None:
+        _note.write_text(text)
+
+
+def map_unordered(
+    function: Callable[[Task], Result],
+    tasks: deque[Task] | Iterable[Task],
+    workers: int,
+    initializer: Callable[..., object] | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> Iterator[tuple[Task, Result | Died]]:
+    """Each task with its result, as it is ready. Processes are new, not forked: threads of libraries do not survive it.
+
+    A ``deque`` may get further tasks while the results come. What ``function`` raises is raised here; a process that
+    ends gives :class:`Died` for the one task it had, and another takes its place. Workers end when the iterator is
+    closed, and when the parent is killed.
+    """
+    waiting = tasks if isinstance(tasks, deque) else deque(tasks)
+    with tempfile.TemporaryDirectory(prefix="tsdm-bench-") as folder:
+        make = partial(_Worker, Path(folder), initializer, arguments)
+        pool = [make(number) for number in range(workers)]
+        running: dict[Future[Result], tuple[Task, int]] = {}
+        try:
+            while waiting or running:
+                busy = {number for _, number in running.values()}
+                for number in range(workers):
+                    if waiting and number not in busy:
+                        task = waiting.popleft()
+                        running[pool[number].submit(function, task)] = (task, number)
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    task, number = running.pop(future)
+                    try:
+                        yield task, future.result()
+                    except BrokenProcessPool:
+                        last = pool[number].end()
+                        pool[number] = make(number)
+                        yield task, Died(last)
+        finally:
+            for worker in pool:
+                worker.end()
+
+
+class _Worker:
+    """One process, started with its first task, as a pool of its own: so it is known which task a process died of."""
+
+    def __init__(
+        self, folder: Path, initializer: Callable[..., object] | None, arguments: tuple[Any, ...], number: int
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        watched, self._lifeline = context.Pipe(duplex=False)
+        self._note = folder / str(number)
+        self._note.unlink(missing_ok=True)
+        self._pool = ProcessPoolExecutor(1, context, _open, (watched, self._note, initializer, arguments))
+        self.submit = self._pool.submit
+
+    def end(self) -> str:
+        """End the process at once; returns its last note."""
+        self._lifeline.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with suppress(FileNotFoundError):
+            return self._note.read_text()
+        return ""
+
+
+def _open(
+    lifeline: Connection, note_file: Path, initializer: Callable[..., object] | None, arguments: tuple[Any, ...]
+) -> None:
+    global _note
+    _note = note_file
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    ends = [lifeline] if parent is None else [lifeline, parent.sentinel]
+    threading.Thread(target=_end_with, args=(ends,), daemon=True).start()
+    cv2.setNumThreads(1)
+    if initializer is not None:
+        initializer(*arguments)
+
+
+def _end_with(ends: list[Any]) -> None:
+    """A parent that stops or was killed can't tell a worker that is busy."""
+    wait_for(ends)
+    os._exit(1)

@@ -1,0 +1,54 @@
+"""Which images of a run its report shows; they are stored while their cells are computed (``fused/`` of the folder)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bench.cell.rows import Picture
+from bench.cell.setup import Setup
+from bench.datasets.pair import Pair
+from bench.plan import Condition, conditions
+from bench.run.store import CellKey, RunFolder
+from bench.suite import Suite
+
+MIDDLE_SEVERITY = 3
+
+
+def with_pictures(setup: Setup, pairs: Sequence[Pair], most: int) -> Setup:
+    """The set-up with the images that panels of ``most`` pairs and one sheet of all degradations are made of."""
+    shown = [pair.image for pair in shown_pairs(pairs, most)]
+    results = {(image, condition) for image in shown for condition in shown_conditions(setup.suite)}
+    sheet = {(image, condition) for image in shown[:1] for condition in conditions(setup.suite)}
+    return replace(setup, shown=tuple(shown), results_shown=frozenset(results), inputs_shown=frozenset(results | sheet))
+
+
+def shown_pairs(pairs: Sequence[Pair], most: int) -> list[Pair]:
+    """``most`` pairs taken evenly; of those around each, the one with most labelled objects."""
+    most = min(most, len(pairs))
+    groups = [pairs[number * len(pairs) // most : (number + 1) * len(pairs) // most] for number in range(most)]
+    return [max(group, key=lambda pair: len(pair.boxes or ())) for group in groups]
+
+
+def shown_conditions(suite: Suite) -> list[Condition]:
+    """The clean condition and one of each factor and modality: severity 3 where it was run, else the highest."""
+    rungs: dict[tuple[str, str], list[Condition]] = {}
+    for condition in conditions(suite):
+        rungs.setdefault((condition.factor, condition.modality), []).append(condition)
+    return [next((rung for rung in found if rung.severity == MIDDLE_SEVERITY), found[-1]) for found in rungs.values()]
+
+
+def lacking(folder: RunFolder, setup: Setup, done: Mapping[CellKey, str]) -> set[CellKey]:
+    """Cells that are done but whose images the report needs and the folder does not hold: they are run once more."""
+    wanted = [(image, condition, setup.suite.methods) for image, condition in setup.results_shown]
+    first = setup.suite.methods[:1]
+    missing = set()
+    for image, condition, methods in wanted:
+        for name in methods:
+            if not folder.picture_path(Picture(image, *condition, name, b"")).is_file():
+                missing.add(CellKey(image, condition, name))
+    for image, condition in setup.inputs_shown:
+        for name in ("ir", "vis"):
+            if not folder.picture_path(Picture(image, *condition, name, b"")).is_file():
+                missing |= {CellKey(image, condition, method) for method in first}
+    return missing & done.keys()

@@ -1,0 +1,202 @@
+"""From what is asked to what is run: pairs, methods, detector and device settled, and the record that says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from bench.cell.setup import Setup
+from bench.datasets.pair import Pair
+from bench.executors.pool import available_cores
+from bench.methods import expand, find_method, obtain
+from bench.metrics import METRICS
+from bench.metrics import resolve as resolve_metrics
+from bench.plan import conditions, select_pairs, select_training_pairs
+from bench.run.identities import method_facts, pair_facts
+from bench.run.pictures import with_pictures
+from bench.run.provenance import this_part
+from bench.run.record import (
+    DatasetFacts,
+    DetectorFacts,
+    FactorFacts,
+    RunRecord,
+)
+from bench.run.retraining import describe_retraining, prepare_retraining
+from bench.suite import Suite
+from degradation.factor import FACTORS
+from fusion.method import Method
+from tsdm_bench.errors import UsageError
+
+SOURCE_NAMES = ("ir", "vis")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how a run is computed; nothing here changes a value (other than the device's rounding)."""
+
+    data_root: Path | None = None
+    weights_dir: Path | None = None
+    out: Path = Path("results")
+    device: str = "auto"
+    workers: int | None = None
+    executor: str = "local"
+    panels: int = 0
+    """How many pairs are shown as panels; 0 draws no picture at all."""
+    named_methods: bool = False
+    """Whether the user named the methods: then one that is unavailable is an error, not left out."""
+    recompute: tuple[str, ...] = ()
+    """Methods whose stored results are set aside and computed again."""
+    repeats: RunRecord | None = None
+    """The record that is repeated: what differs from it is said."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A run before its first cell: all that can be settled is, and what cannot was refused."""
+
+    setup: Setup
+    pairs: list[Pair]
+    training: list[Pair]
+    record: RunRecord
+
+
+def resolve(suite: Suite, options: Options) -> Resolved:
+    """Settle everything that a run depends on; raises ``UsageError`` where it cannot run."""
+    conditions(suite)  # names an unknown factor before anything is read
+    metrics = resolve_metrics(suite.metrics)
+    device = pick_device(options.device)
+    dataset, pairs = select_pairs(suite, options.data_root)
+    training = select_training_pairs(suite, options.data_root) if suite.retrains else []
+    suite, specs, left_out = _available(suite, options)
+    classes = dataset.classes or tuple(sorted({box.label for pair in [*pairs, *training] for box in pair.boxes or ()}))
+    # One thread per worker: sums over several threads would round otherwise for another number of workers.
+    threads = 1 if device == "cpu" else available_cores()
+    setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, threads)
+    facts = pair_facts([*pairs, *training], dataset)
+    if suite.retrains:
+        setup = prepare_retraining(setup, pairs, training)
+        detector = describe_retraining(setup, pairs, training, facts)
+    else:
+        setup = _with_one_detector(setup, pairs) if suite.detector else setup
+        detector = _detector_facts(setup)
+    setup = with_pictures(setup, pairs, options.panels)
+    record = RunRecord(
+        suite=setup.suite,
+        dataset=DatasetFacts(
+            name=dataset.name, title=dataset.title, synthetic=dataset.synthetic, version=dataset.version
+        ),
+        classes=classes,
+        pairs={pair.image: facts[pair.image] for pair in pairs},
+        methods={name: method_facts(spec, options.weights_dir) for name, spec in specs.items()},
+        factors={
+            name: FactorFacts(version=FACTORS[name].version, ladder=FACTORS[name].ladder) for name in suite.factors
+        },
+        metrics={name: METRICS[name].version for name in metrics},
+        detector=detector,
+        left_out=left_out,
+        shown=setup.shown,
+        parts=(this_part(device, options.data_root),),
+    )
+    return Resolved(setup, pairs, training, record)
+
+
+def pick_device(name: str) -> str:
+    """``auto`` is CUDA where there is one; raises ``UsageError`` for any other name than that, cpu, cuda or cuda:N.
+
+    >>> pick_device("cpu")
+    'cpu'
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, colon, number = name.partition(":")
+    if name != "cpu" and (kind != "cuda" or (colon and not number.isdecimal())):
+        raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this machine offers no CUDA device; use --device cpu")
+    if number and int(number) >= torch.cuda.device_count():
+        raise UsageError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0")
+    return name
+
+
+def _detector_facts(setup: Setup) -> DetectorFacts | None:
+    settings = setup.suite.detector
+    if settings is None:
+        return None
+    detector = setup.open_detector()
+    return DetectorFacts(
+        name=detector.name,
+        sha256=detector.sha256,
+        class_map=detector.class_map,
+        **settings.model_dump(include={"image_size", "confidence", "iou", "max_detections"}),
+    )
+
+
+# --- methods and detectors that can be had ---
+
+
+def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], dict[str, str]]:
+    """The suite with the methods that can run here by name, their specifications, and why others were left out."""
+    specs: dict[str, str] = {}
+    methods: dict[str, Method] = {}
+    for spec in expand(suite.methods):
+        method = find_method(spec)
+        name = method.name
+        if name in specs and specs[name] != spec:
+            raise UsageError(
+                f"{specs[name]!r} and {spec!r} are both called {name!r}; put a name in front: other={spec}"
+            )
+        if name in SOURCE_NAMES and spec != name:
+            raise UsageError(f"{spec!r}: {name!r} is the name of a source image; put another name in front")
+        specs[name], methods[name] = spec, method
+    _refuse_equal_titles(methods)
+    left_out = obtain(list(methods.values()), options.weights_dir)
+    if options.named_methods:
+        for name, reason in left_out.items():
+            if specs[name] in suite.methods:  # named by itself, not as one of a group
+                raise UsageError(reason)
+    for reason in left_out.values():
+        log.warning("%s; it is left out", reason)
+    specs = {name: spec for name, spec in specs.items() if name not in left_out}
+    if not specs:
+        raise UsageError(f"none of the methods of suite {suite.name} is available; see `run_bench.py list methods`")
+    for name in options.recompute:
+        if name not in specs:
+            raise UsageError(f"--recompute {name}: not among the methods of this run; name some of: {', '.join(specs)}")
+    return suite.model_copy(update={"methods": tuple(specs)}), specs, left_out
+
+
+def _refuse_equal_titles(methods: dict[str, Method]) -> None:
+    """Two rows of a table must be told apart."""
+    shown: dict[str, str] = {}
+    for name, method in methods.items():
+        other = shown.setdefault(method.title.casefold(), name)
+        if other != name:
+            raise UsageError(
+                f"the methods {other} and {name} would both be shown as {method.title!r}; give yours another name in "
+                f"front (other=…)"
+            )
+
+
+def _with_one_detector(setup: Setup, pairs: Sequence[Pair]) -> Setup:
+    """The set-up with the first of its detectors that can be had; without one where no pair has labels."""
+    settings, reasons = setup.suite.detector, []
+    if settings is None or all(pair.boxes is None for pair in pairs):
+        log.warning("no pair of %s is labelled: detection is left out", setup.dataset)
+        return replace(setup, suite=setup.suite.model_copy(update={"detector": None}))
+    for weights in settings.weights:
+        one = settings.model_copy(update={"weights": (weights,)})
+        candidate = replace(setup, suite=setup.suite.model_copy(update={"detector": one}))
+        try:
+            candidate.open_detector()
+        except FileNotFoundError as error:
+            reasons.append(str(error))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        else:
+            return candidate
+    raise UsageError(f"{'; '.join(reasons)}; or switch detection off by --detector none")
