@@ -21,6 +21,8 @@ from bench.metrics.kernels.edges import RIGHT_ANGLE, polar
 from bench.metrics.kernels.feature_windows import score_windows
 from bench.metrics.kernels.phase import ORIENTATIONS, SCALES, accumulate, congruency, median_power
 from degradation.kernels.sharpening import usm_sharpen
+from fusion.tsdm.kernels.blocks import swin_blocks
+from fusion.tsdm.networks.student import DIM, SwinBlock
 from tsdm_bench.compiled import KERNELS, Kernel, numba
 
 needs_numba = pytest.mark.skipif(numba is None, reason="without numba there are only plain forms")
@@ -79,6 +81,16 @@ def images(random: np.random.Generator) -> Iterator[tuple]:
             yield (np.clip(2 * noise - 0.5, 0, 1),)
 
 
+def swin(random: np.random.Generator) -> Iterator[tuple]:
+    torch.manual_seed(0)
+    blocks = torch.nn.ModuleList(SwinBlock() for _ in range(3)).eval().requires_grad_(False)
+    for parameter in blocks.parameters():
+        parameter.copy_(0.2 * torch.randn_like(parameter))
+    for size in ((1, 8, 8), (2, 8, 24), (2, 24, 16)):
+        for count in (2, 3):
+            yield torch.randn(*size, DIM), blocks[:count], [0.1] * count
+
+
 INPUTS: dict[Kernel, tuple[Callable[[np.random.Generator], Iterator[tuple]], float, float]] = {
     polar: (gradients, 1e-15, 1e-15),
     accumulate: (orientations, 2e-5, 2e-5),  # single precision; a difference of two sums
@@ -86,6 +98,7 @@ INPUTS: dict[Kernel, tuple[Callable[[np.random.Generator], Iterator[tuple]], flo
     median_power: (numbers, 1e-6, 0),
     score_windows: (feature_maps, 1e-9, 1e-9),
     usm_sharpen: (images, 0, 1e-6),
+    swin_blocks: (swin, 0, 1e-4),
 }
 """Kernel: random arguments, relative and absolute tolerance."""
 
@@ -113,7 +126,9 @@ def test_both_forms_give_the_same(kernel: Kernel) -> None:
 
 
 @needs_numba
-@pytest.mark.parametrize("kernel", [polar, accumulate, median_power, score_windows], ids=lambda kernel: kernel.__name__)
+@pytest.mark.parametrize(
+    "kernel", [polar, accumulate, median_power, score_windows, swin_blocks], ids=lambda kernel: kernel.__name__
+)
 def test_any_number_of_threads_gives_the_same_bits(kernel: Kernel) -> None:
     arguments = list(INPUTS[kernel][0](np.random.default_rng(1)))[-2]
     before, found = torch.get_num_threads(), []

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tsdm_bench.errors import words_of
 from tsdm_bench.weights.location import cache_dir
@@ -112,8 +112,9 @@ def compiled_form(of: Callable[P, R]) -> Callable[[Callable[P, R]], Kernel[P, R]
 
 
 def _plain_numbers(arguments: Iterable[Any]) -> bool:
-    """Whether the tensors among arguments lie in the CPU's memory and need no gradient."""
+    """Whether tensors and networks among the arguments lie in the CPU's memory and need no gradient."""
     tensors = [each for each in arguments if isinstance(each, Tensor)]
+    tensors += [parameter for each in arguments if isinstance(each, nn.Module) for parameter in each.parameters()]
     return all(x.device.type == "cpu" for x in tensors) and not (
         torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
     )

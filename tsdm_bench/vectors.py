@@ -33,13 +33,17 @@ BYTES = 4 * LANES
 if numba is not None:
     from llvmlite import ir
     from numba import types
-    from numba.extending import intrinsic
+    from numba.extending import intrinsic, overload
 else:  # the plain forms serve
     ir = types = None
 
     def intrinsic(function: Any) -> Any:
         """Stand-in without numba."""
         return function
+
+    def overload(function: Any) -> Any:
+        """Stand-in without numba."""
+        return lambda implementation: implementation
 
 
 def index(value: int) -> Any:

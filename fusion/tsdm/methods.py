@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,14 @@ from torch import Tensor
 
 from fusion.method import Method
 from fusion.tsdm.inference import fuse_tiled, fuse_whole
+from fusion.tsdm.kernels.product import PAIRS
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
 from fusion.tsdm.training.checkpoints import load_network
 from tsdm_bench.cards import OURS
 from tsdm_bench.weights.card import WeightFile
+
+log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parents[1] / "weights"
 RELEASE = "the Google Drive of the TSDM-Fusion authors (doi 10.1109/TIM.2024.3398115)"
@@ -51,8 +55,20 @@ CITATION = """\
 }"""
 
 
+def _suitable(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """``dtype``, or float32 in place of bfloat16 on a processor where that is slower: twice, with AVX2 only."""
+    slower = dtype == torch.bfloat16 and device.type == "cpu" and not PAIRS
+    if dtype == torch.bfloat16:
+        log.info("bfloat16 asked for: computing in %s", "float32, which is faster here" if slower else "bfloat16")
+    return torch.float32 if slower else dtype
+
+
 def load_teacher(path: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Callable[..., Tensor]:
-    """``fuse(ir, y) -> fused luma`` (N×1×H×W each) by the teacher whose weights lie in ``path``."""
+    """``fuse(ir, y) -> fused luma`` (N×1×H×W each) by the teacher whose weights lie in ``path``.
+
+    On a CPU without bfloat16 instructions float32 stands in for bfloat16.
+    """
+    dtype = _suitable(dtype, device)
     network = load_network(Teacher(), path).to(device, dtype, memory_format=torch.channels_last)
 
     def fuse(ir: Tensor, y: Tensor) -> Tensor:
@@ -67,8 +83,9 @@ def load_student(
     """``fuse(ir, vis) -> fused RGB`` by the student whose weights lie in ``path``, for images of any size.
 
     With another ``dtype`` the matrix products and convolutions are computed in it; normalisation and the residual
-    stream stay in float32.
+    stream stay in float32. On a CPU without bfloat16 instructions float32 stands in for bfloat16.
     """
+    dtype = _suitable(dtype, device)
     network = load_network(Student(), path).to(device, memory_format=torch.channels_last).requires_grad_(False)
     run = fuse_tiled if tiled else fuse_whole
 
@@ -118,7 +135,7 @@ STUDENT = Method(
 TEACHER_BF16 = Method(
     name="tsdm_teacher_bf16",
     title="TSDM-Fusion teacher (bfloat16)",
-    description="The teacher computed in bfloat16: faster on processors and GPUs that have it.",
+    description="The teacher computed in bfloat16 on GPUs and processors that have it, in float32 on others.",
     weights=(TEACHER_WEIGHTS,),
     load=_teacher(TEACHER_WEIGHTS, torch.bfloat16),
     **_TEACHER,
@@ -126,7 +143,7 @@ TEACHER_BF16 = Method(
 STUDENT_BF16 = Method(
     name="tsdm_student_bf16",
     title="TSDM-Fusion (bfloat16)",
-    description="The student with matrix products in bfloat16, the residual stream in float32.",
+    description="The student with matrix products in bfloat16, the rest in float32; all of it on other processors.",
     weights=(STUDENT_WEIGHTS,),
     load=_student(STUDENT_WEIGHTS, torch.bfloat16),
     **_STUDENT,

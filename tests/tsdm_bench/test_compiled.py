@@ -201,8 +201,11 @@ sys.modules["numba"] = None
 import numpy, torch
 from bench.metrics import evaluate, plane_of
 from degradation import usm_sharpen
+from fusion.tsdm.networks.student import Student
 from tsdm_bench.compiled import state
 assert state() == "plain"
+with torch.inference_mode():
+    assert Student().eval()(torch.rand(1, 1, 8, 8), torch.rand(1, 3, 8, 8)).isfinite().all()
 random = numpy.random.default_rng(0)
 images = [torch.from_numpy(random.integers(0, 256, (1, 1, 24, 25), numpy.uint8)) for _ in range(3)]
 values = evaluate(("qabf", "qp", "fmi_pixel"), *map(plane_of, images))

@@ -17,15 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from fusion.tsdm.kernels.layout import Groups
+
 WINDOWS_AT_ONCE = 16
 """Windows per step on a CPU: their logits (1.5 MB at 6 heads and 64 tokens) stay in the cache."""
 
 LOG2_E = 1 / math.log(2)
 SAFE_LOW, SAFE_HIGH = 2.0**-60, 2.0**100
 """Sums of powers between which nothing overflowed and no weight that matters was lost."""
-
-Groups = tuple[tuple[int, int], ...]
-"""((windows, kind), …): so many consecutive windows take the bias of this kind."""
 
 
 def window_attention(qkv: Tensor, biases: Tensor, groups: Groups) -> Tensor:

@@ -1,22 +1,19 @@
 """The student: a SwinIR body that fuses and restores degraded pairs in one pass (TSDM-Fusion, Section III-C).
 
-Every operation of a Swin block acts inside one window or on one token. In training and on a GPU the whole RSTB works
-on *tokens in window order*, an (N·H·W)×48 matrix in which 64 consecutive rows are one 8×8 window: moving from plain to
-shifted windows is one row permutation. Without gradients on a CPU, :mod:`fusion.tsdm.kernels.block` takes each window
-out of the image and puts it back instead.
+Every operation of a Swin block acts inside one window or on one token: :mod:`fusion.tsdm.kernels.blocks` runs them.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fusion.tsdm.kernels.block import SHIFT, TOKENS, WINDOW, apply_block
-from fusion.tsdm.networks.attention import Groups, window_attention
+from fusion.tsdm.kernels.blocks import swin_blocks
+from fusion.tsdm.kernels.layout import SHIFT, TOKENS, WINDOW, Groups
+from fusion.tsdm.networks.attention import window_attention
 
 DIM = 48
 HEADS = 6
@@ -26,67 +23,6 @@ MLP_RATIO = 2
 DROP_PATH = 0.1
 MASKED = -100.0
 """Added to the logits between regions that only meet because the image was rolled (Swin, Section 3.2)."""
-
-Permutation = tuple[Tensor, Tensor]
-"""Of rows: ``x.index_select(0, there)`` moves them, ``index_select(0, back)`` moves them back."""
-
-
-class WindowOrders(NamedTuple):
-    """Row permutations between the raster order of N×H×W tokens and the two window orders, for one size.
-
-    Shifted windows that share an attention mask are consecutive: ``shifted_groups`` holds (windows, kind) with kinds 0
-    interior, 1 right edge, 2 bottom edge, 3 corner; all plain windows are of kind 0.
-    """
-
-    raster_to_plain: Permutation
-    plain_to_shifted: Permutation
-    shifted_to_raster: Permutation
-    plain_groups: Groups
-    shifted_groups: Groups
-
-
-@lru_cache(maxsize=4)
-@torch.inference_mode(False)
-def window_orders(batch: int, height: int, width: int, device: torch.device) -> WindowOrders:
-    """The orders of a batch×height×width raster whose sides are multiples of the window."""
-    rows, columns = height // WINDOW, width // WINDOW
-    raster = torch.arange(batch * height * width, dtype=torch.int32, device=device).view(batch, height, width)
-
-    def tiles(index: Tensor) -> Tensor:
-        return index.view(batch, rows, WINDOW, columns, WINDOW).transpose(2, 3).reshape(batch, rows, columns, TOKENS)
-
-    plain = tiles(raster).flatten()
-    rolled = tiles(raster.roll((-SHIFT, -SHIFT), (1, 2)))
-    parts = [rolled[:, :-1, :-1], rolled[:, :-1, -1:], rolled[:, -1:, :-1], rolled[:, -1:, -1:]]
-    shifted = torch.cat([part.flatten() for part in parts])
-    groups = tuple((part.numel() // TOKENS, kind) for kind, part in enumerate(parts) if part.numel())
-    plain_inverse, shifted_inverse = _inverse(plain), _inverse(shifted)
-    return WindowOrders(
-        raster_to_plain=(plain, plain_inverse),
-        plain_to_shifted=(plain_inverse[shifted], shifted_inverse[plain]),
-        shifted_to_raster=(shifted_inverse, shifted),
-        plain_groups=((batch * rows * columns, 0),),
-        shifted_groups=groups,
-    )
-
-
-def _inverse(permutation: Tensor) -> Tensor:
-    inverse = torch.empty_like(permutation)
-    inverse[permutation.long()] = torch.arange(len(permutation), dtype=permutation.dtype, device=permutation.device)
-    return inverse
-
-
-class _Permute(torch.autograd.Function):
-    """``index_select`` whose gradient is a gather too, not a sum into rows."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor) -> Tensor:
-        ctx.save_for_backward(back)
-        return x.index_select(0, there)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return grad.index_select(0, *ctx.saved_tensors), None, None
 
 
 @lru_cache(maxsize=4)
@@ -170,31 +106,9 @@ class ResidualGroup(nn.Module):
         self.drop_path = drop_path
 
     def forward(self, x: Tensor) -> Tensor:
-        """N×H×W×48 to N×H×W×48; H and W are multiples of the window."""
-        if x.device.type == "cpu" and not (self.training or torch.is_grad_enabled()):
-            x = x.clone(memory_format=torch.contiguous_format)
-            for i, block in enumerate(self.blocks):
-                apply_block(x, block, shifted=i % 2 == 1)
-            return x
-        shape = x.shape
-        orders = window_orders(*shape[:3], x.device)
-        x = _Permute.apply(x.reshape(-1, DIM), *orders.raster_to_plain)
-        for i, (block, drop) in enumerate(zip(self.blocks, self.drop_path, strict=True)):
-            if i:
-                x = _Permute.apply(x, *orders.plain_to_shifted[:: 1 if i % 2 else -1])
-            groups = orders.shifted_groups if i % 2 else orders.plain_groups
-            x = _run(block, x.view(-1, TOKENS, DIM), groups, drop, shape[0]).view(-1, DIM)
-        return _Permute.apply(x, *orders.shifted_to_raster).view(shape)
-
-
-def _run(block: SwinBlock, x: Tensor, groups: Groups, drop: float, batch: int) -> Tensor:
-    """Apply ``block`` to all windows of ``x`` (M×64×48); within a group, sample follows sample."""
-    biases = block.attn.biases()
-    keep = None
-    if block.training and drop:
-        keep = torch.rand(2, batch, 1, 1, device=x.device).ge(drop).to(x.dtype) / (1 - drop)
-        keep = torch.cat([keep.repeat_interleave(count // batch, dim=1) for count, _ in groups], dim=1)
-    return block(x, biases, groups, keep)
+        """N×H×W×48 to N×H×W×48; H and W are multiples of the window. The compiled form knows no stochastic depth."""
+        run = swin_blocks.plain if self.training else swin_blocks
+        return run(x, self.blocks, self.drop_path)
 
 
 class Rstb(nn.Module):

@@ -54,6 +54,18 @@ def test_every_method_fuses_any_size_and_follows_its_network(files, method):
         torch.testing.assert_close(fused, expected, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("kind", ["student", "teacher"])
+def test_processors_without_bfloat16_compute_in_float32_and_say_so(files, kind, monkeypatch, caplog):
+    monkeypatch.setattr(methods, "PAIRS", False)
+    load, path = getattr(methods, f"load_{kind}"), files[1][f"tsdm_{kind}.safetensors"]
+    with caplog.at_level("INFO", logger="fusion"):
+        asked = load(path, torch.device("cpu"), torch.bfloat16)
+    assert "float32" in caplog.text
+    ir, vis = pattern(16, 24, 1, 0.8), pattern(16, 24, 3 if kind == "student" else 1, 2.2)
+    with torch.inference_mode():
+        assert torch.equal(asked(ir, vis), load(path, torch.device("cpu"))(ir, vis))
+
+
 @pytest.mark.parametrize("method", CARDS, ids=lambda method: method.name)
 def test_a_batch_gives_what_its_pairs_give_alone(files, method):
     fuse = prepare(method, {file.name: files[1][file.name] for file in method.weights})

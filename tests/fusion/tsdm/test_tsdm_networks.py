@@ -5,6 +5,7 @@ import torch
 from plain_student import plain_student
 from reference_run import filled, pattern
 
+from fusion.tsdm.kernels.layout import window_orders
 from fusion.tsdm.networks import student as student_module
 from fusion.tsdm.networks.discriminator import Discriminator
 from fusion.tsdm.networks.student import Student
@@ -69,7 +70,7 @@ def test_student_with_gradients_equals_the_in_place_form():
 
 def test_what_inference_remembers_can_be_trained_with():
     for remembered in (
-        student_module.window_orders,
+        window_orders,
         student_module._relative_position_index,
         student_module._shift_masks,
     ):
