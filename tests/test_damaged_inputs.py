@@ -1,4 +1,4 @@
-"""A few of the damaged inputs of ``benchmarks/damaged_inputs.py``: understood, or refused in one line."""
+"""A few of the damaged inputs of ``benchmarks/damaged_inputs/campaign.py``: understood, or refused in one line."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+CAMPAIGN = Path(__file__).parents[1] / "benchmarks" / "damaged_inputs"
 WEIGHTS = ("arrays", "bundles", "checkpoints", "legacy", "pickles", "safetensors")
 KINDS = (*WEIGHTS, "archives", "labels", "pictures", "yaml")
 
 
 @pytest.fixture
 def campaign(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    monkeypatch.delitem(sys.modules, "damaged_inputs", raising=False)
-    import damaged_inputs
+    monkeypatch.setattr(sys, "path", [*sys.path, str(CAMPAIGN)])
+    import campaign
 
-    return damaged_inputs
+    return campaign
 
 
 def test_the_kinds_are_these(campaign):

@@ -1,7 +1,7 @@
 """Damage thousands of small files and read each: it is understood or refused in one line, soon and in little memory.
 
-  python benchmarks/damaged_inputs.py                          1,000 inputs of each kind
-  python benchmarks/damaged_inputs.py pickles yaml --inputs 5000 --seed 1
+  python benchmarks/damaged_inputs/campaign.py                          1,000 inputs of each kind
+  python benchmarks/damaged_inputs/campaign.py pickles yaml --inputs 5000 --seed 1
 
 Each kind has a few whole files. An input is one of them with one to four random changes: bits and bytes, numbers of 2
 to 8 bytes set to limits, parts left out, doubled or swapped, the end cut off; or with pieces that mean something to its
@@ -26,7 +26,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from damaged_kinds import KINDS
+from kinds import KINDS
 
 SECONDS, KIBIBYTES = 10, 2 << 20
 """What one input may take, and what the process may grow to beyond its start."""
