@@ -1,5 +1,20 @@
-"""TSDM-Bench from Python: ``bench.run("m3fd", data_root=…)``, and what the other commands do."""
+"""TSDM-Bench from Python: ``bench.run("m3fd", data_root=…)``, and what the other commands do (:mod:`bench.api`)."""
 
-from bench.api import degrade, fuse, repeat, report, run
+from __future__ import annotations
 
-__all__ = ["degrade", "fuse", "repeat", "report", "run"]
+import importlib
+from typing import TYPE_CHECKING
+
+from bench.api import compare, degrade, fuse, repeat, score
+
+if TYPE_CHECKING:
+    from bench.api import report, run
+
+__all__ = ["compare", "degrade", "fuse", "repeat", "report", "run", "score"]
+
+
+def __getattr__(name: str) -> object:
+    """``run`` and ``report`` are packages too, which can be called (:class:`bench.api.CallableRoom`)."""
+    if name in ("run", "report"):
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.comparison import Comparison
     from bench.degrading import Written
     from bench.fusing import Fused
     from bench.results import RunResult
+    from bench.scoring import Scores
     from bench.suite import Suite
 
 
@@ -146,6 +150,38 @@ def fuse(
     return fuse_folders(method, Path(ir), Path(vis), Path(out), weights_dir=_path(weights_dir), **settings)
 
 
+def score(
+    ir: str | Path | np.ndarray,
+    vis: str | Path | np.ndarray,
+    fused: str | Path | np.ndarray | Sequence[str | Path] | Mapping[str, Path | np.ndarray],
+    metrics: str | Sequence[str] = "core",
+    **settings: Any,
+) -> Scores:
+    """Score fused images that exist already: folders, or arrays of one pair (see :func:`bench.scoring.score`).
+
+    >>> import numpy as np
+    >>> ramp = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    >>> score(ramp, ramp, ramp, "mse").values["value"].tolist()
+    [0.0]
+    """
+    from bench.scoring import score as score_images
+
+    several = isinstance(fused, Sequence) and not isinstance(fused, str)
+    return score_images(
+        _image(ir), _image(vis), [Path(each) for each in fused] if several else _image(fused), metrics, **settings
+    )
+
+
+def compare(runs: Sequence[str | Path], *, shared: bool = False) -> Comparison:
+    """Put runs side by side: :func:`bench.comparison.compare`.
+
+    Raises ``UsageError`` that names in what they differ where they are not alike.
+    """
+    from bench.comparison import compare as compare_runs
+
+    return compare_runs([Path(path) for path in runs], shared=shared)
+
+
 def degrade(
     suite: str | Path | Suite,
     out: str | Path,
@@ -163,6 +199,10 @@ def degrade(
 
     asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
     return write_degraded(asked, _path(data_root), Path(out), workers)
+
+
+def _image(image: Any) -> Any:
+    return Path(image) if isinstance(image, str) else image
 
 
 def _path(path: str | Path | None) -> Path | None:

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         refuse_unwritable(args.csv, "--csv")
 
-    from bench.comparison import compare
+    from bench import compare
     from bench.report.tables import markdown
     from tsdm_bench.files import write_csv
 

@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     suite = suite_of(args)
 
-    from bench.degrading import write_degraded
+    from bench import degrade
     from bench.manifest import NAME
 
-    written = write_degraded(suite, args.data_root, args.out, args.workers)
+    written = degrade(suite, args.out, data_root=args.data_root, workers=args.workers)
     for failure in written.failures:
         log.error("failed: %s", failure)
     print(f"{written.pairs} pairs in {args.out}, listed in {args.out / NAME}")

@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bench.fusing import fuse_folders
+    from bench import fuse
 
-    fused = fuse_folders(
+    fused = fuse(
         args.method,
         args.ir,
         args.vis,

@@ -11,10 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from bench.report import write_report
-    from bench.run.store import RunFolder
+    from bench import report
 
-    folder = RunFolder.existing(args.run_folder)
-    write_report(folder)
-    print(f"results: {folder.path}")
+    print(f"results: {report(args.run_folder).path}")
     return 0

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.cli.options import whole_number
 from tsdm_bench.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics", default="core", metavar="IDS", help="preset or ids, by commas (default: core)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="where the value of every image and metric goes")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where tables go, as CSV, Markdown and LaTeX")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: by cores and number of images)")
+    parser.add_argument(
+        "--workers", type=whole_number, metavar="N", help="processes (default: by cores and number of images)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from bench.scoring import score
+    from bench import score
 
     with tqdm(unit="image", disable=None) as bar:
 

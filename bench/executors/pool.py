@@ -83,6 +83,28 @@ def map_unordered(
                 worker.end()
 
 
+def map_ordered(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    workers: int,
+    initializer: Callable[..., object] | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> Iterator[Result | Died]:
+    """The results of :func:`map_unordered` in the order of the tasks."""
+    ready: dict[int, Result | Died] = {}
+    following = 0
+    numbered = deque(enumerate(tasks))
+    for (number, _), result in map_unordered(partial(_apply, function), numbered, workers, initializer, arguments):
+        ready[number] = result
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+
+
+def _apply(function: Callable[[Task], Result], numbered: tuple[int, Task]) -> Result:
+    return function(numbered[1])
+
+
 class _Worker:
     """One process, started with its first task, as a pool of its own: so it is known which task a process died of."""
 

@@ -5,7 +5,6 @@ Images are matched by file stem. Nothing is printed and nothing written here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bench.executors.pool import Died, available_cores, map_ordered
 from bench.scoring.folders import Picture, few, images_of, methods_of
 from tsdm_bench.errors import UsageError, one_line, printable, words_of
 from tsdm_bench.images import as_batch, read_result, read_rgb, the_one, to_8_bits
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("method", "image", "metric", "value")
+ENDED = "the process that scored it ended, most likely for lack of memory; repeat with fewer --workers"
 PAIRS_PER_WORKER = 8  # a worker process takes seconds to start
 Row = tuple[str, str, str, float]
 """The values of :data:`COLUMNS`."""
@@ -170,18 +171,16 @@ def _only(files: tuple[Picture, ...]) -> Picture:
 
 
 def _results(tasks: list[Task], workers: int | None) -> Iterator[TaskScores]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
     if workers is None:
-        workers = max(1, min(os.cpu_count() or 1, len(tasks) // PAIRS_PER_WORKER))
+        workers = max(1, min(available_cores(), len(tasks) // PAIRS_PER_WORKER))
     if workers == 1:
         _one_thread()
         yield from map(score_task, tasks)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
-        yield from pool.map(score_task, tasks)
+    results = map_ordered(score_task, tasks, workers, _one_thread)
+    for task, found in zip(tasks, results, strict=True):
+        died = [f"{_label(*result)}: {ENDED}" for result in task.fused.items()]
+        yield TaskScores([], died) if isinstance(found, Died) else found
 
 
 def _one_thread() -> None:

@@ -7,20 +7,20 @@ of them are paired.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import repeat
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from bench.executors.pool import Died, map_ordered
 from bench.statistics.clusters import FEWEST_CLUSTERS, LARGEST_GAP, resample_counts, scene_clusters
 from bench.statistics.intervals import CONDITION, LEVEL, RESAMPLES, interval
 from detectors.evaluation import COUNTED, FEWEST_OBJECTS, SUMMARIES, refuse_reserved
 from detectors.evaluation.average_precision import IOU_THRESHOLDS, precision_and_recall
 from detectors.evaluation.matching import AREAS, ClassMatches, match, pooled
+from tsdm_bench.errors import UsageError
 
 CELL = (*CONDITION, "method")
 SAMPLED = ("AP", "AP50", "AP75", "AR")
@@ -99,21 +99,19 @@ def sample_detection(
     keys = list(groups.groups)
     present = [set(group["image"]) for _, group in groups]
     shared = names, cluster, tuple(classes), counts, weights
-    tasks = (
-        [_of_images(truth, of) for of in present],
-        [_of_images(boxes.get(key, nothing), of) for key, of in zip(keys, present, strict=True)],
-        [len(set(cluster[[name in of for name in names]])) for of in present],
-        *(repeat(of) for of in shared),
-    )
-    if workers > 1:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            results = list(pool.map(_sample_cell, *tasks, chunksize=8))
-    else:
-        results = list(map(_sample_cell, *tasks))
+    clusters = [len(set(cluster[[name in of for name in names]])) for of in present]
+    tasks = [
+        (_of_images(truth, of), _of_images(boxes.get(key, nothing), of), count)
+        for key, of, count in zip(keys, present, clusters, strict=True)
+    ]
+    sample = partial(_sample_task, shared)
+    results = list(map_ordered(sample, tasks, workers) if workers > 1 else map(sample, tasks))
+    if any(isinstance(result, Died) for result in results):
+        raise UsageError("a process that computed average precision ended, most likely for lack of memory; try again")
 
     table = pd.DataFrame(keys, columns=list(CELL))
     table["images"] = [len(of) for of in present]
-    table["clusters"] = tasks[2]
+    table["clusters"] = clusters
     table["whole"] = table["images"] == len(names)
     truths = np.stack([count for _, count in results])
     table["truths"] = truths[:, len(classes)]
@@ -122,6 +120,10 @@ def sample_detection(
     return DetectionSamples(
         table, (*classes, *SUMMARIES), value, truths, objects, counted, len(names), int(cluster.max()) + 1
     )
+
+
+def _sample_task(shared: tuple, task: tuple) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    return _sample_cell(*task, *shared)
 
 
 def _of_images(table: pd.DataFrame, images: set[str]) -> pd.DataFrame:

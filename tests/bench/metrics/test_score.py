@@ -81,7 +81,7 @@ def test_pairs_without_a_result_are_noted(folders, capsys):
     ("change", "message"),
     [
         (["--metrics", "qabff"], "did you mean 'qabf'"),
-        (["--workers", "0"], "--workers 0: expected at least 1"),
+        (["--workers", "0"], "argument --workers: expected a whole number of at least 1"),
         (["--vis", "nowhere"], "nowhere is not a folder"),
         (["--fused", "."], None),
     ],
