@@ -52,32 +52,34 @@ def write_report(folder: RunFolder) -> list[Section]:
     run = describe(record, rows, pairs, folder.path / "curves")
     run.curves.mkdir(parents=True, exist_ok=True)
     rows = run.basis.of(rows)
-    parts = Parts()
+    parts = Parts(folder.path / "tables")
     scores = fusion_scores(rows)
     labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, rows))
     precision = parts.make("Detection", lambda: _precision(labelled, run)) if labelled else None
-    sections = [
-        parts.make("Detection", lambda: detection_section(precision, run)) if precision else None,
-        parts.make("Detection by scene", lambda: _scenes(labelled, run)) if precision else None,
-        parts.make("Fusion metrics", lambda: fusion_section(scores, run)),
-        parts.make("Robustness", lambda: robustness_section(scores, precision, run)),
-        parts.make("Rank agreement", lambda: agreement_section(precision, run)) if precision else None,
-        parts.make("Ranking", lambda: ranking_section(rows, run)),
-        parts.make("Efficiency", lambda: efficiency_section(read_efficiency(folder.path), run)),
-    ]
-    made = [section for section in sections if section]
-    _write_files(folder.path / "tables", run.curves, made)
-    shown = [section for section in made if section.tables or section.figures]
+    if precision:
+        parts.add("Detection", lambda: detection_section(precision, run))
+        parts.add("Detection by scene", lambda: _scenes(labelled, run))
+    parts.add("Fusion metrics", lambda: fusion_section(scores, run))
+    parts.add("Robustness", lambda: robustness_section(scores, precision, run))
+    if precision:
+        parts.add("Rank agreement", lambda: agreement_section(precision, run))
+    parts.add("Ranking", lambda: ranking_section(rows, run))
+    parts.add("Efficiency", lambda: efficiency_section(read_efficiency(folder.path), run))
+    _remove_old(parts, run.curves)
     pictures = parts.make("Pictures", lambda: write_pictures(folder, record)) or []
-    page = write_page(run, shown, folder.failures(), parts.problems, pictures)
+    page = write_page(run, parts.sections, folder.failures(), parts.problems, pictures)
     write_atomically(folder.path / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
-    return shown
+    return parts.sections
 
 
 class Parts:
-    """Makes one part of a report after the other, whatever becomes of each."""
+    """The parts of a report, made one after the other, whatever becomes of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Path) -> None:
+        self.tables = tables
+        self.sections: list[Section] = []
+        """What there is to show."""
+        self.written: set[Path] = {tables / TABLE.name}  # the measured costs, which the next run need not measure
         self.problems: dict[str, str] = {}
         """Why a part could not be made."""
 
@@ -91,6 +93,31 @@ class Parts:
             log.debug("%s", name, exc_info=True)
             return None
 
+    def add(self, name: str, make: Callable[[], Section | None]) -> None:
+        """Write the tables of a section, and keep it for the page if there is anything to see."""
+        section = self.make(name, lambda: self._written(make()))
+        if section and (section.tables or section.figures):
+            self.sections.append(section)
+
+    def _written(self, section: Section | None) -> Section | None:
+        if section is None:
+            return None
+        if not section.tidy.empty:
+            path = self.tables / f"{section.name}.csv"
+            write_csv(path, section.tidy)
+            self.written.add(path)
+        if section.tables:
+            text = {
+                "md": f"## {section.heading}\n\n" + "\n".join(markdown(table) for table in section.tables),
+                "tex": "\n".join(latex(table) for table in section.tables),
+            }
+            for ending, content in text.items():
+                path = self.tables / f"{section.name}.{ending}"
+                write_atomically(path, lambda to, content=content: to.write_text(content, encoding="utf-8"))
+                self.written.add(path)
+        self.written |= {path.with_suffix(ending) for path in section.figures for ending in (".png", ".pdf")}
+        return section
+
 
 def _precision(labelled: Labelled, run: Run) -> Precision:
     return detection_precision(labelled, run.record.classes, run.suite.detection.fewest_objects)
@@ -101,27 +128,12 @@ def _scenes(labelled: Labelled, run: Run) -> Section | None:
     return None if by_scene.empty else scene_section(by_scene, run)
 
 
-def _write_files(tables: Path, curves: Path, sections: list[Section]) -> None:
-    """Every table; tables and curves of an earlier report that are not made any more are removed."""
-    written = {tables / TABLE.name}  # what the next run need not measure
-    for section in sections:
-        if not section.tidy.empty:
-            write_csv(tables / f"{section.name}.csv", section.tidy)
-            written.add(tables / f"{section.name}.csv")
-        if section.tables:
-            text = {
-                "md": f"## {section.heading}\n\n" + "\n".join(markdown(table) for table in section.tables),
-                "tex": "\n".join(latex(table) for table in section.tables),
-            }
-            for ending, content in text.items():
-                path = tables / f"{section.name}.{ending}"
-                write_atomically(path, lambda to, content=content: to.write_text(content, encoding="utf-8"))
-                written.add(path)
-        written |= {path.with_suffix(ending) for path in section.figures for ending in (".png", ".pdf")}
-    old = [tables / f"{name}.{ending}" for name in SECTIONS for ending in ("csv", "md", "tex")]
+def _remove_old(parts: Parts, curves: Path) -> None:
+    """Remove tables and curves of an earlier report that are not made any more."""
+    old = [parts.tables / f"{name}.{ending}" for name in SECTIONS for ending in ("csv", "md", "tex")]
     old += [path for ending in ("png", "pdf") for path in curves.glob(f"*.{ending}") if _is_curve(path)]
     for path in old:
-        if path not in written:
+        if path not in parts.written:
             path.unlink(missing_ok=True)
 
 

@@ -15,6 +15,8 @@ from report_files import table, text
 
 import bench.report
 from bench.report import write_report
+from bench.report.layout import Section
+from bench.report.tables import Column, Table
 from bench.run.store import RunFolder
 
 Make = Callable[..., RunFolder]
@@ -170,6 +172,16 @@ def test_a_section_that_cannot_be_made_is_named_and_the_others_are_written(
         folder, "index.html"
     )
     assert not (folder.path / "tables/fusion.md").exists()  # no earlier table is taken for the present one
+
+
+def test_a_table_that_cannot_be_shown_costs_its_section_alone(make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Section:
+        return Section("ranking", "Ranking", pd.DataFrame(), [Table("t", "", pd.DataFrame(), [Column("absent", "")])])
+
+    monkeypatch.setattr(bench.report, "ranking_section", broken)
+    folder = make_run()
+    assert [section.name for section in write_report(folder)] == ["fusion", "robustness"]
+    assert "<b>Ranking could not be made:</b> KeyError" in text(folder, "index.html")
 
 
 def test_damaged_labels_cost_the_detection_part_alone(make_run: Make) -> None:
