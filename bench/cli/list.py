@@ -222,7 +222,7 @@ def _calibrate(args: argparse.Namespace) -> int:
 
     from degradation.calibration import calibrate
     from degradation.factor import FACTORS
-    from tsdm_bench.files import write_atomically
+    from tsdm_bench.files import write_csv
 
     pairs = _pairs_under(args)
     with tqdm(total=len(pairs), unit="pair") as bar:
@@ -231,7 +231,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     print(f"PSNR (dB) and SSIM to the clean image, mean over {len(pairs)} pairs")
     print(wide.to_string())
     if args.csv:
-        write_atomically(args.csv, lambda path: table.to_csv(path, index=False))
+        write_csv(args.csv, table)
         print(f"table: {args.csv}")
     return 0
 

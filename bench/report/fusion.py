@@ -17,7 +17,6 @@ REFERENCES = {
     "clean": "compared with the clean pair (recovery)",
     "seen": "compared with the inputs as the method saw them",
 }
-RANGE = ("fastest", "slowest")
 SET_UP = ["height", "width", "device", "threads"]
 """What two costs must have in common to be compared."""
 
@@ -56,11 +55,10 @@ def efficiency_section(costs: pd.DataFrame, run: Run) -> Section:
     for (height, width, device, threads), group in of_run.groupby(SET_UP, dropna=False, sort=False):
         wide = group.drop_duplicates("method", keep="last").set_index("method")
         wide = wide.assign(thousands=wide["parameters"].astype(float) / 1000)
-        ranges = RANGE if RANGE[0] in wide else None
         columns = [
             Column("thousands", "parameters (thousands)", "lower", 1),
             Column("gflops_per_megapixel", "Gflop per megapixel", "lower", 1),
-            Column("seconds_per_megapixel", "seconds per megapixel", "lower", 3, ranges, repeated=bool(ranges)),
+            Column("seconds_per_megapixel", "seconds per megapixel", "lower", 3, ("fastest", "slowest"), repeated=True),
         ]
         where = device if pd.isna(threads) else f"{device}, {counted(int(threads), 'thread')}"
         note = (

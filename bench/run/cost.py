@@ -21,7 +21,7 @@ from bench.run.identities import file_hash
 from bench.run.record import digest
 from fusion.method import Fuse, Method, prepare
 from tsdm_bench.errors import one_line
-from tsdm_bench.files import write_atomically
+from tsdm_bench.files import write_csv
 
 log = logging.getLogger(__name__)
 SIZE = (480, 640)
@@ -69,7 +69,7 @@ def efficiency_table(
             row = key | {"parameters": _parameters(method)} | _measured(method, weights_of, device, size, threads)
             if cache is not None and not row["problem"]:
                 known[tuple(key.values())] = row
-                write_atomically(cache, lambda path: _frame(known.values()).to_csv(path, index=False))
+                write_csv(cache, _frame(known.values()))
         rows.append(row)
     return _frame(rows).fillna({"problem": ""})
 
