@@ -9,7 +9,7 @@ import pytest
 
 CAMPAIGN = Path(__file__).parents[1] / "benchmarks" / "damaged_inputs"
 WEIGHTS = ("arrays", "bundles", "checkpoints", "legacy", "pickles", "safetensors")
-KINDS = (*WEIGHTS, "archives", "labels", "pictures", "yaml")
+KINDS = (*WEIGHTS, "archives", "labels", "pictures", "runs", "yaml")
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def available_cores() -> int:
 def note(text: str) -> None:
     """Remember what this worker is at, for :class:`Died`; outside a worker nothing happens."""
     if _note is not None:
-        _note.write_text(text)
+        _note.write_text(text, encoding="utf-8")
 
 
 def map_unordered(
@@ -123,7 +123,7 @@ class _Worker:
         self._lifeline.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         with suppress(FileNotFoundError):
-            return self._note.read_text()
+            return self._note.read_text(encoding="utf-8")
         return ""
 
 

@@ -210,10 +210,10 @@ def _point_latest(folder: RunFolder) -> None:
         if latest.is_symlink() or not latest.exists():
             latest.unlink(missing_ok=True)
             latest.symlink_to(folder.path.name, target_is_directory=True)
-        elif latest.is_file() and (latest.with_name(latest.read_text().strip())).is_dir():
-            latest.write_text(folder.path.name + "\n")
+        elif latest.is_file() and (latest.with_name(latest.read_text(encoding="utf-8").strip())).is_dir():
+            latest.write_text(folder.path.name + "\n", encoding="utf-8")
         else:
             log.warning("%s is no link: it is left as it is and does not show the newest run, %s", latest, folder.path)
     except OSError:  # file systems without links
         with contextlib.suppress(OSError):
-            latest.write_text(folder.path.name + "\n")
+            latest.write_text(folder.path.name + "\n", encoding="utf-8")

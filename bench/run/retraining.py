@@ -132,7 +132,7 @@ def train_detectors(
             log.error("%s: %s", name, line)
             failures.append(Failure("(training pairs)", *CLEAN, name, line))
             continue
-        told = json.loads(detectors[name].with_suffix(".json").read_text())
+        told = json.loads(detectors[name].with_suffix(".json").read_text(encoding="utf-8"))
         facts = {key: told[key] for key in ("images", "training_set", "seconds", "resumed_after")}
         known[name] = {"file": detectors[name].name, "sha256": _hash_of(detectors[name])} | facts
     if not detectors:

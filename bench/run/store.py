@@ -37,7 +37,7 @@ from bench.cell.rows import (
 from bench.datasets.pair import Pair
 from bench.plan import Condition
 from bench.run.record import RunRecord, read_record
-from tsdm_bench.errors import UsageError
+from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.files import write_atomically
 
 METADATA = b"tsdm_bench"
@@ -66,7 +66,7 @@ class RunFolder:
     def existing(cls, path: Path) -> RunFolder:
         """Open a finished or unfinished run; raises ``UsageError`` where ``path`` is none."""
         if path.is_file() and path.name == "latest":  # where a file system has no links
-            path = path.with_name(path.read_text(errors="replace").strip())
+            path = path.with_name(path.read_text(encoding="utf-8", errors="replace").strip())
         folder = cls(path.resolve())
         if not (folder.path / "run.json").is_file():
             raise UsageError(f"{path} is not a run folder (no run.json); give one such as results/m3fd/latest")
@@ -82,7 +82,7 @@ class RunFolder:
         lock = filelock.FileLock(self.path / ".lock")
         try:
             with lock.acquire(timeout=0):
-                holder.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname()}))
+                holder.write_text(json.dumps({"process": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
                 self._sweep()
                 try:
                     yield
@@ -91,7 +91,7 @@ class RunFolder:
         except filelock.Timeout:
             who = ""
             with contextlib.suppress(OSError, ValueError, KeyError):
-                found = json.loads(holder.read_text())
+                found = json.loads(holder.read_text(encoding="utf-8"))
                 who = f" (process {found['process']} on {found['host']})"
             raise UsageError(
                 f"another run{who} is at work in {self.path}; wait for it, or give another --out"
@@ -239,7 +239,7 @@ class RunFolder:
     def _lay_by(self, path: Path, error: Exception) -> None:
         log.warning(
             "%s is damaged (%s); it is left out and moved to damaged/: repeat the command of the run to compute its "
-            "cells again", path, " ".join(str(error).split())[:120],
+            "cells again", path, words_of(error, 120),
         )  # fmt: skip
         for kind in ("rows", "detections"):
             place = self.path / "damaged" / kind
@@ -259,7 +259,7 @@ class RunFolder:
             return table.to_pandas()
         except (OSError, ValueError, pa.ArrowException) as error:
             raise UsageError(
-                f"{self.path / name} is absent or damaged ({' '.join(str(error).split())[:120]}); repeat the command "
+                f"{self.path / name} is absent or damaged ({words_of(error, 120)}); repeat the command "
                 f"of the run: it writes the file anew"
             ) from None
 

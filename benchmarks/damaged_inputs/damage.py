@@ -120,6 +120,21 @@ def change_archive(change_member: Callable[[random.Random, bytes], bytes], rng: 
     return buffer.getvalue()
 
 
+def change_run(rng: random.Random, data: bytes) -> bytes:
+    """Damage one or two files of an archived folder, or take one away."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    for name in rng.sample(sorted(files), rng.randint(1, 2)):
+        changed = change_bytes(rng, files.pop(name))
+        if rng.random() < 0.95:
+            files[name] = changed
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
 change_pickle_archive = functools.partial(change_archive, functools.partial(insert_pieces, OPCODES))
 change_legacy = functools.partial(insert_pieces, OPCODES)
 change_data_archive = functools.partial(change_archive, change_bytes)

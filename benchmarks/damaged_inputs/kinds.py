@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import damage
 import numpy as np
 import whole_files
-from damage import change_bytes, change_data_archive, change_labels, change_legacy, change_pickle_archive, change_yaml
 from whole_files import DATA_SET
 
 from bench.datasets.download import download
 from bench.datasets.labels import LabelFault, read_classes, read_voc, read_yolo
+from bench.run.store import RunFolder
 from bench.suite import load_suite
 from tsdm_bench.errors import UsageError
 from tsdm_bench.images import ImageProblem, image_size, read_result, read_rgb
@@ -69,15 +71,26 @@ def read_labels(path: Path) -> object:
     return path
 
 
+def read_run(path: Path) -> object:
+    """All that a report reads of a run."""
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(path.parent / "run")
+    run = RunFolder.existing(path.parent / "run")
+    return [
+        read() for read in (run.record, run.rows, run.detections, run.identities, run.failures, run.pairs, run.truth)
+    ]
+
+
 KINDS: dict[str, Kind] = {
-    "pictures": Kind(".png", whole_files.pictures, read_picture, (ImageProblem,), change_bytes),
-    "labels": Kind(".txt", whole_files.labels, read_labels, (LabelFault,), change_labels),
-    "pickles": Kind(".pth", whole_files.pickled_modules, load_tensors, (ValueError,), change_pickle_archive),
-    "checkpoints": Kind(".pth", whole_files.checkpoints, load_state, (ValueError,), change_pickle_archive),
-    "legacy": Kind(".pth", whole_files.legacy_checkpoints, load_state, (ValueError,), change_legacy),
-    "safetensors": Kind(".safetensors", whole_files.safetensors_files, load_state, (ValueError,), change_bytes),
-    "arrays": Kind(".npy", whole_files.arrays, load_array, (ValueError,), change_bytes),
-    "bundles": Kind(".bundle", whole_files.tensor_bundles, read_bundle, (ValueError,), change_bytes),
-    "yaml": Kind(".yaml", whole_files.suites, read_suite, (UsageError,), change_yaml),
-    "archives": Kind(".zip", whole_files.data_archives, read_archive, (UsageError,), change_data_archive),
+    "pictures": Kind(".png", whole_files.pictures, read_picture, (ImageProblem,), damage.change_bytes),
+    "labels": Kind(".txt", whole_files.labels, read_labels, (LabelFault,), damage.change_labels),
+    "pickles": Kind(".pth", whole_files.pickled_modules, load_tensors, (ValueError,), damage.change_pickle_archive),
+    "checkpoints": Kind(".pth", whole_files.checkpoints, load_state, (ValueError,), damage.change_pickle_archive),
+    "legacy": Kind(".pth", whole_files.legacy_checkpoints, load_state, (ValueError,), damage.change_legacy),
+    "safetensors": Kind(".safetensors", whole_files.safetensors_files, load_state, (ValueError,), damage.change_bytes),
+    "arrays": Kind(".npy", whole_files.arrays, load_array, (ValueError,), damage.change_bytes),
+    "bundles": Kind(".bundle", whole_files.tensor_bundles, read_bundle, (ValueError,), damage.change_bytes),
+    "yaml": Kind(".yaml", whole_files.suites, read_suite, (UsageError,), damage.change_yaml),
+    "runs": Kind(".zip", whole_files.run_folders, read_run, (UsageError,), damage.change_run),
+    "archives": Kind(".zip", whole_files.data_archives, read_archive, (UsageError,), damage.change_data_archive),
 }

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import zipfile
 from collections import OrderedDict
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image
 
+from bench.cell.rows import CellResult, Failure
 from bench.datasets import DATASETS
-from bench.suite import SUITES
+from bench.run.flow import run_benchmark
+from bench.run.resolve import Options
+from bench.suite import SUITES, load_suite
 
 TNO = DATASETS["tno"]
 DATA_SET = replace(TNO, archive=replace(TNO.archive, pairs=1, md5=""))
@@ -131,3 +136,20 @@ def labels() -> list[bytes]:
     item = f"<object><name>Car</name><difficult>0</difficult><bndbox>{box}</bndbox></object>"
     voc = f"<annotation><size><width>64</width><height>48</height><depth>3</depth></size>{item}</annotation>"
     return [voc.encode(), b"0 0.5 0.5 0.25 0.25\n1 0.1 0.2 0.05 0.1\n", "Person\nCar\nVélo\n".encode()]
+
+
+def run_folders() -> list[bytes]:
+    """A small run with detections, and one without, both with a failure; each as an archive."""
+    found = []
+    small = {"limit": 1, "methods": ["ir", "average"], "factors": ["jpeg"], "severities": [0, 1], "metrics": ["en"]}
+    for overrides in (small, small | {"detector": None}):
+        with tempfile.TemporaryDirectory() as out:
+            folder = run_benchmark(load_suite("demo", overrides), Options(out=Path(out), device="cpu", workers=1))
+            folder.append([CellResult(failures=[Failure("a", "clean", 0, "both", "ir", "it failed")])])
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w") as archive:
+                for path in sorted(folder.path.rglob("*")):
+                    if path.suffix in (".parquet", ".json", ".jsonl") and not path.name.startswith("."):
+                        archive.write(path, path.relative_to(folder.path))
+        found.append(buffer.getvalue())
+    return found
