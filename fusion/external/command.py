@@ -48,10 +48,11 @@ def command_method(template: str, name: str | None, options: Options, shell: boo
         raise ValueError(f"the command {template!r} cannot be split into words: {words_of(error).lower()}") from None
     if not shell and not shutil.which(words[0]):
         raise FileNotFoundError(f"no program {words[0]!r}; check the command, or its PATH")
-    script = next((word for word in words[1:] if os.path.isfile(word)), words[0])  # a word may be too long for a path
+    files = [word for word in words if os.path.isfile(word)]  # not Path.is_file: a word may be too long for a path
+    script = next((word for word in words[1:] if word in files), words[0])
     load = partial(load_command, template, shell, options.get("timeout", TIMEOUT))
-    named = [Path(word) for word in words if Path(word).is_file()]  # the script, its weights
-    return external(name or Path(script).stem, "A command run for each pair.", template, load, options, code=named)
+    code = map(Path, files)  # the script, its weights
+    return external(name or Path(script).stem, "A command run for each pair.", template, load, options, code=code)
 
 
 def load_command(

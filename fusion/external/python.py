@@ -63,7 +63,7 @@ def source_files(target: str) -> tuple[Path, ...]:
     """The file that ``target`` names and the files beside it that it imports, directly or through each other."""
     where = target.rpartition(":")[0]
     if where.endswith(".py"):
-        first = Path(where).expanduser().resolve()
+        first = Path(os.path.expanduser(where)).resolve()
         root = first.parent
     else:
         spec = importlib.util.find_spec(where)
@@ -83,7 +83,11 @@ def source_files(target: str) -> tuple[Path, ...]:
 def imported_files(path: Path, root: Path) -> list[Path]:
     """The files below ``root`` that the import statements of a Python file name."""
     files = []
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # a file that is named and never imported
+        return files
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names, base = [alias.name for alias in node.names], root
         elif isinstance(node, ast.ImportFrom):
