@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import sys
+
+from tsdm_bench.errors import printable
 
 SIGNS = {
     **{"↑": "^", "↓": "v", "→": "->", "×": "x", "·": "*", "±": "+-", "−": "-", "–": "-", "—": "-", "─": "-"},
@@ -19,6 +22,13 @@ def accept_any_sign() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook has streams of its own, which take every sign
             stream.reconfigure(errors="tsdm_bench.signs")
+
+
+class PrintableFormatter(logging.Formatter):
+    """Log lines in which no name can steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(printable, super().format(record).split("\n")))
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

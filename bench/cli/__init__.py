@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
-from bench.console import accept_any_sign
+from bench.console import PrintableFormatter, accept_any_sign
 from tsdm_bench.errors import UsageError, words_of
 
 PROGRAM = "run_bench.py"
@@ -51,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
         arguments = [DEFAULT, *arguments]
     accept_any_sign()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is told in a line of ours
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in ROOMS:  # libraries only speak up when something is wrong
         logging.getLogger(package).setLevel(logging.INFO)
     try:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from bench.report.lettering import add_legend, text_style
 from bench.report.tables import ARROWS, Direction
 from tsdm_bench.errors import printable
 
@@ -45,23 +43,7 @@ STYLE = {
     "axes.axisbelow": True,
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
-    "pdf.fonttype": 42,  # TrueType, as publishers ask for
-    "text.parse_math": False,  # names may hold dollar signs
 }
-
-
-FONTS = (
-    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "PingFang SC",
-    "Hiragino Sans", "Microsoft YaHei", "Malgun Gothic", "Arial Unicode MS", "Noto Sans",
-)  # fmt: skip
-"""The first serves letters that it has, the next one those that it lacks."""
-
-
-@cache
-def _style() -> dict[str, object]:
-    """:data:`STYLE` with the fonts that this machine has."""
-    installed = set(get_font_names())
-    return STYLE | {"font.family": [name for name in FONTS if name in installed] or ["sans-serif"]}
 
 
 def line_styles(methods: list[str]) -> dict[str, dict]:
@@ -107,7 +89,7 @@ def draw_curves(
     longest = max(map(len, names.values()))
     names_per_row = max(1, min(int(width / (KEY + LETTER * longest)), len(methods)))
     rows_of_names = math.ceil(len(methods) / names_per_row)
-    with matplotlib.rc_context(_style()):
+    with matplotlib.rc_context(STYLE | text_style()):
         above, below = 0.47 + 0.15 * len(heading), 0.5 + 0.2 * rows_of_names
         figure, grid = _grid(lines, columns, above, below)
         for factor, axes in zip(factors, grid, strict=False):
@@ -118,16 +100,9 @@ def draw_curves(
         for axes in figure.axes[::columns]:
             axes.set_ylabel(f"{label} {ARROWS[direction]}".strip())
         figure.suptitle("\n".join(heading), fontsize=10, fontweight="bold")
-        _add_legend(figure, [(names[method], styles[method]) for method in methods], names_per_row)
+        entries = [(names[method], LINE | styles[method]) for method in methods]
+        add_legend(figure, entries, ncols=names_per_row, fontsize=8)
     return figure
-
-
-def _add_legend(figure: Figure, entries: list[tuple[str, dict]], names_per_row: int) -> None:
-    """One entry per name, a name with a leading underscore as well, which matplotlib would leave out."""
-    handles = [Line2D([], [], label="name", **LINE, **style) for _, style in entries]
-    legend = figure.legend(handles=handles, loc="lower center", ncols=names_per_row, frameon=False, fontsize=8)
-    for text, (name, _) in zip(legend.get_texts(), entries, strict=True):
-        text.set_text(name)
 
 
 def _width(columns: int) -> float:
@@ -166,6 +141,6 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], bands
 
 def save(figure: Figure, path: Path) -> None:
     """Write ``path.png`` and ``path.pdf``."""
-    with matplotlib.rc_context(_style()):
+    with matplotlib.rc_context(STYLE | text_style()):
         figure.savefig(path.with_suffix(".png"), dpi=130)
         figure.savefig(path.with_suffix(".pdf"))

@@ -10,12 +10,13 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from bench.datasets.pair import Box
+from bench.report.lettering import add_legend, text_style
 from detectors.detector import Detection
 from detectors.evaluation.matching import AREAS, match_boxes
+from tsdm_bench.errors import printable
 
 SHOWN_FROM = 0.25
 """Detections below this score are not drawn; the usual threshold of YOLO pictures."""
@@ -32,7 +33,7 @@ ZOOM_CONTEXT = 1.6
 SMALLEST_ZOOM = 40
 """Pixels."""
 CORNERS = ("lower right", "lower left", "upper right", "upper left")
-STYLE = {"font.size": 8, "pdf.fonttype": 42}
+STYLE = {"font.size": 8}
 
 
 class Outcome(NamedTuple):
@@ -98,7 +99,7 @@ def draw_panel(
     tile_height = TILE_INCHES * height / width
     above = 0.35 if title else 0.05
     total = above + lines * (tile_height + CAPTION_INCHES) + 0.35
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE | text_style()):
         figure = Figure(figsize=(columns * TILE_INCHES, total), dpi=150)
         for index, (name, image) in enumerate(images.items()):
             line, column = divmod(index, columns)
@@ -111,9 +112,9 @@ def draw_panel(
             if boxes_known and name in detections:
                 of = outcomes[name]
                 caption += f" · {len(of.hits)} found, {len(of.misses)} missed, {len(of.alarms)} false"
-            axes.text(0.5, -0.03, caption, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+            axes.text(0.5, -0.03, printable(caption), transform=axes.transAxes, ha="center", va="top", fontsize=7)
         if title:
-            figure.suptitle(title, fontsize=9, fontweight="bold", y=1 - 0.1 / total, va="top")
+            figure.suptitle(printable(title), fontsize=9, fontweight="bold", y=1 - 0.1 / total, va="top")
         _legend(figure, colours, boxes_known)
     return figure
 
@@ -147,7 +148,7 @@ def _name(axes: Axes, found: Detection, colour: str, text: bool) -> None:
         axes.text(
             found.x,
             found.y,
-            f"{found.label} {found.score:.2f}",
+            f"{printable(found.label)} {found.score:.2f}",
             fontsize=4,
             color="white",
             va="bottom",
@@ -211,12 +212,12 @@ def choose_zooms(
 
 
 def _legend(figure: Figure, colours: Mapping[str, str], boxes_known: bool) -> None:
-    handles = [Line2D([], [], color=colour, label=label) for label, colour in colours.items()]
+    entries = [(label, {"color": colour}) for label, colour in colours.items()]
     if boxes_known:
-        handles.append(Line2D([], [], color=ALARM_COLOUR, linestyle="--", label="false alarm"))
-        handles.append(Line2D([], [], color=MISS_COLOUR, linestyle=":", label="missed"))
-    if handles:
-        figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False, fontsize=7)
+        entries.append(("false alarm", {"color": ALARM_COLOUR, "linestyle": "--"}))
+        entries.append(("missed", {"color": MISS_COLOUR, "linestyle": ":"}))
+    if entries:
+        add_legend(figure, entries, ncols=len(entries), fontsize=7)
 
 
 def _letters(index: int) -> str:

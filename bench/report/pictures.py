@@ -14,6 +14,7 @@ from bench.cell.rows import Picture
 from bench.datasets.pair import Box
 from bench.plan import CLEAN, Condition, conditions
 from bench.report.contact_sheet import draw_contact_sheet
+from bench.report.layout import distinct
 from bench.report.panels import draw_panel
 from bench.run.pictures import shown_conditions
 from bench.run.record import RunRecord
@@ -42,7 +43,7 @@ def write_pictures(folder: RunFolder, record: RunRecord) -> list[Path]:
 def _write_panels(folder: RunFolder, record: RunRecord) -> list[Path]:
     detections, truth, paths = folder.detections(), folder.truth(), []
     truth = truth[~truth["difficult"]]
-    titles = {"ir": "Infrared", "vis": "Visible"} | {name: facts.title for name, facts in record.methods.items()}
+    titles = distinct({"ir": "Infrared", "vis": "Visible"} | {name: of.title for name, of in record.methods.items()})
     labelled = {image for image, facts in record.pairs.items() if facts.labels is not None}
     for condition in shown_conditions(record.suite):
         here = detections[(detections[list(Condition._fields)] == list(condition)).all(axis=1)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import pytest
 
 from bench.cli import main
-from bench.console import accept_any_sign
+from bench.console import PrintableFormatter, accept_any_sign
 
 TEXT = "PSNR ↑ 640×480 … ≥ 3 融合 \udcff"
 
@@ -44,3 +45,8 @@ def test_an_error_is_one_line_without_terminal_codes(capsys):
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["--suite", "a\n\x1b[2Jb"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_no_name_in_a_log_line_steers_the_terminal() -> None:
+    record = logging.LogRecord("bench", logging.ERROR, "", 0, "failed: %s\nand more", ("a\x1b[2J\u202eb.png",), None)
+    assert PrintableFormatter("%(message)s").format(record) == "failed: a\\x1b[2J\\u202eb.png\nand more"

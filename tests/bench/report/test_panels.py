@@ -65,3 +65,16 @@ def test_panel_without_labels_calls_nothing_false(tmp_path):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Car"]
     figure.savefig(tmp_path / "panel.png")
     assert (tmp_path / "panel.png").stat().st_size > 0
+
+
+def test_classes_and_methods_of_any_name_are_named_as_they_are():
+    labels = ("_car", "$x_1$", "bus\n")
+    boxes = [Box(label, 10 + 20 * i, 10, 10, 10) for i, label in enumerate(labels)]
+    images = {"_mine": np.zeros((80, 100), np.uint8)}
+    found = {"_mine": [Detection(box.label, 0.9, *box[1:]) for box in boxes]}
+    figure = draw_panel(images, found, boxes=boxes, title="$t$")
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == ["$x_1$", "_car", "bus\\n", "false alarm", "missed"]
+    texts = [*figure.legends[0].get_texts(), *figure.axes[0].texts, figure._suptitle]
+    assert "(a) _mine · 3 found, 0 missed, 0 false" in [text.get_text() for text in texts]
+    assert not any(text.get_parse_math() for text in texts)
