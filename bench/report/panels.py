@@ -60,6 +60,18 @@ def outcome(boxes: Sequence[Box], detections: Sequence[Detection], shown_from: f
     return result
 
 
+def counted(
+    detections: Sequence[Detection], boxes: Sequence[Box], difficult: Sequence[Box], threshold: float = 0.5
+) -> list[Detection]:
+    """The detections without those of difficult objects, which are neither hits nor false alarms."""
+
+    def on(detection: Detection, objects: Sequence[Box]) -> bool:
+        sides = np.array(detection[2:])
+        return any(box.label == detection.label and _overlap(sides, np.array(box[1:])) >= threshold for box in objects)
+
+    return [detection for detection in detections if on(detection, boxes) or not on(detection, difficult)]
+
+
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:
     """Intersection over union of two boxes (x, y, w, h)."""
     low = np.maximum(first[:2], second[:2])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,13 +14,14 @@ from bench.datasets.pair import Box
 from bench.plan import CLEAN, Condition, conditions
 from bench.report.contact_sheet import draw_contact_sheet
 from bench.report.layout import distinct
-from bench.report.panels import draw_panel
+from bench.report.panels import counted, draw_panel
 from bench.run.pictures import shown_conditions
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from degradation.factor import FACTORS
 from detectors.detector import Detection
 from tsdm_bench.files import write_atomically
+from tsdm_bench.images import ImageProblem, read_result
 
 BOX_COLUMNS = ["class", "x", "y", "w", "h"]
 log = logging.getLogger(__name__)
@@ -42,7 +42,6 @@ def write_pictures(folder: RunFolder, record: RunRecord) -> list[Path]:
 
 def _write_panels(folder: RunFolder, record: RunRecord) -> list[Path]:
     detections, truth, paths = folder.detections(), folder.truth(), []
-    truth = truth[~truth["difficult"]]
     titles = distinct({"ir": "Infrared", "vis": "Visible"} | {name: of.title for name, of in record.methods.items()})
     labelled = {image for image, facts in record.pairs.items() if facts.labels is not None}
     for condition in shown_conditions(record.suite):
@@ -54,12 +53,18 @@ def _write_panels(folder: RunFolder, record: RunRecord) -> list[Path]:
                 log.warning("no panel of %s (%s): not all of its images were computed", image, _title(condition))
                 continue
             found = _detections(here[here["image"] == image], record) if image in labelled else {}
-            boxes = [Box(*row) for row in truth.loc[truth["image"] == image, BOX_COLUMNS].itertuples(index=False)]
+            objects = truth[truth["image"] == image]
+            boxes, hard = (_boxes(objects[objects["difficult"] == which]) for which in (False, True))
+            found = {name: counted(of_method, boxes, hard) for name, of_method in found.items()}
             title = f"{record.dataset.name} {image}: {_title(condition)}"
             figure = draw_panel(images, found, boxes=boxes if found else None, titles=titles, title=title)
             name = "-".join(str(part) for part in (*_file_words(condition, record), image))
             paths.append(_save(figure, folder.path / "panels" / f"{name}.png"))
     return paths
+
+
+def _boxes(objects: pd.DataFrame) -> list[Box]:
+    return [Box(*row) for row in objects[BOX_COLUMNS].itertuples(index=False)]
 
 
 def _file_words(condition: Condition, record: RunRecord) -> tuple[str, ...]:
@@ -96,10 +101,11 @@ def _detections(of_pair: pd.DataFrame, record: RunRecord) -> dict[str, list[Dete
 
 
 def _read(folder: RunFolder, image: str, condition: Condition, name: str) -> np.ndarray | None:
-    """A stored image as uint8 H×W or H×W×3 RGB."""
-    path = folder.picture_path(Picture(image, *condition, name, b""))
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
-    return pixels if pixels is None or pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    """A stored image as uint8 H×W or H×W×3 RGB; None where it is missing or damaged."""
+    try:
+        return read_result(folder.picture_path(Picture(image, *condition, name, b"")))
+    except ImageProblem:
+        return None
 
 
 def _title(condition: Condition) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from bench.datasets.pair import Box
-from bench.report.panels import choose_zooms, draw_panel, outcome
+from bench.report.panels import choose_zooms, counted, draw_panel, outcome
 from detectors.detector import Detection
 
 CAR, OTHER_CAR = Box("Car", 10, 10, 20, 10), Box("Car", 60, 40, 20, 10)
@@ -78,3 +78,12 @@ def test_classes_and_methods_of_any_name_are_named_as_they_are():
     texts = [*figure.legends[0].get_texts(), *figure.axes[0].texts, figure._suptitle]
     assert "(a) _mine · 3 found, 0 missed, 0 false" in [text.get_text() for text in texts]
     assert not any(text.get_parse_math() for text in texts)
+
+
+def test_detections_of_difficult_objects_are_not_drawn():
+    hard = Box("Car", 100, 40, 20, 10)
+    on_car, on_hard, elsewhere = (Detection("Car", 0.9, *sides) for sides in (CAR[1:], hard[1:], (5, 70, 20, 10)))
+    person = Detection("People", 0.9, *hard[1:])
+    found = counted([on_car, on_hard, elsewhere, person], [CAR], [hard])
+    assert found == [on_car, elsewhere, person]
+    assert counted([on_hard], [hard], [hard]) == [on_hard]
