@@ -31,7 +31,14 @@ from degradation.condition import condition_generator
 from degradation.factor import FACTORS
 from detectors.detector import find_weights
 from detectors.training.loop import detector_path, train_detector
-from detectors.training.training_set import Sample, TrainingSet, forget_images, read_training_set, write_training_set
+from detectors.training.training_set import (
+    COMPLETE,
+    Sample,
+    TrainingSet,
+    forget_images,
+    read_training_set,
+    write_training_set,
+)
 from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.files import write_atomically
 from tsdm_bench.images import ImageProblem
@@ -160,17 +167,15 @@ def _train_for(name: str, record: RunRecord, training: Sequence[Pair], bench: Be
     setup, place = bench.setup, folder / "detectors"
     recipe, initial = setup.suite.detection.recipe, _initial(setup)
     images = place / f"images-{_source_key(name, record, training, setup)}"
-    training_set = read_training_set(images)
-    if training_set is None or not (
-        training_set.has_images or detector_path(training_set, recipe, place, initial).exists()
-    ):
+    training_set = _known_training_set(images, setup)
+    if training_set is None:
         shutil.rmtree(images, ignore_errors=True)
         training_set = write_training_set(_samples(name, training, bench), setup.classes, images)
     result = detector_path(training_set, recipe, place, initial)
-    elsewhere = next(folder.parent.glob(f"*/detectors/{result.name}"), None)
+    elsewhere = _beside(result)
     if result.exists():
         log.info("trained before: %s", result.name)
-    elif elsewhere is not None and elsewhere.with_suffix(".json").exists():
+    elif elsewhere is not None:
         for found in (elsewhere.with_suffix(".json"), elsewhere):
             write_atomically(place / found.name, lambda to, found=found: shutil.copyfile(found, to))
         log.info("the same training as in %s: taken from there", elsewhere.resolve().parents[1].name)
@@ -178,6 +183,29 @@ def _train_for(name: str, record: RunRecord, training: Sequence[Pair], bench: Be
         _train_with_bar(name, training_set, bench, place, initial)
     forget_images(training_set)
     return result
+
+
+def _known_training_set(images: Path, setup: Setup) -> TrainingSet | None:
+    """The training set ``images`` where nothing has to be fused for it: its images are there, or its detector is.
+
+    The detector may lie in a run beside this one, which then also tells what the images were.
+    """
+    recipe, initial = setup.suite.detection.recipe, _initial(setup)
+    beside = sorted(images.parents[2].glob(f"*/detectors/{images.name}"))
+    for found in filter(None, map(read_training_set, (images, *beside))):
+        result = detector_path(found, recipe, images.parent, initial)
+        if (found.folder == images and found.has_images) or result.exists() or _beside(result):
+            if found.folder != images:
+                marker = found.folder / COMPLETE
+                write_atomically(images / COMPLETE, lambda to, marker=marker: shutil.copyfile(marker, to))
+            return found._replace(folder=images)
+    return None
+
+
+def _beside(result: Path) -> Path | None:
+    """The same detector in a run beside this one, whole."""
+    found = result.parents[2].glob(f"*/detectors/{result.name}")
+    return next((path for path in found if path.with_suffix(".json").exists()), None)
 
 
 def _train_with_bar(name: str, training_set: TrainingSet, bench: Bench, place: Path, initial: Path | None) -> None:

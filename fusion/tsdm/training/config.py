@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,10 +12,9 @@ from degradation import PAPER, RandomModel
 from fusion.tsdm.networks.discriminator import HALVINGS
 from fusion.tsdm.networks.student import WINDOW
 from fusion.tsdm.training.losses import SSIM_WINDOW, Backbone, GeneratorLabels, SsimSign
-from tsdm_bench.errors import UsageError
+from fusion.tsdm.training.shipped import config_file
 from tsdm_bench.files import read_yaml
 
-CONFIGS = files("fusion.tsdm") / "configs"
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -64,6 +61,8 @@ class OptimiserSettings(_Settings):
 
 
 class TeacherLoss(_Settings):
+    """The weight and the sign of SSIM beside L1 and gradients, see :func:`fusion.tsdm.training.losses.teacher_loss`."""
+
     ssim_weight: Weight = 0.001
     ssim_sign: SsimSign = "corrected"
 
@@ -134,19 +133,10 @@ TrainingConfig = TeacherConfig | StudentConfig
 KINDS: dict[str, type[TrainingConfig]] = {"teacher": TeacherConfig, "student": StudentConfig}
 
 
-def config_names(kind: str) -> list[str]:
-    """The configurations shipped for ``kind``: ``student``, ``student_reduced``…"""
-    return sorted(path.name.removesuffix(".yaml") for path in CONFIGS.iterdir() if path.name.startswith(kind))
-
-
 def load_config(kind: str, name_or_path: str, overrides: Mapping[str, Any] | None = None) -> TrainingConfig:
     """The configuration of a ``teacher`` or ``student`` training: a shipped one by name, or any YAML file.
 
     ``overrides`` replace single fields by dotted name. Raises ``UsageError`` naming the fields that do not fit, each
     with its value, or the known configurations where there is no such file.
     """
-    shipped = config_names(kind)
-    path = CONFIGS / f"{name_or_path}.yaml" if name_or_path in shipped else Path(name_or_path)
-    if not os.path.isfile(path):
-        raise UsageError(f"no configuration {name_or_path}; give a YAML file or one of: {', '.join(shipped)}")
-    return read_yaml(path, KINDS[kind], overrides, name=name_or_path)
+    return read_yaml(config_file(kind, name_or_path), KINDS[kind], overrides, name=name_or_path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import detectors
 from bench.cli import main
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.training.checkpoints import load_network
@@ -118,49 +122,86 @@ def test_a_half_pair_is_named_before_training_starts(tmp_path, data_root, capsys
     assert not (tmp_path / "run").exists()
 
 
-DETECTOR = """
-dataset: synthetic
-split: SPLIT
-methods: [average, ir]
-limit: 2
-recipe: {architecture: yolov5n.yaml, epochs: 1, image_size: 64, batch: 2, mosaic: 0}
-"""
+NARROW = str(Path(detectors.__file__).parent / "architectures" / "yolov5p.yaml")
+DETECTOR = {
+    "name": "tiny",
+    "dataset": "synthetic",
+    "methods": ["average", "ir"],
+    "metrics": ["en"],
+    "limit": 2,
+    "detector": {"weights": "none needed"},
+    "detection": {
+        "protocol": "retrain",
+        "limit": 8,
+        "recipe": {"architecture": NARROW, "epochs": 1, "image_size": 64, "batch": 8, "mosaic": 0},
+    },
+}
 
 
-def test_one_detector_per_method_is_trained_and_found_again(tmp_path, capsys):
+def detector_suite(tmp_path: Path, **changes: object) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(json.dumps(DETECTOR | changes))
+    return path
+
+
+def test_the_detectors_of_a_suite_are_trained_found_again_and_used_by_its_run(tmp_path, capsys):
     pytest.importorskip("ultralytics")
-    (tmp_path / "detector.yaml").write_text(DETECTOR.replace("SPLIT", "''"))
-    command = (
-        "train",
-        "detector",
-        "--config",
-        tmp_path / "detector.yaml",
-        "--out",
-        tmp_path / "out",
-        "--device",
-        "cpu",
-    )
+    suite, out = detector_suite(tmp_path), tmp_path / "out"
+    command = ("train", "detector", "--config", suite, "--out", out, "--device", "cpu")
     assert run(*command) == 0
-    files = sorted(path.name for path in (tmp_path / "out").glob("*.pt"))
-    assert len(files) == 2
+    trained = sorted((out / "tiny/trained/detectors").glob("*.pt"))
+    assert len(trained) == 2
+    stamps = [path.stat().st_mtime_ns for path in trained]
     capsys.readouterr()
     assert run(*command) == 0
-    printed = [line for line in capsys.readouterr().out.splitlines() if line.endswith(".pt")]
-    assert [line.split(":")[0] for line in printed] == ["average", "ir"]
-    assert sorted(line.rpartition("/")[2] for line in printed) == files
+    printed = dict(line.split(": ") for line in capsys.readouterr().out.splitlines() if line.endswith(".pt"))
+    assert list(printed) == ["average", "ir"]
+    assert sorted(printed.values()) == [str(path.resolve()) for path in trained]
+    assert [path.stat().st_mtime_ns for path in trained] == stamps
+    assert run("--suite", suite, "--out", out, "--device", "cpu", "--workers", 1, "--no-report") == 0
+    used = (out / "tiny/latest").resolve() / "detectors"
+    assert {path.name: path.read_bytes() for path in used.glob("*.pt")} == {p.name: p.read_bytes() for p in trained}
+    told = capsys.readouterr().err
+    assert "train for" not in told
+    assert "fuse with" not in told  # what the training images were is known, too
+
+
+OLD_FORM = "dataset: synthetic\nsplit: train\nmethods: [average]\nrecipe: {epochs: 1}\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("arguments", "message"),
     [
-        (DETECTOR.replace("SPLIT", "gone"), "synthetic has no labelled pairs of the split 'gone'"),
-        (DETECTOR.replace("limit: 2", "limit: 0"), "limit = 0: input should be greater than or equal to 1"),
-        (DETECTOR.replace("epochs", "epoch"), "recipe.epoch = 1: unexpected keyword argument"),
-        (DETECTOR.replace("SPLIT", "''") + "initial: gone.pt", "no initial weights gone.pt"),
-        (DETECTOR.replace("synthetic", "m3fd"), "training on m3fd needs --data-root"),
+        (("--config", "gone.yaml"), "no suite file gone.yaml"),
+        (("--config", "m3fd"), "suite m3fd has one detector for all methods; add --set detection.protocol=retrain"),
+        (("--config", "old.yaml"), "`train detector` takes a suite that retrains, see docs/training.md"),
+        (("--config", "tiny.yaml", "--set", "methods"), "--set methods: expected NAME=VALUE"),
+        (("--config", "tiny.yaml", "--set", "detection.limit=0"), "detection.limit = 0: input should be greater"),
+        (("--config", "tiny.yaml", "--set", "detection.recipe.epochs=0"), "needs at least 1 epoch"),
+        (("--config", "tiny.yaml", "--set", "dataset=m3fd"), "--data-root"),
+        (("--config", "tiny.yaml", "--set", "detection.initial=gone.pt"), "no initial weights for the detectors"),
+        (("--config", "tiny.yaml", "--set", "detection.limit=7"), "7 labelled training pairs of synthetic"),
+        (("--config", "tiny.yaml", "--device", "cuda:99"), "--device cuda"),
     ],
 )
-def test_a_bad_detector_configuration_is_named(tmp_path, capsys, text, message):
-    (tmp_path / "detector.yaml").write_text(text)
-    assert run("train", "detector", "--config", tmp_path / "detector.yaml", "--out", tmp_path / "out") == 2
+def test_a_suite_that_cannot_train_detectors_is_told_in_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    detector_suite(tmp_path)
+    (tmp_path / "old.yaml").write_text(OLD_FORM)
+    monkeypatch.chdir(tmp_path)
+    assert run("train", "detector", *arguments) == 2
     assert message in one_line(capsys)
+    assert not (tmp_path / "results").exists()
+
+
+def test_help_and_mistakes_import_nothing_heavy():
+    program = """
+import sys
+from bench.cli import main
+for arguments in (["--help"], ["student", "--set", "epochs"], ["detector", "--config", "gone.yaml"]):
+    try:
+        main(["train", *arguments])
+    except SystemExit:
+        pass
+assert not {"torch", "cv2", "numba", "pandas"} & set(sys.modules), sorted(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

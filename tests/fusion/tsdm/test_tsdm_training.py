@@ -15,11 +15,12 @@ from torch import nn
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
 from fusion.tsdm.training.checkpoints import export, load_network, read_state
-from fusion.tsdm.training.config import StudentConfig, TeacherConfig, config_names, load_config
+from fusion.tsdm.training.config import StudentConfig, TeacherConfig, load_config
 from fusion.tsdm.training.hardware import Hardware
 from fusion.tsdm.training.loop import train, update_average
 from fusion.tsdm.training.packing import export_checkpoint
 from fusion.tsdm.training.resume import BEST, LAST, read_checkpoint
+from fusion.tsdm.training.shipped import config_names
 from tsdm_bench.errors import UsageError
 
 pytest.importorskip("lightning.fabric")
