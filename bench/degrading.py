@@ -23,7 +23,6 @@ from degradation.factor import FACTORS
 from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.files import refuse_unwritable_folder
 from tsdm_bench.images import write_png
-from tsdm_bench.names import check_image_name
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +64,6 @@ def write_degraded(suite: Suite, data_root: Path | None, out: Path, workers: int
                 f"{manifest.path} lists pairs of dataset {entry['dataset']}, seed {entry['seed']}, not {dataset.name}, "
                 f"seed {suite.seed}; choose another --out or delete the folder"
             )
-    for pair in pairs:
-        check_image_name(pair.image)
     facts, changed, tasks = pair_facts(pairs, dataset), 0, []
     for pair in pairs:
         identities = {at: digest([facts[pair.image].content, _made_by(at, suite.seed)]) for at in wanted}

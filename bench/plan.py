@@ -15,6 +15,7 @@ from bench.statistics.clusters import scene_clusters
 from bench.suite import Suite
 from degradation.factor import FACTORS
 from tsdm_bench.errors import UsageError
+from tsdm_bench.names import check_image_name
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def select_pairs(suite: Suite, data_root: Path | None, *, detects: bool = True) 
 
     Where detectors are retrained, only pairs that they are not trained on. ``limit`` takes pairs evenly over the whole
     list, so that a small run still sees every kind of scene. Raises ``UsageError`` where it is not clear which files
-    are meant or, unless nothing ``detects``, what labels say.
+    are meant, where what is made of an image cannot have its name or, unless nothing ``detects``, what labels say.
     """
     dataset, pairs = _all_pairs(suite, data_root)
     if suite.retrains:
@@ -81,6 +82,8 @@ def select_pairs(suite: Suite, data_root: Path | None, *, detects: bool = True) 
             f"dataset {dataset.name} has no complete pair{where} under {data_root}; expected {dataset.layout}"
         )
     pairs = _evenly(pairs, suite.limit)
+    for pair in pairs:
+        check_image_name(pair.image)
     detects = detects and suite.detector is not None
     refuse_faults(dataset.name, pairs, with_labels=detects)
     if detects:

@@ -39,6 +39,7 @@ from bench.plan import Condition
 from bench.run.record import RunRecord, read_record
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.files import write_atomically
+from tsdm_bench.names import check_image_name
 
 METADATA = b"tsdm_bench"
 DIGITS = 32
@@ -214,8 +215,14 @@ class RunFolder:
         return found
 
     def picture_path(self, picture: Picture) -> Path:
-        """Where an image that the report shows lies: ``fused/FACTOR/SEVERITY/MODALITY/IMAGE/NAME.png``."""
+        """Where an image that the report shows lies: ``fused/FACTOR/SEVERITY/MODALITY/IMAGE/NAME.png``.
+
+        Names that are read back from a folder are not taken at their word: raises ``UsageError`` for one that leads
+        elsewhere.
+        """
         _, factor, severity, modality, name, _ = picture
+        for part in (factor, modality, picture.image, name):
+            check_image_name(part)
         return self.path / "fused" / factor / str(severity) / modality / picture.image / f"{name}.png"
 
     # --- shards on disk ---

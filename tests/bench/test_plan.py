@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.datasets.pair import Dataset, Pair
@@ -16,6 +17,7 @@ from bench.plan import (
 )
 from bench.suite import Suite
 from tsdm_bench.errors import UsageError
+from tsdm_bench.images import write_png
 
 
 def suite(**fields: object) -> Suite:
@@ -106,3 +108,11 @@ def test_the_parts_of_m3fd(data_root: Path) -> None:
     training, held_out = both_parts(retrained(split="scenes"), data_root)
     assert near_training(held_out, training) == []
     assert {pair.image for pair in training} & {pair.image for pair in held_out} == set()
+
+
+def test_an_image_whose_name_is_too_long_for_what_is_made_of_it_is_refused_before_computing(tmp_path: Path) -> None:
+    for half in ("ir", "vis"):
+        write_png(tmp_path / half / f"{'x' * 201}.png", np.zeros((8, 8), np.uint8))
+    suite = Suite(name="s", dataset="folder", methods=("ir",))
+    with pytest.raises(UsageError, match="it is 201 bytes long, 200 at most; rename the file"):
+        select_pairs(suite, tmp_path)

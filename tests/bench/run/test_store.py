@@ -231,3 +231,17 @@ def test_a_damaged_list_of_pairs_is_one_line(tmp_path: Path, name: str) -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a run folder"):
         RunFolder.existing(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../../elsewhere", "/tmp/x", "..", "a\0b"])
+def test_no_picture_is_written_read_or_removed_elsewhere_whatever_a_folder_says(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path / "run")
+    for place in (Picture(name, "jpeg", 3, "both", "ir", b""), Picture("a", "jpeg", 3, "both", name, b"")):
+        with pytest.raises(UsageError, match=r"image .*: it "):
+            folder.picture_path(place)
+    outside = tmp_path / "elsewhere.png"
+    outside.write_bytes(b"")
+    folder.append([result("a", method="../../../../../../elsewhere")])
+    with pytest.raises(UsageError, match="a name is no path"):
+        folder.drop([key("a", "../../../../../../elsewhere")])
+    assert outside.exists()
