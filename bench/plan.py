@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.datasets import DATASETS
+from bench.datasets.clusters import scene_clusters
 from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Dataset, Pair
-from bench.statistics.clusters import scene_clusters
 from bench.suite import Suite
 from degradation.factor import FACTORS
 from tsdm_bench.errors import UsageError

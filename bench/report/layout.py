@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.datasets.clusters import scene_clusters
 from bench.plan import CLEAN, conditions
 from bench.report.curves import draw_curves, save
 from bench.report.summary import CONDITION, curve_points
 from bench.report.tables import Column, Table
 from bench.run.record import RunRecord
 from bench.statistics.basis import Basis, common_basis
-from bench.statistics.clusters import FEWEST_CLUSTERS, scene_clusters
+from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.suite import Suite
 from degradation.factor import FACTORS
 

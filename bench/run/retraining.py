@@ -20,12 +20,12 @@ from bench.cell.rows import Failure
 from bench.cell.setup import Setup
 from bench.cell.sources import Bench, seen_sources
 from bench.cell.work import fuse_seen
+from bench.datasets.clusters import LARGEST_GAP
 from bench.datasets.pair import Pair
 from bench.methods import find_method
 from bench.plan import CLEAN, Condition, conditions, near_training
 from bench.run.identities import result_identity
 from bench.run.record import DetectorFacts, PairFacts, RunRecord
-from bench.statistics.clusters import LARGEST_GAP
 from bench.suite import PROTOCOLS, Suite
 from degradation.condition import condition_generator
 from degradation.factor import FACTORS

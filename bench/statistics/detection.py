@@ -14,8 +14,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from bench.datasets.clusters import LARGEST_GAP, scene_clusters
 from bench.executors.pool import Died, map_ordered
-from bench.statistics.clusters import FEWEST_CLUSTERS, LARGEST_GAP, resample_counts, scene_clusters
+from bench.statistics.clusters import FEWEST_CLUSTERS, resample_counts
 from bench.statistics.intervals import CONDITION, LEVEL, RESAMPLES, interval
 from detectors.evaluation import COUNTED, FEWEST_OBJECTS, SUMMARIES, refuse_reserved
 from detectors.evaluation.average_precision import IOU_THRESHOLDS, precision_and_recall

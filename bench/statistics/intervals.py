@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bench.statistics.clusters import FEWEST_CLUSTERS, LARGEST_GAP, resample_counts, scene_clusters
+from bench.datasets.clusters import LARGEST_GAP, scene_clusters
+from bench.statistics.clusters import FEWEST_CLUSTERS, resample_counts
 
 CONDITION = ("factor", "severity", "modality")
 GROUPS = ("dataset", *CONDITION, "method", "metric", "reference")
@@ -29,7 +30,7 @@ def mean_with_interval(
     Columns of the result: those of ``by``, then mean, std (of the images, n-1), n, clusters (of those images), low,
     high (percentile interval of ``level`` over ``resamples`` draws of scene clusters, the same draws for every group;
     NaN for a group of fewer than 10 clusters) and excluded: the number of values that were not finite and take no part.
-    A group with no finite value has n = 0 and NaN. See :func:`bench.statistics.clusters.scene_clusters` for what a
+    A group with no finite value has n = 0 and NaN. See :func:`bench.datasets.clusters.scene_clusters` for what a
     cluster is.
     """
     by = list(by)

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import friedmanchisquare, rankdata, wilcoxon
 
-from bench.statistics.clusters import FEWEST_CLUSTERS, LARGEST_GAP, scene_clusters
+from bench.datasets.clusters import LARGEST_GAP, scene_clusters
+from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.intervals import GROUPS
 
 SIGNIFICANCE = 0.05

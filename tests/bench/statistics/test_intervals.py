@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import bootstrap
 
-from bench.statistics.clusters import resample_counts, scene_clusters
+from bench.datasets.clusters import scene_clusters
+from bench.statistics.clusters import resample_counts
 from bench.statistics.intervals import interval, mean_with_interval
 
 
