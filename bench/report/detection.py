@@ -26,7 +26,8 @@ def detection_section(precision: Precision, run: Run) -> Section:
         note = f"Mean over the factors {', '.join(run.factors.values())}. {precision.note}"
         section.tables += _severity_table(overall, measure, f"{head} by severity", note, precision, run)
         title, name = f"{head} of {detector_name(run)}", head.replace(":", "-").lower()
-        curve(with_bounds(overall, measure), run, name, title, head, "higher", section, precision.samples.images)
+        points, samples = with_bounds(overall, measure), precision.samples
+        curve(points, run, name, title, head, "higher", section, samples.images, samples.clusters)
     gains = in_order(fusion_gain(precision.samples, "AP50", precision.name), run.suite)
     if not gains.empty:
         head = next(iter(precision.quantities))
@@ -55,13 +56,18 @@ def scene_section(by_scene: pd.DataFrame, run: Run) -> Section:
         columns.append(
             Column(keys[0], head, digits=3, interval=(keys[1], keys[2]), count=keys[3], full=pairs, ranked=enough)
         )
-        shown.append(f"{scene} {counted(pairs, 'pair')}, {_objects(part)}; {interval_note(clusters)[:-1]}")
+        shown.append(f"{scene} {counted(pairs, 'pair')}, {_objects(part)}, {_clusters(clusters)}")
     note = (
         f"mAP50 on clean pairs, {detector_name(run)}, the mean over the classes with at least {fewest} objects in the "
-        f"scene; mAP50_all, unranked, where no class has as many: too few objects. {'. '.join(shown)}."
+        f"scene; mAP50_all, unranked, where no class has as many: too few objects. 95 % intervals over resampled "
+        f"scenes, none where n is too small. {'. '.join(shown)}."
     )
     section.tables.append(table("mAP50 by scene", note, pd.concat(frames, axis=1), columns, run, run.sources))
     return section
+
+
+def _clusters(number: int) -> str:
+    return counted(number, "cluster") if number >= FEWEST_CLUSTERS else f"n too small ({counted(number, 'cluster')})"
 
 
 def _objects(part: pd.DataFrame) -> str:

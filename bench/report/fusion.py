@@ -42,7 +42,7 @@ def fusion_section(scores: pd.DataFrame, run: Run) -> Section:
         name = metric if reference == "none" else f"{metric}-{reference}"
         label = card.symbol if reference == "none" else f"{card.symbol} ({reference})"
         title = f"{card.title}: {REFERENCES[reference]}"
-        curve(group, run, name, title, label, card.direction, section, run.pairs)
+        curve(group, run, name, title, label, card.direction, section, run.pairs, run.clusters)
     return section
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.datasets.clusters import scene_clusters
 from bench.plan import CLEAN, conditions
-from bench.report.curves import draw_curves, save
+from bench.report.curves import MOST_BANDS, draw_curves, save
 from bench.report.summary import CONDITION, curve_points
 from bench.report.tables import Column, Table
 from bench.run.record import RunRecord
@@ -160,8 +160,12 @@ def curve(
     direction: str,
     section: Section,
     pairs: int,
+    clusters: int,
 ) -> None:
-    """Draw the curves of one quantity; of points over fewer than ``pairs`` pairs (column n) none is drawn."""
+    """Draw the curves of one quantity; of points over fewer than ``pairs`` pairs (column n) none is drawn.
+
+    ``clusters`` are those of the pairs: the bands rest on them.
+    """
     points = curve_points(scores, run.suite)
     wanted = points[[*CONDITION]].drop_duplicates().groupby("modality").size()
     points = points[points["n"] == pairs]
@@ -171,6 +175,8 @@ def curve(
     for modality, group in points.groupby("modality", sort=False) if several else [("", points)]:
         to = run.curves / (f"{name}-{modality}" if several else name)
         shown = f"{title} ({modality} degraded)" if several else title
+        if group["method"].nunique() <= MOST_BANDS:
+            shown += f". {interval_note(clusters, '95 % bands')[:-1]}"
         number = group.groupby("method").size()
         part = number[number < (wanted[modality] if several else wanted.sum())].index
         titles = run.titles | {method: f"{run.titles[method]} (incomplete)" for method in part}

@@ -105,8 +105,8 @@ def test_curves_leave_out_points_over_fewer_pairs_and_name_what_is_incomplete(
 ) -> None:
     drawn = {}
 
-    def keep(points: pd.DataFrame, *, titles: dict[str, str], **_: object):
-        drawn["points"], drawn["titles"] = points, titles
+    def keep(points: pd.DataFrame, *, title: str, titles: dict[str, str], **_: object):
+        drawn["points"], drawn["titles"], drawn["title"] = points, titles, title
         raise NotImplementedError
 
     monkeypatch.setattr("bench.report.layout.draw_curves", keep)
@@ -116,6 +116,8 @@ def test_curves_leave_out_points_over_fewer_pairs_and_name_what_is_incomplete(
     assert severities == {"vis": {0, 1, 5}, "a": {0, 1, 5}, "no5": {0, 1}}
     assert drawn["titles"]["no5"] == "no5 (incomplete)"
     assert drawn["titles"]["a"] == "a"
+    assert drawn["title"].startswith("INCOMPLETE 32 of 36: ")
+    assert drawn["title"].endswith("No 95 % bands: n too small (4 clusters)")
 
 
 def test_own_results_under_the_title_of_a_method_stand_beside_it(make_run: Make) -> None:

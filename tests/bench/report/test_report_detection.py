@@ -96,7 +96,7 @@ def test_scenes_say_how_many_pairs_objects_and_clusters_each_has(make_run: Make)
     folder = make_run(images=4, found=FOUND)
     write_report(folder)
     note = text(folder, "tables/scenes.md")
-    assert "scene a 1 pair, Car 5, Bus 1; No 95 % intervals: n too small (1 cluster)." in note
+    assert "scene a 1 pair, Car 5, Bus 1, n too small (1 cluster). scene b 1 pair" in note
     assert table(folder, "scenes")["a"] == ["1.000"] * 4
 
 
