@@ -34,6 +34,12 @@ def degrade(
 
     Raises ``ValueError`` for images of another shape or type, a severity outside 0…5 and a modality that the factor
     cannot hit.
+
+    >>> from degradation.factor import FACTORS
+    >>> ir, vis = np.full((32, 40), 90, np.uint8), np.full((32, 40, 3), 120, np.uint8)
+    >>> seen_ir, seen_vis, drawn = degrade(ir, vis, FACTORS["low_light"], 3, "vis", seed=0, dataset="m3fd", image="7")
+    >>> bool((seen_ir == ir).all()), bool(seen_vis.mean() < vis.mean()), list(drawn)
+    (True, True, ['vis'])
     """
     _check_pair(ir, vis)
     _check_condition(factor, severity, modality)

@@ -9,7 +9,11 @@ LEVELS = np.arange(256, dtype=np.float32)
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """float32 H×W×C in [0, 1] to uint8: ``255 x`` rounded half to even, the rounding of IEEE 754 and of numpy."""
+    """float32 H×W×C in [0, 1] to uint8: ``255 x`` rounded half to even, the rounding of IEEE 754 and of numpy.
+
+    >>> to_uint8(np.float32([[[0.1], [0.5]]])).ravel().tolist()
+    [26, 128]
+    """
     return cv2.convertScaleAbs(image, alpha=255).reshape(image.shape)
 
 
@@ -19,7 +23,11 @@ def to_float(image: np.ndarray) -> np.ndarray:
 
 
 def brightness(image: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply uint8 ``image`` (any shape) by ``factor`` ≥ 0, clip, drop the fraction (PIL ``Brightness``)."""
+    """Multiply uint8 ``image`` (any shape) by ``factor`` ≥ 0, clip, drop the fraction (PIL ``Brightness``).
+
+    >>> brightness(np.array([10, 101, 250], np.uint8), 1.5).tolist()
+    [15, 151, 255]
+    """
     return _map_levels(image, np.float32(factor) * LEVELS)
 
 

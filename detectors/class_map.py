@@ -24,6 +24,9 @@ def map_by_name(labels: Mapping[int, str], classes: Sequence[str]) -> dict[str, 
     """Model label → dataset class for every label that a dataset class answers to, ignoring case.
 
     Labels without a counterpart are absent from the result: their detections are dropped.
+
+    >>> map_by_name({0: "person", 2: "car", 9: "kite"}, ["People", "Car"])
+    {'person': 'People', 'car': 'Car'}
     """
     by_name = {name.casefold(): name for name in classes}
     mapped = {}

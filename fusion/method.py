@@ -60,6 +60,10 @@ def rgb_to_ycbcr(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     The constants are those of TSDM-Fusion and kornia: Y = .299R + .587G + .114B, Cb = .564(B-Y) + .5,
     Cr = .713(R-Y) + .5.
+
+    >>> y, cb, cr = rgb_to_ycbcr(torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1))
+    >>> [round(float(value), 3) for value in (y, cb, cr)]
+    [0.299, 0.331, 1.0]
     """
     r, g, b = rgb.split(1, dim=1)
     y = 0.299 * r + 0.587 * g + 0.114 * b
@@ -76,6 +80,10 @@ def prepare(method: Method, weights: dict[str, Path] | None = None, device: torc
     """Load ``method`` and wrap it to the common protocol: pad, fuse, crop, colour, clamp to [0, 1].
 
     Returns ``fuse(ir, vis[, key])``; raises ``ValueError`` where the two images differ in size or channel count.
+
+    >>> fuse = prepare(METHODS["average"])
+    >>> fuse(torch.zeros(1, 1, 12, 20), torch.ones(1, 3, 12, 20)).shape
+    torch.Size([1, 3, 12, 20])
     """
     core = method.load(weights or {}, torch.device(device))
 

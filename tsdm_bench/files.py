@@ -34,7 +34,14 @@ LONGEST_VALUE = 80
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file, flush it to the disk, then give it its name: whole or absent."""
+    """Let ``write`` fill a temporary file, flush it to the disk, then give it its name: whole or absent.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder, "new", "a.txt"), lambda path: path.write_text("whole"))
+    ...     [path.name for path in Path(folder, "new").iterdir()]
+    ['a.txt']
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:

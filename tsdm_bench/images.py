@@ -146,7 +146,11 @@ def read_result(path: Path) -> np.ndarray:
 
 
 def to_8_bits(pixels: np.ndarray) -> np.ndarray:
-    """uint8 of a :func:`read_result`: 16-bit values are divided by 257 and rounded."""
+    """uint8 of a :func:`read_result`: 16-bit values are divided by 257 and rounded.
+
+    >>> to_8_bits(np.array([0, 128, 129, 65535], np.uint16)).tolist()
+    [0, 0, 1, 255]
+    """
     return pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
@@ -264,12 +268,20 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def as_batch(image: np.ndarray, device: str = "cpu") -> torch.Tensor:
-    """An H×W or H×W×3 uint8 image as a 1×1×H×W or 1×3×H×W uint8 tensor on ``device``."""
+    """An H×W or H×W×3 uint8 image as a 1×1×H×W or 1×3×H×W uint8 tensor on ``device``.
+
+    >>> as_batch(np.zeros((12, 20, 3), np.uint8)).shape
+    torch.Size([1, 3, 12, 20])
+    """
     return torch.from_numpy(image).to(device).reshape(1, *image.shape[:2], -1).permute(0, 3, 1, 2).contiguous()
 
 
 def quantise(fused: torch.Tensor) -> np.ndarray:
-    """The 8-bit image that would be saved, H×W×3 uint8 RGB, of a 1×3×H×W result in [0, 1]."""
+    """The 8-bit image that would be saved, H×W×3 uint8 RGB, of a 1×3×H×W result in [0, 1].
+
+    >>> quantise(torch.full((1, 3, 1, 1), 0.5)).tolist()
+    [[[128, 128, 128]]]
+    """
     if not torch.isfinite(fused).all():
         raise ValueError("the fused image holds values that are not finite; check the method and its weights")
     return (fused[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()

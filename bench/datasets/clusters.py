@@ -19,6 +19,9 @@ def scene_clusters(images: Sequence[str], scenes: Sequence[str], largest_gap: in
     Images join where their scene and the text around the last number of their id agree and consecutive numbers differ
     by ``largest_gap`` at most; an id without a number is a cluster of its own. With ``largest_gap=0`` every image is.
     Clusters are numbered from 0 in the order of their first image.
+
+    >>> scene_clusters(["a_001", "a_010", "a_900", "b"], ["day", "day", "day", "day"]).tolist()
+    [0, 0, 1, 2]
     """
     if len(images) != len(scenes):
         raise ValueError(f"expected one scene per image, got {len(images)} images and {len(scenes)} scenes")

@@ -47,6 +47,9 @@ def resolve(spec: str | Sequence[str]) -> tuple[str, ...]:
     """The metric ids that a preset name or a comma list of ids and presets stands for, each once, in order.
 
     Raises UsageError for an unknown name, with the closest known one.
+
+    >>> resolve("en,mi,en")
+    ('en', 'mi')
     """
     words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
     ids: dict[str, None] = {}
@@ -88,6 +91,10 @@ def evaluate(ids: Sequence[str], ir: Plane, vis: Plane, fused: Plane) -> dict[st
 
     Raises UsageError for an unknown id and ValueError where the planes differ in size or a metric cannot be computed on
     images so small.
+
+    >>> ramp = plane_of(torch.arange(256.0).reshape(1, 1, 16, 16) / 255)
+    >>> {name: value.tolist() for name, value in evaluate(["en", "mse"], ramp, ramp, ramp).items()}
+    {'en': [8.0], 'mse': [0.0]}
     """
     shapes = [tuple(plane.x.shape) for plane in (ir, vis, fused)]
     if len(set(shapes)) > 1:

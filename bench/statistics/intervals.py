@@ -67,7 +67,11 @@ def mean_with_interval(
 
 
 def interval(samples: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval over the last axis, leaving out undefined samples; NaN where none is defined."""
+    """Percentile interval over the last axis, leaving out undefined samples; NaN where none is defined.
+
+    >>> [round(float(end)) for end in interval(np.arange(101.0), level=0.9)]
+    [5, 95]
+    """
     tail = (1 - level) / 2
     defined = np.isfinite(samples)
     if defined.size and defined.all():

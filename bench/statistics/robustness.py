@@ -155,7 +155,11 @@ def complete_methods(samples: DetectionSamples, selected: np.ndarray | None = No
 
 
 def kendall_tau(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Kendall's τ-b over the first axis of two methods×samples arrays, NaN where one of them is all ties."""
+    """Kendall's τ-b over the first axis of two methods×samples arrays, NaN where one of them is all ties.
+
+    >>> kendall_tau(np.array([[1], [2], [3]]), np.array([[10], [30], [20]])).round(3).tolist()
+    [0.333]
+    """
     i, j = np.triu_indices(len(first), k=1)
     a, b = np.sign(first[i] - first[j]), np.sign(second[i] - second[j])
     size = np.sqrt((a != 0).sum(axis=0) * (b != 0).sum(axis=0).astype(float))

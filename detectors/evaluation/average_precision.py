@@ -52,6 +52,11 @@ def average_precision(
     mean over the classes with ``fewest_objects`` or more, NaN where there is none; ``pooled`` is one precision over the
     detections of all classes, each matched within its class. Raises ``ValueError`` where a class has one of these
     names.
+
+    >>> box = {"image": ["1"], "class": ["Car"], "x": [10.0], "y": [5.0], "w": [40.0], "h": [20.0]}
+    >>> truth, found = pd.DataFrame(box), pd.DataFrame(box | {"score": [0.9]})
+    >>> average_precision(truth, found, ["1"], ["Car"])[["class", "AP", "truths"]].round(3).values.tolist()[0]
+    ['Car', 1.0, 1]
     """
     refuse_reserved(classes)
     matches = match(truth, detections, images, classes)

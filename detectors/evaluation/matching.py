@@ -139,7 +139,11 @@ def match_boxes(
 
 
 def box_iou(found: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """D×G intersection over union of boxes x, y, w, h."""
+    """D×G intersection over union of boxes x, y, w, h.
+
+    >>> box_iou(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 10, 5], [20, 20, 5, 5]])).tolist()
+    [[0.5, 0.0]]
+    """
     # pycocotools reads the buffer row by row, whatever the strides of the array are
     found, objects = np.ascontiguousarray(found, dtype=np.float64), np.ascontiguousarray(objects, dtype=np.float64)
     return coco_mask.iou(found, objects, np.zeros(len(objects), dtype=np.uint8))
