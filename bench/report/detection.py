@@ -26,6 +26,7 @@ def detection_section(precision: Precision, run: Run) -> Section:
         note = f"Mean over the factors {', '.join(run.factors.values())}. {precision.note}"
         section.tables += _severity_table(overall, measure, f"{head} by severity", note, precision, run)
         title, name = f"{head} of {detector_name(run)}", head.replace(":", "-").lower()
+        title += "" if precision.ranked else ", too few objects to rank by"
         points, samples = with_bounds(overall, measure), precision.samples
         curve(points, run, name, title, head, "higher", section, samples.images, samples.clusters)
     gains = in_order(fusion_gain(precision.samples, "AP50", precision.name), run.suite)

@@ -174,14 +174,14 @@ def curve(
     several = len(run.suite.modalities) > 1
     for modality, group in points.groupby("modality", sort=False) if several else [("", points)]:
         to = run.curves / (f"{name}-{modality}" if several else name)
-        shown = f"{title} ({modality} degraded)" if several else title
+        shown = labelled(f"{title} ({modality} degraded)" if several else title, run)
         if group["method"].nunique() <= MOST_BANDS:
             shown += f". {interval_note(clusters, '95 % bands')[:-1]}"
         number = group.groupby("method").size()
         part = number[number < (wanted[modality] if several else wanted.sum())].index
         titles = run.titles | {method: f"{run.titles[method]} (incomplete)" for method in part}
         figure = draw_curves(
-            group, title=labelled(shown, run), label=label, direction=direction, titles=titles, panels=run.factors,
+            group, title=shown, label=label, direction=direction, titles=titles, panels=run.factors,
             order=run.suite.methods,
         )  # fmt: skip
         save(figure, to)
