@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -92,7 +93,7 @@ def repeat(
 
     Args:
         record: ``run.json`` of a run folder.
-        data_root: folder of the datasets (default: the one of the record).
+        data_root: folder of the datasets (default: the one of the record, or ``TSDM_BENCH_DATA`` where it is not here).
         report, settings: as for :func:`run`.
 
     Raises:
@@ -106,6 +107,7 @@ def repeat(
 
     before = read_record(Path(record))
     known = before.parts[-1].data_root if before.parts else ""
+    known = known if known and Path(known).is_dir() else os.environ.get("TSDM_BENCH_DATA", "")
     places = {name: _path(settings.pop(name, None)) for name in ("weights_dir", "out")}
     options = Options(
         data_root=_path(data_root or known or None),
