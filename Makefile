@@ -20,6 +20,7 @@ benchmark: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.metrics
 	$(BIN)/python -m benchmarks.classical
 	$(BIN)/python -m benchmarks.detection bootstrap
+	$(BIN)/python -m benchmarks
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,21 +1,18 @@
 """Time of the degradation model on one 1024×768 RGB image, one thread: median CPU milliseconds per call.
 
-Run as ``python -m benchmarks.degradation``. The last column is the budget; the plain implementation (scipy convolution,
-PIL) that it is measured against takes blur 109, noise 36, JPEG 25, contrast 18, brightness 17, USM 62 and 172 ms for
-the whole visible chain on a 2-core machine.
+Run as ``python -m benchmarks.degradation``; the budgets are those of ``python -m benchmarks``.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import cv2
 import numpy as np
-import torch
 
+from benchmarks.plain_degradation import plain_steps
+from benchmarks.timing import Budget, machine, medians, one_thread
 from degradation.jpeg import jpeg
 from degradation.kernels.blur import convolve, gaussian_kernel
 from degradation.kernels.sharpening import usm_sharpen
@@ -25,6 +22,7 @@ from degradation.random_model import PAPER, apply_steps, blur_kernel, degrade_ir
 
 HEIGHT, WIDTH = 768, 1024
 SIGMA = 10 / 255
+DRAWS = 8
 
 
 def test_image() -> np.ndarray:
@@ -35,8 +33,8 @@ def test_image() -> np.ndarray:
     return np.clip(0.8 * coarse + 0.4 * fine, 0, 1)
 
 
-def cases() -> list[tuple[str, Callable[[], object], float | None]]:
-    """(name, call, budget in ms) of everything that is timed."""
+def cases() -> list[tuple[str, Callable[[], object]]]:
+    """Name and call of everything that is timed."""
     image = test_image()
     levels, infrared = to_uint8(image), np.ascontiguousarray(image[..., :1])
     generator = np.random.default_rng(1)
@@ -51,22 +49,22 @@ def cases() -> list[tuple[str, Callable[[], object], float | None]]:
         return apply_steps(image, [step], generator)
 
     return [
-        ("brightness (with conversions)", lambda: to_float(brightness(to_uint8(image), 0.8)), None),
-        ("contrast (with conversions)", lambda: to_float(contrast(to_uint8(image), 0.8)), None),
-        ("JPEG, quality 80", lambda: jpeg(levels, 80), None),
-        ("noise, as drawn by the model", noise_of_a_draw, 8),
-        ("noise, colour", lambda: add_color_noise(image, SIGMA, generator), 8),
-        ("noise, grey", lambda: add_gray_noise(image, SIGMA, generator), 8),
-        ("noise, correlated", lambda: add_correlated_noise(image, covariance, generator), 8),
-        ("blur, as drawn by the model", blur_of_a_draw, 12),
-        ("blur, isotropic 13×13", lambda: convolve(image, gaussian_kernel(13, PAPER.blur_sigma)), 12),
+        ("brightness (with conversions)", lambda: to_float(brightness(to_uint8(image), 0.8))),
+        ("contrast (with conversions)", lambda: to_float(contrast(to_uint8(image), 0.8))),
+        ("JPEG, quality 80", lambda: jpeg(levels, 80)),
+        ("noise, as drawn by the model", noise_of_a_draw),
+        ("noise, colour", lambda: add_color_noise(image, SIGMA, generator)),
+        ("noise, grey", lambda: add_gray_noise(image, SIGMA, generator)),
+        ("noise, correlated", lambda: add_correlated_noise(image, covariance, generator)),
+        ("blur, as drawn by the model", blur_of_a_draw),
+        ("blur, isotropic 13×13", lambda: convolve(image, gaussian_kernel(13, PAPER.blur_sigma))),
         *(
-            (f"blur, anisotropic {size}×{size}, widest", lambda size=size: convolve(image, widest_kernel(size)), 12)
+            (f"blur, anisotropic {size}×{size}, widest", lambda size=size: convolve(image, widest_kernel(size)))
             for size in PAPER.kernel_sizes
         ),
-        ("whole visible chain", lambda: degrade_vis(image, generator), 35),
-        ("whole infrared chain", lambda: degrade_ir(infrared, generator), None),
-        ("USM sharpening", lambda: usm_sharpen(image), 12),
+        ("whole visible chain", lambda: degrade_vis(image, generator)),
+        ("whole infrared chain", lambda: degrade_ir(infrared, generator)),
+        ("USM sharpening", lambda: usm_sharpen(image)),
     ]
 
 
@@ -76,26 +74,32 @@ def widest_kernel(size: int) -> np.ndarray:
     return blur_kernel(step | {"angle": 0.7})
 
 
-def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
-    """Median CPU time: unlike wall time it does not count what other processes do meanwhile."""
-    call()
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        call()
-        times.append(time.process_time() - started)
-    return 1000 * statistics.median(times)
+def budgets() -> list[Budget]:
+    """The visible chain of the paper against SciPy and PIL, over several draws; sharpening against OpenCV."""
+    image = test_image()
+    draws = [draw_steps("vis", np.random.default_rng(seed)) for seed in range(DRAWS)]
+
+    def chains(apply: Callable[..., np.ndarray]) -> None:
+        for seed, steps in enumerate(draws):
+            apply(image, steps, np.random.default_rng(seed))
+
+    return [
+        Budget(
+            f"visible degradation chain, {DRAWS} draws", lambda: chains(plain_steps), lambda: chains(apply_steps), 7
+        ),
+        Budget("USM sharpening", lambda: usm_sharpen.plain(image), lambda: usm_sharpen(image), 5),
+    ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=41, metavar="N", help="calls per line (default: 41)")
     repeats = parser.parse_args().repeats
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    print(f"{f'{WIDTH}×{HEIGHT} RGB float32, one thread, median of {repeats}':<44}{'ms':>8}{'budget':>8}")
-    for name, call, budget in cases():
-        print(f"{name:<44}{median_milliseconds(call, repeats):>8.1f}{budget or '':>8}", flush=True)
+    one_thread()
+    print(machine())
+    print(f"{f'{WIDTH}×{HEIGHT} RGB float32, one thread, median of {repeats}':<44}{'ms':>8}")
+    for name, call in cases():
+        print(f"{name:<44}{1e3 * medians([call], repeats)[0]:>8.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 
 A triple of 1024×768 synthetic images; medians of several runs after one warm-up. "second" is the time for a second
 method on the same sources. Memory is the growth of the peak resident set over that of the libraries and compiled loops.
+Budgets: ``python -m benchmarks``.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import resource
 import statistics
 import time
@@ -15,10 +17,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from bench.cell.process import prepare_process
 from bench.metrics import METRICS, PRESETS, evaluate
 from bench.metrics.metric import Plane
+from benchmarks.plain_metrics import PLAIN
+from benchmarks.timing import Budget, vectors
 
 HEIGHT, WIDTH = 768, 1024
+CORE_BUDGET = {"AVX-512": 40, "AVX2": 30}
 COPIED_EVALUATOR = PRESETS["paper-cddfuse"]
 FMI = tuple(name for name in PRESETS["all"] if name.startswith("fmi_"))
 WITHOUT_FMI = tuple(name for name in PRESETS["all"] if name not in FMI)
@@ -34,6 +40,24 @@ def triple(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     vis += 6 * random.standard_normal((HEIGHT, WIDTH))
     fused = np.maximum(ir, vis) * 0.6 + (ir + vis) * 0.2
     return tuple(torch.from_numpy(x.round().clip(0, 255)).float()[None, None] for x in (ir, vis, fused))
+
+
+def budgets() -> list[Budget]:
+    """The twelve core metrics against those of :mod:`benchmarks.plain_metrics`, with which they must agree."""
+    images = triple()
+    arrays = [image[0, 0].double().numpy() for image in images]
+    ids = PRESETS["core"]
+
+    def plain() -> dict[str, float]:
+        return {name: PLAIN[name](*arrays) for name in ids}
+
+    def fast() -> dict[str, torch.Tensor]:
+        return evaluate(ids, *map(Plane, images))
+
+    for name, value in plain().items():
+        if not math.isclose(value, fast()[name].item(), rel_tol=1e-9):
+            raise SystemExit(f"{name} is {fast()[name].item()}, its plain form {value}: nothing to compare")
+    return [Budget("twelve core metrics, 1024×768", plain, fast, CORE_BUDGET.get(vectors(), 30))]
 
 
 def milliseconds(run: Callable[[], object], repeats: int, clock: Callable[[], float]) -> float:
@@ -56,7 +80,7 @@ def main() -> None:
     parser.add_argument("--cpu-time", action="store_true", help="process time in place of wall time (a busy machine)")
     parser.add_argument("--each", action="store_true", help="a row for every metric")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    prepare_process(args.threads)
     clock = time.process_time if args.cpu_time else time.perf_counter
     images = [image.to(args.device) for image in triple()]
     evaluate(PRESETS["all"] + COPIED_EVALUATOR, *(Plane(image[..., :192, :192]) for image in images))  # all loaded

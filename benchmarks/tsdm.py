@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.timing import Budget
 from fusion.tsdm.inference import fuse_whole
 from fusion.tsdm.methods import load_student, load_teacher
 from fusion.tsdm.networks.student import BLOCKS_PER_STAGE, DIM, HEADS, STAGES, TOKENS, WINDOW, Student
@@ -49,7 +50,7 @@ def main() -> None:
     torch.manual_seed(0)
     student = args.student or _random(Student(), args.scratch / "random_student.safetensors")
     teacher = args.teacher or _random(Teacher(), args.scratch / "random_teacher.safetensors")
-    plain = _plain_student(student)
+    plain = _oracle(load_network(Student(), student))
 
     print(f"PyTorch {torch.__version__}, {args.threads} threads, {_name(device)}; median of {args.repeats}")
     print(f"{'size':>10} {'what':24} {'wall s':>8} {'cores s':>8} {'Gflop/s':>8} {'peak GB':>8}  difference to float32")
@@ -78,6 +79,23 @@ def main() -> None:
             print(f"{size:>10} bounds of the student: {_bounds(flops['student'], height, width)}")
 
 
+def budgets() -> list[Budget]:
+    """The student against its plain form on two threads, at the sizes at which that is measured; random weights."""
+    torch.manual_seed(0)
+    student = Student().eval().requires_grad_(False)
+    plain = _oracle(student)
+
+    @torch.inference_mode()
+    def run(network: Callable[[Tensor, Tensor], Tensor], pair: tuple[Tensor, Tensor]) -> Tensor:
+        return fuse_whole(network, *pair)
+
+    pairs = {size: _pair(*size, torch.device("cpu")) for size in ((128, 256), (256, 320))}
+    return [
+        Budget(f"student, {h}×{w}, 2 threads", partial(run, plain, pair), partial(run, student, pair), 6, threads=2)
+        for (h, w), pair in pairs.items()
+    ]
+
+
 @torch.inference_mode()
 def measure(call: Callable[[], Tensor], repeats: int, device: torch.device) -> tuple[Tensor, float, float, float]:
     """Output, wall time, time of all cores (medians), and peak memory in GB (of the GPU, or of the process so far)."""
@@ -98,12 +116,12 @@ def measure(call: Callable[[], Tensor], repeats: int, device: torch.device) -> t
     return output, median(walls), median(cores), peak
 
 
-def _plain_student(weights: Path) -> Callable[[Tensor, Tensor], Tensor]:
-    """The oracle of the tests with ``weights``."""
+def _oracle(student: Student) -> Callable[[Tensor, Tensor], Tensor]:
+    """The plain form of the tests with the weights of ``student``."""
     sys.path.insert(0, str(ORACLE_FOLDER))
     from plain_student import plain_student
 
-    return partial(plain_student, load_network(Student(), weights).state_dict())
+    return partial(plain_student, student.state_dict())
 
 
 def _random(network: torch.nn.Module, path: Path) -> Path:

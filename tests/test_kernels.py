@@ -17,8 +17,9 @@ import torch
 import bench.metrics.kernels
 import degradation.kernels
 import fusion.tsdm.kernels
-from bench.metrics.kernels.edges import RIGHT_ANGLE, polar
+from bench.metrics.kernels.edges import RIGHT_ANGLE, polar, preserved_sums
 from bench.metrics.kernels.feature_windows import score_windows
+from bench.metrics.kernels.filters import filter_inside, gaussian_kernel
 from bench.metrics.kernels.phase import ORIENTATIONS, SCALES, accumulate, congruency, median_power
 from degradation.kernels.sharpening import usm_sharpen
 from fusion.tsdm.kernels.blocks import swin_blocks
@@ -40,6 +41,15 @@ def gradients(random: np.random.Generator) -> Iterator[tuple]:
         for dtype in (np.float32, np.float64):
             along, down = random.integers(-4, 5, (2, 2, 1, height, width)).astype(dtype) * 100
             yield torch.from_numpy(along), torch.from_numpy(down)
+
+
+def edge_maps(random: np.random.Generator) -> Iterator[tuple]:
+    for height, width in SIZES:
+        parts = random.integers(-1020, 1021, (3, 2, 2, 1, height, width)) * random.integers(
+            0, 2, (3, 1, 2, 1, height, width)
+        )
+        parts[2, :, :, :, :, ::3] = parts[0, :, :, :, :, ::3]  # as strong as a source
+        yield tuple(polar.plain(*(torch.from_numpy(each.astype(np.float64)) for each in image)) for image in parts)
 
 
 def responses(random: np.random.Generator, *shape: int) -> torch.Tensor:
@@ -64,6 +74,16 @@ def numbers(random: np.random.Generator) -> Iterator[tuple]:
         yield (responses(random, *size),)
     yield (torch.zeros(6, 4, dtype=torch.complex64),)
     yield (torch.ones(5, 7, dtype=torch.complex64),)
+
+
+def windows(random: np.random.Generator) -> Iterator[tuple]:
+    for height, width in (*SIZES, (40, 61)):
+        for dtype in (np.float32, np.float64):
+            x = torch.from_numpy(255 * random.random((2, 1, height, width)).astype(dtype))
+            for taps in ((1.0,), (0.1, 0.3, 0.2, 0.3, 0.1), gaussian_kernel(17, 3.4)):
+                for others in ((-1.0, 0.5, 1.0), (0.3, 0.5)):
+                    if len(taps) <= height and len(others) <= width:
+                        yield x, taps, others
 
 
 def feature_maps(random: np.random.Generator) -> Iterator[tuple]:
@@ -93,10 +113,12 @@ def swin(random: np.random.Generator) -> Iterator[tuple]:
 
 INPUTS: dict[Kernel, tuple[Callable[[np.random.Generator], Iterator[tuple]], float, float]] = {
     polar: (gradients, 1e-15, 1e-15),
+    preserved_sums: (edge_maps, 1e-13, 0),
     accumulate: (orientations, 2e-5, 2e-5),  # single precision; a difference of two sums
     congruency: (orientation_sums, 1e-6, 1e-6),
     median_power: (numbers, 1e-6, 0),
     score_windows: (feature_maps, 1e-9, 1e-9),
+    filter_inside: (windows, 0, 1e-11),
     usm_sharpen: (images, 0, 1e-6),
     swin_blocks: (swin, 0, 1e-4),
 }
@@ -157,6 +179,20 @@ def test_angles_are_those_of_the_arctangent() -> None:
     torch.testing.assert_close(strength, torch.hypot(along, down), rtol=1e-15, atol=0)
     expected = torch.where(along == 0, RIGHT_ANGLE, torch.atan(-down / along))
     torch.testing.assert_close(angle, expected, rtol=0, atol=1e-15)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(
+    "kernel", [k for k in INPUTS if k not in (preserved_sums, usm_sharpen, swin_blocks)], ids=lambda k: k.__name__
+)
+def test_plain_forms_give_the_same_on_a_gpu(kernel: Kernel) -> None:
+    make, rtol, atol = INPUTS[kernel]
+    for arguments in make(np.random.default_rng(0)):
+        there = [each.cuda() if isinstance(each, torch.Tensor) else each for each in arguments]
+        found, expected = kernel(*there), kernel.plain(*arguments)
+        for ours, theirs in zip(found if isinstance(found, tuple) else (found,), arrays(expected), strict=True):
+            ours = ours.cpu() if isinstance(ours, torch.Tensor) else ours
+            np.testing.assert_allclose(ours, theirs, rtol=10 * rtol, atol=10 * atol)
 
 
 @needs_numba

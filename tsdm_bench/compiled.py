@@ -113,8 +113,12 @@ def compiled_form(of: Callable[P, R]) -> Callable[[Callable[P, R]], Kernel[P, R]
 
 def _plain_numbers(arguments: Iterable[Any]) -> bool:
     """Whether tensors and networks among the arguments lie in the CPU's memory and need no gradient."""
-    tensors = [each for each in arguments if isinstance(each, Tensor)]
-    tensors += [parameter for each in arguments if isinstance(each, nn.Module) for parameter in each.parameters()]
+    tensors: list[Tensor] = []
+    for each in arguments:
+        parts = (
+            each.parameters() if isinstance(each, nn.Module) else each if isinstance(each, tuple | list) else (each,)
+        )
+        tensors += [part for part in parts if isinstance(part, Tensor)]
     return all(x.device.type == "cpu" for x in tensors) and not (
         torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
     )

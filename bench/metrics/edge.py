@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from bench.metrics.covariance import sum_of_squares
-from bench.metrics.kernels.edges import RIGHT_ANGLE, Edges, polar
+from bench.metrics.kernels.edges import RIGHT_ANGLE, Edges, polar, preserved_sums
 from bench.metrics.kernels.filters import sobel
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Metric, Plane, variant
 from bench.metrics.quality import difference_energy
-
-Ratio = Callable[[Tensor, Tensor], Tensor]
 
 SOBEL_SCALE = 8.0
 VISIBLE = 2.0  # Sobel/8 magnitude from which an edge counts by its strength (Petrović & Xydeas)
@@ -32,38 +29,15 @@ def edges(plane: Plane) -> Edges:
     return plane.once("edges", lambda: polar(*sobel(plane.x)))
 
 
-def preservation(source: Edges, fused: Edges, ratio: Ratio) -> Tensor:
-    """Q^{XF} of Xydeas & Petrović 2000 at each pixel, times the strength of the source's edge."""
-    first = ratio(source[0], fused[0]).mul_(-15).add_(15 * 0.5).exp_().add_(1)
-    second = (source[1] - fused[1]).abs_().mul_(22 / RIGHT_ANGLE).add_(22 * (0.8 - 1)).exp_().add_(1)
-    return (0.9994 * 0.9879) * source[0] / first.mul_(second)
-
-
-def strength_ratio(first: Tensor, second: Tensor) -> Tensor:
-    """The smaller magnitude over the larger one; where they are equal, the magnitude itself.
-
-    Magnitudes are 0 or at least 1, and unequal ones differ by more than rounding, so that the ratio is 1 only where
-    they are equal.
-    """
-    ratio = torch.minimum(first, second).div_(torch.maximum(first, second).clamp_(min=1))
-    equal = ratio.floor()
-    return ratio.addcmul_(equal, second).sub_(equal)
-
-
-def preserved_share(ir: Edges, vis: Edges, fused: Edges, ratio: Ratio) -> Tensor:
+def preserved_share(ir: Edges, vis: Edges, fused: Edges) -> Tensor:
     """Xydeas & Petrović 2000, eq. 7: preservation weighted by the strength of the sources' edges."""
-
-    def terms(*maps: Tensor) -> tuple[Tensor, Tensor]:
-        a, b, f = maps[0:2], maps[2:4], maps[4:6]
-        return preservation(a, f, ratio).add_(preservation(b, f, ratio)), a[0] + b[0]
-
-    kept, total = pixel_sums(terms, *ir, *vis, *fused)
+    kept, total = preserved_sums(ir, vis, fused)
     return torch.where(total > 0, kept / total, 0.0)
 
 
 def edge_preservation(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Qabf."""
-    return preserved_share(edges(ir), edges(vis), edges(fused), strength_ratio)
+    return preserved_share(edges(ir), edges(vis), edges(fused))
 
 
 def wrapped_alignment(first: Tensor, second: Tensor) -> Tensor:

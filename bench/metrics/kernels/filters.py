@@ -1,18 +1,21 @@
 """Linear filters on maps N×1×H×W, summed in float64: the one primitive under every windowed metric.
 
-On the CPU OpenCV sums, on any other device a pair of one-dimensional convolutions. (A compiled loop was at most twice
-as fast as OpenCV, too little to keep.)
+On the CPU OpenCV sums small windows and a compiled loop the larger ones; on any other device the same sums are a pair
+of one-dimensional convolutions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from tsdm_bench.compiled import compiled_form, loop, over_rows
 
 SOBEL = (1.0, 2.0, 1.0)  # smoothing part; the derivative is (-1, 0, 1)
 DERIVATIVE = (-1.0, 0.0, 1.0)
@@ -21,6 +24,8 @@ BORDERS = {
     "replicate": ("replicate", cv2.BORDER_REPLICATE),
     "reflect": ("reflect", cv2.BORDER_REFLECT_101),
 }  # torch's name and OpenCV's
+SMALL = 5  # taps up to which OpenCV is as fast as the compiled loop
+AT_ONCE = 6  # taps in one pass over a line
 
 
 def gaussian_kernel(size: int, sigma: float) -> tuple[float, ...]:
@@ -39,28 +44,83 @@ def correlate(x: Tensor, rows: Sequence[float], columns: Sequence[float], border
     height, width = x.shape[-2:]
     if border is None and (len(rows) > height or len(columns) > width):
         raise ValueError(f"a window of {len(rows)}×{len(columns)} does not fit into a map of {height}×{width}")
-    return (_filter if x.device.type == "cpu" else _convolve)(x, rows, columns, border)
-
-
-def _convolve(x: Tensor, rows: Sequence[float], columns: Sequence[float], border: str | None) -> Tensor:
     if border is not None:
+        if x.device.type == "cpu" and max(len(rows), len(columns)) <= SMALL:
+            return _summed(x, rows, columns, borderType=BORDERS[border][1])
         up, left = len(rows) // 2, len(columns) // 2
         x = functional.pad(x, (left, len(columns) - 1 - left, up, len(rows) - 1 - up), mode=BORDERS[border][0])
+    return filter_inside(x, rows, columns)
+
+
+def plain_filter_inside(x: Tensor, rows: Sequence[float], columns: Sequence[float]) -> Tensor:
+    """The definition, of which :func:`filter_inside` tells."""
+    if x.device.type == "cpu":
+        height, width = x.shape[-2] - len(rows) + 1, x.shape[-1] - len(columns) + 1
+        # With the anchor in the corner the windows inside the map come first.
+        return _summed(x, rows, columns, anchor=(0, 0))[..., :height, :width]
     x = x.to(torch.float64)
     x = functional.conv2d(x, x.new_tensor(rows)[None, None, :, None])
     return functional.conv2d(x, x.new_tensor(columns)[None, None, None, :])
 
 
-def _filter(x: Tensor, rows: Sequence[float], columns: Sequence[float], border: str | None) -> Tensor:
-    """As ``_convolve``, on the CPU."""
-    taps, (height, width) = (np.array(columns), np.array(rows)), x.shape[-2:]
-    if border is None:  # with the anchor in the corner the windows inside the map come first
-        height, width = height - len(rows) + 1, width - len(columns) + 1
-        options = {"anchor": (0, 0)}
-    else:
-        options = {"borderType": BORDERS[border][1]}
-    maps = [cv2.sepFilter2D(each, cv2.CV_64F, *taps, **options)[:height, :width] for each in x[:, 0].numpy()]
-    return torch.from_numpy(maps[0] if len(maps) == 1 else np.stack(maps)).view(len(x), 1, height, width)
+def _summed(x: Tensor, rows: Sequence[float], columns: Sequence[float], **options: Any) -> Tensor:
+    """By OpenCV, with the size of the map."""
+    taps = np.array(columns), np.array(rows)
+    maps = [cv2.sepFilter2D(each, cv2.CV_64F, *taps, **options) for each in x[:, 0].numpy()]
+    return torch.from_numpy(maps[0] if len(maps) == 1 else np.stack(maps)).view(x.shape)
+
+
+@compiled_form(of=plain_filter_inside)
+def filter_inside(x: Tensor, rows: Sequence[float], columns: Sequence[float]) -> Tensor:
+    """``correlate`` where the window lies inside the map.
+
+    Compiled: against OpenCV, 1.5 times as fast with 11 taps, 2.1 times with 17 and 3.1 times with 31, on 1024×768 and
+    one thread; twice that on two threads, since OpenCV filters on one. It stands below the house's bound of 3 for the
+    sake of the core metrics, which spend half of their time here.
+    """
+    height, width = x.shape[-2] - len(rows) + 1, x.shape[-1] - len(columns) + 1
+    result = torch.empty((len(x), 1, height, width), dtype=torch.float64)
+    taps = (np.array([*each, *[0.0] * (-len(each) % AT_ONCE)]) for each in (rows, columns))
+    over_rows(_filter_rows, len(x) * height, x[:, 0].contiguous(), *taps, result[:, 0])
+    return result
+
+
+@loop
+def _filter_rows(first, last, x, rows, columns, result):
+    """The weighted sum of the rows under the window, and of that the weighted sum of its shifts."""
+    height, width = result.shape[1:]
+    line = np.zeros(x.shape[2] + AT_ONCE)
+    inner = line[: x.shape[2]]
+    for index in range(first, last):
+        out = result[index // height, index % height]
+        for j in range(inner.size):
+            inner[j] = 0.0
+        for tap in range(0, rows.size, AT_ONCE):
+            _add_rows(inner, rows[tap:], x[index // height], index % height + tap)
+        for j in range(width):
+            out[j] = 0.0
+        for tap in range(0, columns.size, AT_ONCE):
+            _add_shifts(out, columns[tap:], line[tap:])
+
+
+@loop
+def _add_rows(total, taps, x, top):
+    """Add rows times their taps; the last taps may be zeros for rows that do not exist."""
+    for j in range(total.size):
+        value = total[j]
+        for k in range(AT_ONCE):
+            value += taps[k] * np.float64(x[min(top + k, len(x) - 1), j])
+        total[j] = value
+
+
+@loop
+def _add_shifts(total, taps, line):
+    """Add shifts of a line times their taps."""
+    for j in range(total.size):
+        value = total[j]
+        for k in range(AT_ONCE):
+            value += taps[k] * line[j + k]
+        total[j] = value
 
 
 def blur(x: Tensor, size: int, sigma: float) -> Tensor:

@@ -142,13 +142,7 @@ def unit_edges(plane: Plane) -> tuple[Tensor, Tensor]:
 
 def unit_edge_preservation(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
     """Qabf on [0, 1]."""
-    return edge.preserved_share(unit_edges(ir), unit_edges(vis), unit_edges(fused), unit_strength_ratio)
-
-
-def unit_strength_ratio(first: Tensor, second: Tensor) -> Tensor:
-    """The smaller magnitude over the larger one; where they are equal to the last bit, the magnitude itself."""
-    low, high = torch.minimum(first, second), torch.maximum(first, second)
-    return torch.where(low == high, second, low / high)
+    return edge.preserved_share(unit_edges(ir), unit_edges(vis), unit_edges(fused))
 
 
 CODE = "Evaluation-for-Image-Fusion, Tang et al., revision since 2023-03"

@@ -204,16 +204,6 @@ def test_the_gpu_agrees_with_the_cpu(values):
         assert value.item() == pytest.approx(values["natural"][name], rel=1e-5, abs=1e-9), name
 
 
-@pytest.mark.parametrize("border", ["zero", "replicate", "reflect", None])
-def test_the_filter_of_other_devices_equals_that_of_the_cpu(border):
-    from bench.metrics.kernels import filters
-
-    x = torch.rand(2, 1, 31, 37, dtype=torch.float64)
-    for rows, columns in (((0.1, 0.3, 0.2, 0.3, 0.1), (-1.0, 0.5, 1.0)), ((1.0,), filters.gaussian_kernel(17, 3.4))):
-        expected = filters._convolve(x, rows, columns, border)
-        torch.testing.assert_close(filters.correlate(x, rows, columns, border), expected, rtol=0, atol=1e-12)
-
-
 def test_a_window_larger_than_the_map_is_refused():
     from bench.metrics.kernels import filters
 

@@ -1,0 +1,33 @@
+"""All budgets, measured in one run: ``python -m benchmarks [--repeats 3] [--only WORD]``; status 1 where one is missed.
+
+Every budget is a ratio: how many times as fast as its plain form a call is, both measured by turns on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bench.cell.process import keep_freed_memory
+from benchmarks import degradation, kernels, metrics, tsdm
+from benchmarks.timing import check, machine, one_thread
+
+
+def main() -> None:
+    """Measure, print, and exit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", default="", metavar="WORD", help="budgets whose name holds this word")
+    arguments = parser.parse_args()
+    one_thread()
+    keep_freed_memory()
+    print(machine())
+    rooms = metrics, degradation, tsdm, kernels
+    budgets = [budget for room in rooms for budget in room.budgets() if arguments.only in budget.name]
+    if not budgets:
+        parser.error(f"no budget's name holds {arguments.only!r}")
+    sys.exit(0 if check(budgets, arguments.repeats) else 1)
+
+
+if __name__ == "__main__":
+    main()
