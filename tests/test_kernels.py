@@ -84,6 +84,8 @@ def windows(random: np.random.Generator) -> Iterator[tuple]:
                 for others in ((-1.0, 0.5, 1.0), (0.3, 0.5)):
                     if len(taps) <= height and len(others) <= width:
                         yield x, taps, others
+                        means = torch.rand(2, 2, 1, height - len(taps) + 1, width - len(others) + 1).double()
+                        yield x, taps, others, tuple(means)
 
 
 def feature_maps(random: np.random.Generator) -> Iterator[tuple]:

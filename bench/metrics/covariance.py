@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import torch
 from torch import Tensor
 
@@ -18,16 +19,29 @@ def mean_product(plane: Plane, other: Plane) -> Tensor:
     """Mean over the pixels of the product of two planes, kept by ``plane``; the sum of integers is exact."""
 
     def compute() -> Tensor:
-        first, second = double(plane).flatten(1), double(other).flatten(1)
-        return torch.bmm(first[:, None], second[:, :, None]).flatten() / first.shape[1]
+        return sum_of_products(plane.x, other.x) / plane.x[0].numel()
 
     return plane.once("mean square" if other is plane else ("mean product", other), compute)
 
 
 def sum_of_squares(x: Tensor) -> Tensor:
     """Σ x² per image, in float64."""
-    x = x.flatten(1).to(torch.float64)
-    return torch.bmm(x[:, None], x[:, :, None]).flatten()
+    return sum_of_products(x, x)
+
+
+def sum_of_products(x: Tensor, y: Tensor) -> Tensor:
+    """Σ x y per image, in float64; exact for whole numbers, which maps in float32 hold."""
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        x, y = x.flatten(1).to(torch.float64), y.flatten(1).to(torch.float64)
+        return torch.bmm(x[:, None], y[:, :, None]).flatten()
+    # Grey values: OpenCV sums float32 in double precision, without a copy, and 2 x y = x² + y² − (x − y)².
+    pairs = [(a.numpy(), b.numpy()) for a, b in zip(x.flatten(1), y.flatten(1), strict=True)]
+    if x is y:
+        sums = [cv2.norm(a, cv2.NORM_L2SQR) for a, _ in pairs]
+    else:
+        squares = [(cv2.norm(a, cv2.NORM_L2SQR), cv2.norm(b, cv2.NORM_L2SQR), a, b) for a, b in pairs]
+        sums = [(first + second - cv2.norm(a, b, cv2.NORM_L2SQR)) / 2 for first, second, a, b in squares]
+    return torch.tensor(sums, dtype=torch.float64).round()
 
 
 def covariance(plane: Plane, other: Plane) -> Tensor:

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from bench.metrics.kernels.filters import blur
+from bench.metrics.kernels.filters import ROUNDING, blur
 from bench.metrics.kernels.strips import pixel_sums
-from bench.metrics.local import ROUNDING, Window, covariances, moments
+from bench.metrics.local import Window, covariances, moments
 from bench.metrics.metric import Metric, Plane, variant
 
 SCALES = tuple(Window(2 ** (5 - scale) + 1, (2 ** (5 - scale) + 1) / 5) for scale in (1, 2, 3, 4))

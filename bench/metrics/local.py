@@ -6,12 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from bench.metrics.kernels.filters import blur
 from bench.metrics.metric import Plane
-
-ROUNDING = 1e-9  # well above the rounding error of E[x²] − E[x]² on 0…255, well below any variance of integers
 
 
 class Window(NamedTuple):
@@ -48,4 +45,4 @@ def covariances(window: Window, fused: Plane, *sources: Plane) -> list[Tensor]:
 
 def central(product: Tensor, mean: Tensor, other: Tensor, window: Window) -> Tensor:
     """Local covariance from a product and the two means, rounding noise set to 0."""
-    return functional.hardshrink(blur(product, *window).addcmul_(mean, other, value=-1), ROUNDING)
+    return blur(product, *window, (mean, other))
