@@ -25,7 +25,8 @@ from bench.run.pictures import lacking
 from bench.run.record import Identities, RunRecord
 from bench.run.resolve import Options, Resolved, resolve
 from bench.run.retraining import train_detectors
-from bench.run.store import CellKey, RunFolder
+from bench.run.shards import CellKey
+from bench.run.store import RunFolder
 from bench.suite import Suite
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import refuse_unwritable_folder

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
 from bench.run.record import DetectorFacts, MethodFacts, RunRecord
-from bench.run.store import UNKNOWN, CellKey
+from bench.run.shards import UNKNOWN, CellKey
 
 NAMES_SHOWN = 3
 

@@ -9,7 +9,8 @@ from bench.cell.rows import Picture
 from bench.cell.setup import Setup
 from bench.datasets.pair import Pair
 from bench.plan import Condition, conditions
-from bench.run.store import CellKey, RunFolder
+from bench.run.shards import CellKey
+from bench.run.store import RunFolder
 from bench.suite import Suite
 
 MIDDLE_SEVERITY = 3

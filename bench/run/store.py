@@ -1,13 +1,8 @@
-"""The run folder: shards that are either whole or absent, and what is derived from them.
-
-A shard is two files of one name, ``rows/NAME.parquet`` and ``detections/NAME.parquet``. The name holds the hashes of
-both, so that a damaged file is noticed; the metadata of the rows says of what each cell is (:mod:`bench.run.record`).
-"""
+"""The run folder: shards that are either whole or absent, and what is derived from them."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -16,7 +11,6 @@ import socket
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import filelock
 import pandas as pd
@@ -24,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from bench.cell.rows import (
-    CELL_KEY,
     DETECTION_SCHEMA,
     PAIR_SCHEMA,
     ROW_KEY,
@@ -37,24 +30,14 @@ from bench.cell.rows import (
 from bench.datasets.pair import Pair
 from bench.plan import Condition
 from bench.run.record import RunRecord, read_record
+from bench.run.shards import UNKNOWN, CellKey, Shard, as_parquet, as_table, flat, is_of, packed, read_shard
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.files import write_atomically
 from tsdm_bench.names import check_image_name
 
-METADATA = b"tsdm_bench"
-DIGITS = 32
-"""Of each of the two hashes in the name of a shard."""
-UNKNOWN = ""
-"""The identity of cells whose shard says none, as those of older versions."""
 SWEPT_AFTER = 600.0
 """Seconds after which a temporary file of a report has no writer any more."""
 log = logging.getLogger(__name__)
-
-
-class CellKey(NamedTuple):
-    image: str
-    condition: Condition
-    method: str
 
 
 class RunFolder:
@@ -126,8 +109,8 @@ class RunFolder:
             for boxes, difficult in ((pair.boxes or (), False), (pair.difficult, True))
             for box in boxes
         ]
-        self._write("pairs.parquet", _table(listing, PAIR_SCHEMA))
-        self._write("truth.parquet", _table(truth, TRUTH_SCHEMA))
+        self._write("pairs.parquet", as_table(listing, PAIR_SCHEMA))
+        self._write("truth.parquet", as_table(truth, TRUTH_SCHEMA))
 
     # --- what was computed ---
 
@@ -141,7 +124,7 @@ class RunFolder:
         if rows:
             cells = {CellKey(row.image, Condition(row.factor, row.severity, row.modality), row.method) for row in rows}
             known = {cell: (identities or {}).get(cell, UNKNOWN) for cell in cells}
-            self._write_shard(_table(rows, ROW_SCHEMA), _table(detections, DETECTION_SCHEMA), known)
+            self._write_shard(as_table(rows, ROW_SCHEMA), as_table(detections, DETECTION_SCHEMA), known)
         if failures:
             with open(self.path / "failures.jsonl", "a", encoding="utf-8") as file:
                 file.writelines(json.dumps(failure._asdict()) + "\n" for failure in failures)
@@ -158,18 +141,18 @@ class RunFolder:
         self._take_out(cells, None)
 
     def _take_out(self, cells: Collection[CellKey], to: RunFolder | None) -> None:
-        wanted = {_flat(cell) for cell in cells}
+        wanted = {flat(cell) for cell in cells}
         if not wanted:
             return
         for shard in self._shards():
-            of_rows = _is_of(shard.rows, wanted)
+            of_rows = is_of(shard.rows, wanted)
             if not any(of_rows):
                 continue
-            of_boxes = _is_of(shard.detections, wanted)
+            of_boxes = is_of(shard.detections, wanted)
             for folder, taken in ((to, True), (self, False)):
-                rows = shard.rows.filter(pa.array([is_of is taken for is_of in of_rows]))
-                boxes = shard.detections.filter(pa.array([is_of is taken for is_of in of_boxes], pa.bool_()))
-                known = {cell: what for cell, what in shard.identities.items() if (_flat(cell) in wanted) is taken}
+                rows = shard.rows.filter(pa.array([one is taken for one in of_rows]))
+                boxes = shard.detections.filter(pa.array([one is taken for one in of_boxes], pa.bool_()))
+                known = {cell: what for cell, what in shard.identities.items() if (flat(cell) in wanted) is taken}
                 if folder is not None and rows.num_rows:
                     folder._write_shard(rows, boxes, known)
             for kind in ("rows", "detections"):
@@ -228,10 +211,7 @@ class RunFolder:
     # --- shards on disk ---
 
     def _write_shard(self, rows: pa.Table, detections: pa.Table, known: Mapping[CellKey, str]) -> None:
-        cells = [[*_flat(cell), what] for cell, what in sorted(known.items())]
-        rows = rows.replace_schema_metadata({METADATA: json.dumps({"cells": cells}, ensure_ascii=False)})
-        content = {"detections": _parquet(detections), "rows": _parquet(rows)}
-        name = shard_name(content["rows"], content["detections"])
+        name, content = packed(rows, detections, known)
         for kind, data in content.items():
             write_atomically(self.path / kind / name, lambda path, data=data: path.write_bytes(data))
 
@@ -239,7 +219,7 @@ class RunFolder:
         """The whole shards, by name; a damaged one is named in the log and moved to ``damaged/``."""
         for path in sorted((self.path / "rows").glob("*.parquet")):
             try:
-                yield _read_shard(path)
+                yield read_shard(path)
             except (OSError, ValueError, pa.ArrowException) as error:
                 self._lay_by(path, error)
 
@@ -257,7 +237,7 @@ class RunFolder:
     # --- tables on disk ---
 
     def _write(self, name: str, table: pa.Table) -> None:
-        write_atomically(self.path / name, lambda path: path.write_bytes(_parquet(table)))
+        write_atomically(self.path / name, lambda path: path.write_bytes(as_parquet(table)))
 
     def _read_table(self, name: str, schema: pa.Schema) -> pd.DataFrame:
         """A table that every run of the folder writes anew; ``UsageError`` where it is absent or damaged."""
@@ -269,51 +249,3 @@ class RunFolder:
                 f"{self.path / name} is absent or damaged ({words_of(error, 120)}); repeat the command "
                 f"of the run: it writes the file anew"
             ) from None
-
-
-class Shard(NamedTuple):
-    name: str
-    rows: pa.Table
-    detections: pa.Table
-    identities: dict[CellKey, str]
-
-
-def shard_name(rows: bytes, detections: bytes) -> str:
-    """The file name of a shard, made from the content of its two files."""
-    return "-".join(hashlib.sha256(data).hexdigest()[:DIGITS] for data in (rows, detections)) + ".parquet"
-
-
-def _read_shard(path: Path) -> Shard:
-    """Raises ``ValueError`` where the content is not what the name says."""
-    content = path.read_bytes(), (path.parents[1] / "detections" / path.name).read_bytes()
-    if "-" in path.name and path.name != shard_name(*content):  # older versions gave names without a hash
-        raise ValueError("its content has changed since it was written")
-    rows = parquet.read_table(pa.BufferReader(content[0]), schema=ROW_SCHEMA, page_checksum_verification=True)
-    boxes = parquet.read_table(pa.BufferReader(content[1]), schema=DETECTION_SCHEMA, page_checksum_verification=True)
-    noted = parquet.read_schema(pa.BufferReader(content[0])).metadata or {}
-    known = {tuple(cell[:5]): cell[5] for cell in json.loads(noted.get(METADATA, b'{"cells": []}'))["cells"]}
-    cells = rows.select(CELL_KEY).group_by(CELL_KEY).aggregate([]).to_pylist()
-    keys = [tuple(cell[name] for name in CELL_KEY) for cell in cells]
-    identities = {CellKey(key[0], Condition(*key[1:4]), key[4]): known.get(key, UNKNOWN) for key in keys}
-    return Shard(path.name, rows, boxes, identities)
-
-
-def _flat(cell: CellKey) -> tuple[str, str, int, str, str]:
-    return (cell.image, *cell.condition, cell.method)
-
-
-def _is_of(table: pa.Table, cells: Collection[tuple]) -> list[bool]:
-    columns = [table.column(name).to_pylist() for name in CELL_KEY]
-    return [key in cells for key in zip(*columns, strict=True)]
-
-
-def _table(rows: Sequence[tuple], schema: pa.Schema) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else [() for _ in schema]
-    arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink, write_page_checksum=True)
-    return sink.getvalue().to_pybytes()

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,16 +16,23 @@ CACHE_VARIABLE = "TSDM_BENCH_CACHE"
 
 
 def cache_dir() -> Path:
-    """The folder of downloaded weights: below ``TSDM_BENCH_CACHE``, else below the platform's cache folder."""
+    """The folder of downloaded weights: below ``TSDM_BENCH_CACHE``, else below the platform's cache folder.
+
+    Where nobody has a home, as in some containers, it lies among the temporary files.
+    """
     override = os.environ.get(CACHE_VARIABLE)
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path(tempfile.gettempdir())
     if override:
         base = Path(override)
     elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "tsdm-bench"
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "tsdm-bench"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches" / "tsdm-bench"
+        base = home / "Library" / "Caches" / "tsdm-bench"
     else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tsdm-bench"
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "tsdm-bench"
     return base / "weights"
 
 

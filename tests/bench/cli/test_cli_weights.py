@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 
 import pytest
 
@@ -19,7 +19,7 @@ def empty_places(monkeypatch, tmp_path):
 @pytest.fixture
 def offline(monkeypatch):
     def refuse(*arguments, **options):
-        raise OSError("Name or service not known")
+        raise URLError("Name or service not known")
 
     monkeypatch.setattr(download, "urlopen", refuse)
 

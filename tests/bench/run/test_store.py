@@ -13,7 +13,8 @@ import pytest
 from bench.cell.rows import DETECTION_COLUMNS, CellResult, DetectionRow, Failure, Picture, Row
 from bench.datasets.pair import Box, Pair
 from bench.plan import Condition
-from bench.run.store import UNKNOWN, CellKey, RunFolder
+from bench.run.shards import UNKNOWN, CellKey
+from bench.run.store import RunFolder
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_atomically
 

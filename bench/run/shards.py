@@ -1,0 +1,87 @@
+"""A shard: the rows and detections of some cells as two Parquet files of one name.
+
+The name holds the hashes of both files, so that a damaged one is noticed; the metadata of the rows says of what each
+cell is (:mod:`bench.run.record`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from bench.cell.rows import CELL_KEY, DETECTION_SCHEMA, ROW_SCHEMA
+from bench.plan import Condition
+
+METADATA = b"tsdm_bench"
+DIGITS = 32
+"""Of each of the two hashes in the name of a shard."""
+UNKNOWN = ""
+"""The identity of cells whose shard says none, as those of older versions."""
+
+
+class CellKey(NamedTuple):
+    image: str
+    condition: Condition
+    method: str
+
+
+class Shard(NamedTuple):
+    name: str
+    rows: pa.Table
+    detections: pa.Table
+    identities: dict[CellKey, str]
+
+
+def packed(rows: pa.Table, detections: pa.Table, known: Mapping[CellKey, str]) -> tuple[str, dict[str, bytes]]:
+    """The name of a shard and the content of its files; detections come first, rows are what marks a cell as done."""
+    cells = [[*flat(cell), what] for cell, what in sorted(known.items())]
+    rows = rows.replace_schema_metadata({METADATA: json.dumps({"cells": cells}, ensure_ascii=False)})
+    content = {"detections": as_parquet(detections), "rows": as_parquet(rows)}
+    return shard_name(content["rows"], content["detections"]), content
+
+
+def shard_name(rows: bytes, detections: bytes) -> str:
+    """The file name of a shard, made from the content of its two files."""
+    return "-".join(hashlib.sha256(data).hexdigest()[:DIGITS] for data in (rows, detections)) + ".parquet"
+
+
+def read_shard(path: Path) -> Shard:
+    """Raises ``ValueError`` where the content is not what the name says."""
+    content = path.read_bytes(), (path.parents[1] / "detections" / path.name).read_bytes()
+    if "-" in path.name and path.name != shard_name(*content):  # older versions gave names without a hash
+        raise ValueError("its content has changed since it was written")
+    rows = parquet.read_table(pa.BufferReader(content[0]), schema=ROW_SCHEMA, page_checksum_verification=True)
+    boxes = parquet.read_table(pa.BufferReader(content[1]), schema=DETECTION_SCHEMA, page_checksum_verification=True)
+    noted = parquet.read_schema(pa.BufferReader(content[0])).metadata or {}
+    known = {tuple(cell[:5]): cell[5] for cell in json.loads(noted.get(METADATA, b'{"cells": []}'))["cells"]}
+    cells = rows.select(CELL_KEY).group_by(CELL_KEY).aggregate([]).to_pylist()
+    keys = [tuple(cell[name] for name in CELL_KEY) for cell in cells]
+    identities = {CellKey(key[0], Condition(*key[1:4]), key[4]): known.get(key, UNKNOWN) for key in keys}
+    return Shard(path.name, rows, boxes, identities)
+
+
+def flat(cell: CellKey) -> tuple[str, str, int, str, str]:
+    return (cell.image, *cell.condition, cell.method)
+
+
+def is_of(table: pa.Table, cells: Collection[tuple]) -> list[bool]:
+    columns = [table.column(name).to_pylist() for name in CELL_KEY]
+    return [key in cells for key in zip(*columns, strict=True)]
+
+
+def as_table(rows: Sequence[tuple], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [() for _ in schema]
+    arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink, write_page_checksum=True)
+    return sink.getvalue().to_pybytes()
