@@ -168,10 +168,9 @@ def score(
     """
     from bench.scoring import score as score_images
 
-    several = isinstance(fused, Sequence) and not isinstance(fused, str)
-    return score_images(
-        _image(ir), _image(vis), [Path(each) for each in fused] if several else _image(fused), metrics, **settings
-    )
+    if isinstance(fused, Sequence) and not isinstance(fused, str):
+        return score_images(_image(ir), _image(vis), [Path(each) for each in fused], metrics, **settings)
+    return score_images(_image(ir), _image(vis), _image(fused), metrics, **settings)
 
 
 def compare(runs: Sequence[str | Path], *, shared: bool = False) -> Comparison:

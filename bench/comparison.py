@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.metrics import METRICS
-from bench.plan import CLEAN, conditions
+from bench.plan import CLEAN, Condition, conditions
 from bench.report.layout import counted, incomplete
 from bench.report.summary import CONDITION, detection_precision, fusion_scores, in_order, labelled_part, selected
 from bench.report.tables import Column, Table
@@ -54,7 +54,7 @@ class _Side:
     rows: pd.DataFrame
 
     @property
-    def conditions(self) -> list[tuple[str, int, str]]:
+    def conditions(self) -> list[Condition]:
         return conditions(self.record.suite)
 
     @property
@@ -140,7 +140,8 @@ def _means(side: _Side, basis: Basis) -> pd.DataFrame:
         for head, (measure, name, ranked) in ({head: (*of, False) for head, of in BESIDE.items()} | shown).items():
             of = detection[detection["class"] == name]
             of = of.assign(quantity=head, direction="higher", ranked=ranked, mean=of[measure], n=of["images"])
-            detector = f" Detector {side.record.detector.name}, protocol {side.record.detector.protocol}."
+            facts = side.record.detector_facts
+            detector = f" Detector {facts.name}, protocol {facts.protocol}."
             parts.append(of.assign(note=f"{detector} {precision.note}" if name == precision.name else detector))
     table = pd.concat(parts, ignore_index=True)
     table["condition"] = table["severity"].map(lambda severity: "degraded" if severity else "clean")

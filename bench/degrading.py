@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 from tqdm import tqdm
@@ -104,10 +104,13 @@ def _write_pair(task: _Task) -> tuple[list[dict], str]:
     try:
         clean_ir, clean_vis = task.pair.read()
         for condition in task.conditions:
-            ir, vis, drawn = clean_ir, clean_vis, {}
+            (ir, vis), drawn = (clean_ir, clean_vis), dict[str, Any]()
             if condition != CLEAN:
-                key = {"seed": task.seed, "dataset": task.dataset, "image": task.pair.image}
-                ir, vis, drawn = degrade(clean_ir, clean_vis, FACTORS[condition.factor], *condition[1:], **key)
+                factor, severity, modality = FACTORS[condition.factor], condition.severity, condition.modality
+                ir, vis, drawn = degrade(
+                    clean_ir, clean_vis, factor, severity, modality,
+                    seed=task.seed, dataset=task.dataset, image=task.pair.image,
+                )  # fmt: skip
             entry = _entry(task, condition, drawn)
             for name, image in (("ir", ir), ("vis", vis)):
                 write_png(task.out / entry[name], image)

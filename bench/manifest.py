@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_atomically
 
 NAME = "manifest.jsonl"
-Key = TypeVar("Key", bound=Hashable)
+Key = TypeVar("Key", bound=str | tuple[Any, ...])
 
 
 class Manifest(Generic[Key]):

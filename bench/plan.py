@@ -12,7 +12,7 @@ from bench.datasets import DATASETS
 from bench.datasets.clusters import scene_clusters
 from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Dataset, Pair
-from bench.suite import Suite
+from bench.suite import Modality, Suite
 from degradation.factor import FACTORS
 from tsdm_bench.errors import UsageError
 from tsdm_bench.names import check_image_name
@@ -25,7 +25,7 @@ class Condition(NamedTuple):
 
     factor: str
     severity: int
-    modality: str
+    modality: Modality
 
 
 CLEAN = Condition("clean", 0, "both")

@@ -155,7 +155,7 @@ def load_suite(name_or_path: str, overrides: dict[str, Any] | None = None) -> Su
         if not os.path.isfile(path):  # also where the text is too long for a path
             raise UsageError(f"no suite file {path}; give an existing YAML file or one of: {', '.join(suite_names())}")
     elif name_or_path in suite_names():
-        path = SUITES / f"{name_or_path}.yaml"
+        path = Path(str(SUITES / f"{name_or_path}.yaml"))
     else:
         raise UsageError(f"unknown suite {name_or_path!r}; give a YAML file or one of: {', '.join(suite_names())}")
     return read_yaml(path, Suite, overrides, name=f"suite {name_or_path}")

@@ -57,7 +57,7 @@ def degrade(
 
 
 def condition_generator(
-    seed: int, dataset: str, image: str, factor: str, severity: int, modality: Modality
+    seed: int, dataset: str, image: str, factor: str, severity: int, modality: Modality | Literal["both"]
 ) -> np.random.Generator:
     """The generator of one image under one condition: PCG64 seeded by SHA-256 of the six values and nothing else."""
     key = json.dumps([int(seed), dataset, image, factor, int(severity), modality])

@@ -13,9 +13,15 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     gives. A grey image loses exactly what its replication to three channels would lose.
     """
     if image.shape[-1] == 1:
-        return cv2.imdecode(_encode(image, quality), cv2.IMREAD_GRAYSCALE)[..., None]
-    decoded = cv2.imdecode(_encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality), cv2.IMREAD_COLOR)
+        return _decode(_encode(image, quality), cv2.IMREAD_GRAYSCALE)[..., None]
+    decoded = _decode(_encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality), cv2.IMREAD_COLOR)
     return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
+
+
+def _decode(data: np.ndarray, mode: int) -> np.ndarray:
+    if (image := cv2.imdecode(data, mode)) is None:
+        raise AssertionError("what the codec has just written, it reads")
+    return image
 
 
 def _encode(image: np.ndarray, quality: int) -> np.ndarray:

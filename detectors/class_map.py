@@ -54,11 +54,11 @@ def resolve_class_map(
         if strangers:
             raise ValueError(
                 f"class map of {source} names {', '.join(map(repr, strangers))}: expected labels of the detector "
-                f"({_some(labels.values())}) mapped to classes of the dataset ({', '.join(classes)})"
+                f"({_some([*labels.values()])}) mapped to classes of the dataset ({', '.join(classes)})"
             )
     if not mapped:
         raise ValueError(
-            f"{source} detects {_some(labels.values())}; none is a class of the dataset ({', '.join(classes)}): "
+            f"{source} detects {_some([*labels.values()])}; none is a class of the dataset ({', '.join(classes)}): "
             f"give a class map from its labels to these classes"
         )
     return mapped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +14,11 @@ from torch import Tensor
 from tsdm_bench.cards import OURS, Card, Registry
 from tsdm_bench.weights.card import WeightFile
 
-Fuse = Callable[[Tensor, Tensor], Tensor]
-"""``fuse(ir, vis) -> fused``: float32 NCHW in [0, 1]; ir N×1×H×W, vis N×3×H×W RGB, fused N×3×H×W RGB."""
+
+class Fuse(Protocol):
+    """``fuse(ir, vis[, key]) -> fused``: float32 NCHW in [0, 1]; ir N×1×H×W, vis N×3×H×W RGB, fused N×3×H×W RGB."""
+
+    def __call__(self, ir: Tensor, vis: Tensor, key: dict | None = None, /) -> Tensor: ...
 
 
 @dataclass(frozen=True, kw_only=True)

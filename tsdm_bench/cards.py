@@ -57,7 +57,7 @@ class Card:
     def __post_init__(self) -> None:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         try:
-            _model(type(self)).model_validate(values)
+            _model(type(self)).model_validate(values)  # type: ignore[arg-type]  # a class can be hashed
         except ValidationError as error:
             first = error.errors()[0]
             where, problem = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")

@@ -44,7 +44,8 @@ SWITCH = "TSDM_BENCH_COMPILED"
 """Environment variable: ``0`` lets the plain forms serve."""
 
 log = logging.getLogger(__name__)
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -60,7 +61,7 @@ def _numba() -> Any:
 
 
 numba = _numba()
-KERNELS: list[Kernel] = []
+KERNELS: list[Kernel[Any, Any]] = []
 """Every kernel that has been imported."""
 
 

@@ -53,6 +53,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file whole or not at all."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
 def refuse_unwritable(path: Path, option: str) -> None:
     """Raise ``UsageError`` where ``path``, named by ``option``, cannot become a file: told before the work."""
     if path.is_dir():
@@ -151,11 +161,12 @@ class _Loader(yaml.SafeLoader):
         self.depth = self.nodes = 0
         self.size_of: dict[int, int] = {}
 
-    def compose_node(self, parent: yaml.Node, index: int) -> yaml.Node:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event, before = self.peek_event(), self.nodes
+        mark: Any = event.start_mark
         self.depth += 1
         if self.depth > YAML_DEPTH:
-            raise yaml.MarkedYAMLError(problem=f"nested deeper than {YAML_DEPTH}", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {YAML_DEPTH}", problem_mark=mark)
         node = super().compose_node(parent, index)
         self.depth -= 1
         if not isinstance(event, yaml.AliasEvent):
@@ -164,12 +175,12 @@ class _Loader(yaml.SafeLoader):
         elif id(node) in self.size_of:
             self.nodes += self.size_of[id(node)]
         else:
-            raise yaml.MarkedYAMLError(problem="an alias within what it stands for", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem="an alias within what it stands for", problem_mark=mark)
         if self.nodes > YAML_NODES:
-            raise yaml.MarkedYAMLError(problem=f"more than {YAML_NODES} values", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"more than {YAML_NODES} values", problem_mark=mark)
         return node
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:

@@ -33,6 +33,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import open as open_image  # bound here: ultralytics replaces Image.open by one that asks for plug-ins
+from PIL.TiffImagePlugin import TiffImageFile
 
 from tsdm_bench.errors import UsageError, printable, words_of
 from tsdm_bench.files import write_atomically
@@ -200,8 +201,8 @@ def _opened(path: Path, *, whole: bool = False) -> Iterator[Image.Image]:
             if image.width * image.height > MOST_PIXELS:
                 raise Image.DecompressionBombError
             if whole and image.format == "PNG":
-                with open_image(path, formats=FORMATS) as whole:
-                    whole.verify()
+                with open_image(path, formats=FORMATS) as to_verify:
+                    to_verify.verify()
             yield image
     except ImageProblem:
         raise
@@ -216,18 +217,24 @@ def _opened(path: Path, *, whole: bool = False) -> Iterator[Image.Image]:
         raise ImageProblem(f"{name} cannot be read as an image: {words_of(error)}") from None
 
 
+def _tag(image: Image.Image, number: int) -> tuple[int, ...]:
+    """A tag of a TIFF file, a value per channel; (1,) where it is not there."""
+    return image.tag_v2.get(number, (1,)) if isinstance(image, TiffImageFile) else (1,)
+
+
 def _is_deep(image: Image.Image) -> bool:
     """Whether a channel has more than 8 bits, which PIL cuts in silence from colour files; asked before decoding."""
     if image.format == "TIFF":
-        return max(image.tag_v2.get(BITS_PER_SAMPLE, (1,))) > 8
-    return image.mode.startswith(("I", "F")) or (image.format == "PNG" and ";16" in str(image.tile))
+        return max(_tag(image, BITS_PER_SAMPLE)) > 8
+    return image.mode.startswith(("I", "F")) or (image.format == "PNG" and ";16" in str(getattr(image, "tile", "")))
 
 
 def _decoded(image: Image.Image, name: str) -> Image.Image:
     """The whole picture, upright and without alpha: mode L or RGB, or as it is where it has more than 8 bits."""
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-        raise ImageProblem(f"{name} holds {image.n_frames} pictures; store the one that is meant")
-    if image.format == "TIFF" and set(image.tag_v2.get(SAMPLE_FORMAT, (1,))) != {1}:
+    frames = getattr(image, "n_frames", 1)
+    if image.format != "MPO" and frames > 1:
+        raise ImageProblem(f"{name} holds {frames} pictures; store the one that is meant")
+    if image.format == "TIFF" and set(_tag(image, SAMPLE_FORMAT)) != {1}:
         raise ImageProblem(f"{name} has signed or float samples; convert it to 8 bits first")
     if _is_deep(image):
         image.load()
@@ -240,7 +247,7 @@ def _decoded(image: Image.Image, name: str) -> Image.Image:
         image = ImageOps.exif_transpose(image)
     if transparent:
         image = image.convert("RGBA")
-        if image.getchannel("A").getextrema()[0] < 255:
+        if np.asarray(image.getchannel("A")).min() < 255:
             raise ImageProblem(_transparent(name))
     return image.convert("L" if grey else "RGB")
 

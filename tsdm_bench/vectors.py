@@ -30,20 +30,15 @@ LANES = 16 if "avx512f" in FEATURES else 8
 """float32 values in a vector register."""
 BYTES = 4 * LANES
 
-if numba is not None:
-    from llvmlite import ir
-    from numba import types
-    from numba.extending import intrinsic, overload
-else:  # the plain forms serve
-    ir = types = None
+ir: Any = None
+types: Any = None
+intrinsic: Any = lambda function: function  # noqa: E731
+overload: Any = lambda function: lambda implementation: implementation  # noqa: E731
+if numba is not None:  # else the plain forms serve, and these only let the modules be imported
+    from numba import extending
 
-    def intrinsic(function: Any) -> Any:
-        """Stand-in without numba."""
-        return function
-
-    def overload(function: Any) -> Any:
-        """Stand-in without numba."""
-        return lambda implementation: implementation
+    ir, types = importlib.import_module("llvmlite.ir"), numba.types
+    intrinsic, overload = extending.intrinsic, extending.overload
 
 
 def index(value: int) -> Any:

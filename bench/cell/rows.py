@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from bench.suite import Modality
+
 
 class Row(NamedTuple):
     """One value of one metric; the truth that every table is derived from."""
@@ -17,7 +19,7 @@ class Row(NamedTuple):
     scene: str
     factor: str
     severity: int
-    modality: str
+    modality: Modality
     seed: int
     method: str
     metric: str
@@ -29,15 +31,21 @@ class Row(NamedTuple):
 
 
 # ``class`` is a Python keyword, so this tuple is made by call.
-DetectionRow = NamedTuple(
-    "DetectionRow",
-    [
-        *((name, str) for name in ("dataset", "image", "factor")),
-        ("severity", int),
-        *((name, str) for name in ("modality", "method", "detector", "label")),
-        *((name, float) for name in ("score", "x", "y", "w", "h")),
-    ],
-)
+class DetectionRow(NamedTuple):
+    dataset: str
+    image: str
+    factor: str
+    severity: int
+    modality: Modality
+    method: str
+    detector: str
+    label: str
+    score: float
+    x: float
+    y: float
+    w: float
+    h: float
+
 
 DETECTION_COLUMNS = tuple("class" if name == "label" else name for name in DetectionRow._fields)
 
@@ -48,7 +56,7 @@ class Failure(NamedTuple):
     image: str
     factor: str
     severity: int
-    modality: str
+    modality: Modality
     method: str
     error: str
 
@@ -59,7 +67,7 @@ class Picture(NamedTuple):
     image: str
     factor: str
     severity: int
-    modality: str
+    modality: Modality
     name: str
     """Of the method, or ``ir`` and ``vis``."""
     png: bytes

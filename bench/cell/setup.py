@@ -39,7 +39,8 @@ class Setup:
 
     def open_detector(self, own: Path | None = None) -> Detector:
         """The detector that was trained for a method, else the one of the suite (the caller has left only one)."""
-        settings = self.suite.detector
+        if (settings := self.suite.detector) is None:
+            raise AssertionError("a suite without detection opens no detector")
         detector = open_detector(
             own or settings.weights[0],
             classes=self.classes,

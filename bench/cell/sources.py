@@ -48,7 +48,7 @@ class Sources:
         self.ir_u8, self.vis_u8 = ir, vis
         levels = [as_batch(image, device) for image in (ir, vis)]
         self.ir, self.vis = (image.float() / 255 for image in levels)
-        self.planes = tuple(plane_of(image) for image in levels)
+        self.ir_plane, self.vis_plane = (plane_of(image) for image in levels)
 
 
 def seen_sources(pair: Pair, condition: Condition, bench: Bench) -> Sources:

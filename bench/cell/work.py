@@ -53,8 +53,8 @@ def _run_method(name: str, cell: Cell, clean: Sources, seen: Sources, bench: Ben
     detections = []
     if setup.suite.detector is not None and cell.pair.boxes is not None:
         detector = bench.detector(setup.detectors.get(name))
-        head = (setup.dataset, image, *condition, name, detector.name)
-        detections = [DetectionRow(*head, *found) for found in detector.detect([fused])[0]]
+        seen_by = (setup.dataset, image, *condition, name, detector.name)
+        detections = [DetectionRow(*seen_by, *found) for found in detector.detect([fused])[0]]
     result.rows += rows
     result.detections += detections
     if (image, condition) in setup.results_shown:
@@ -87,10 +87,13 @@ def _score(fused: np.ndarray, clean: Sources, seen: Sources, bench: Bench) -> li
     plane = plane_of(as_batch(fused, bench.setup.device))
     alone = [name for name in metrics if not METRICS[name].reference]
     against = [name for name in metrics if METRICS[name].reference]
-    values = [(name, "none", value.item()) for name, value in evaluate(alone, *clean.planes, plane).items()]
+    values = [
+        (name, "none", value.item()) for name, value in evaluate(alone, clean.ir_plane, clean.vis_plane, plane).items()
+    ]
     for reference in bench.setup.suite.references:
         sources = clean if reference == "clean" else seen
-        values += [(name, reference, value.item()) for name, value in evaluate(against, *sources.planes, plane).items()]
+        of = evaluate(against, sources.ir_plane, sources.vis_plane, plane)
+        values += [(name, reference, value.item()) for name, value in of.items()]
     return values
 
 

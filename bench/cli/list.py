@@ -20,8 +20,9 @@ from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.datasets.pair import Pair
+    from tsdm_bench.cards import Card
 
-SHOWN = {
+SHOWN: dict[str, tuple[str, ...]] = {
     "suites": ("name", "title", "dataset", "pairs", "methods", "factors", "severities", "metrics", "detector"),
     "datasets": ("name", "title", "description", "size", "licence", "download", "layout"),
     "methods": ("name", "title", "kind", "year", "venue", "parameters", "licence", "available"),
@@ -29,7 +30,7 @@ SHOWN = {
     "metrics": ("name", "symbol", "title", "family", "direction", "range", "unit", "cost", "presets"),
     "detectors": ("name", "title", "labels", "image_size", "backend", "licence", "available"),
 }
-EFFICIENCY = ("method", "parameters", "GFLOP/MP", "s/MP", "device", "threads", "problem")
+EFFICIENCY: tuple[str, ...] = ("method", "parameters", "GFLOP/MP", "s/MP", "device", "threads", "problem")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +107,7 @@ def cards_of(kind: str, weights_dir: Path | None = None) -> list[dict]:
     return list(READERS[kind](weights_dir))
 
 
-def _fields(card: object, *without: str) -> dict:
+def _fields(card: Card, *without: str) -> dict:
     return {f.name: getattr(card, f.name) for f in dataclasses.fields(card) if f.name not in without}
 
 

@@ -28,7 +28,17 @@ from tsdm_bench.errors import UsageError
 if TYPE_CHECKING:
     from bench.run.store import RunFolder
 
-WHAT_IS_RUN = ("suite", "factors", "severities", "modalities", "limit", "seed", "methods", "metrics", "detector")
+WHAT_IS_RUN: tuple[str, ...] = (
+    "suite",
+    "factors",
+    "severities",
+    "modalities",
+    "limit",
+    "seed",
+    "methods",
+    "metrics",
+    "detector",
+)
 WHAT_IS_RUN += ("protocol", "recipe", "image_size")
 log = logging.getLogger(__name__)
 

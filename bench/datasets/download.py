@@ -30,7 +30,7 @@ def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:
     the archive cannot be had, is damaged, unsafe or laid out in another way, and ``OSError`` where ``root`` cannot be
     written.
     """
-    archive = dataset.archive
+    archive = _archive(dataset)
     target = root / archive.folder
     if target.exists():
         raise UsageError(f"{target} is already there, and holds no pairs of {dataset.title}; move it away first")
@@ -58,6 +58,12 @@ def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:
     zip_file.unlink()
 
 
+def _archive(dataset: Dataset) -> Archive:
+    if dataset.archive is None:
+        raise UsageError(f"{dataset.title} cannot be downloaded; {by_hand(dataset)}")
+    return dataset.archive
+
+
 def by_hand(dataset: Dataset) -> str:
     """How a person gets the dataset into its layout."""
     return f"get it from {dataset.obtain} and unpack it below the data root as {dataset.layout}"
@@ -65,7 +71,7 @@ def by_hand(dataset: Dataset) -> str:
 
 def _fetch(dataset: Dataset, zip_file: Path, progress: bool) -> None:
     """The whole archive as ``zip_file``, with the checksum of its card where it has one."""
-    part, archive = zip_file.with_suffix(".zip.part"), dataset.archive
+    part, archive = zip_file.with_suffix(".zip.part"), _archive(dataset)
     free = shutil.disk_usage(zip_file.parent).free
     try:
         receive(
@@ -94,11 +100,12 @@ def _wrong(archive: Archive, path: Path) -> str:
 def _check(pairs: list[Pair], dataset: Dataset, zip_file: Path) -> None:
     """Refuse what was unpacked where it is not the published number of pairs, or one half lacks the other."""
     problem = next((pair.problem for pair in pairs if pair.problem), "")
-    if len(pairs) != dataset.archive.pairs:
-        problem = f"{len(pairs)} pairs, where {dataset.archive.pairs} were published"
+    archive = _archive(dataset)
+    if len(pairs) != archive.pairs:
+        problem = f"{len(pairs)} pairs, where {archive.pairs} were published"
     if problem:
         raise UsageError(
-            f"{zip_file} is not what was expected of {dataset.archive.url}: {problem}; unpack it by hand if it serves, "
+            f"{zip_file} is not what was expected of {archive.url}: {problem}; unpack it by hand if it serves, "
             "or remove it"
         )
 

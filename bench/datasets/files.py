@@ -53,7 +53,7 @@ def pair_up(
     vis: Images,
     *,
     scene: Callable[[str], str],
-    split: Callable[[str], str] = lambda image: "",
+    split: Callable[[str], str] | str = "",
     labels: LabelFolder | None = None,
 ) -> list[Pair]:
     """Match two folders by stem, and read the labels of each pair.
@@ -61,7 +61,8 @@ def pair_up(
     A half without a partner, and a name that several files have, stay in the list: reading the pair tells what is
     wrong with it.
     """
-    return [_pair(image, ir, vis, scene(image), split(image), labels) for image in sorted(ir.keys() | vis.keys())]
+    split_of = (lambda image: split) if isinstance(split, str) else split
+    return [_pair(image, ir, vis, scene(image), split_of(image), labels) for image in sorted(ir.keys() | vis.keys())]
 
 
 def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: LabelFolder | None) -> Pair:
@@ -77,18 +78,19 @@ def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: L
         problem = f"{short(path)} has no {kind} partner of the same name"
     wrong = "; ".join([*faults, problem] if problem else faults)
     read = partial(_refuse, wrong) if wrong else partial(read_pair, *files)
-    found, label_file, size = labels.absent if labels else None, None, (0, 0)
+    found, label_file = labels.absent if labels else None, None
+    size: tuple[int, int] | None = (0, 0)
     if labels and files and os.path.lexists(labels.path(image)):
         label_file = labels.path(image)
         size = image_size(files[-1])
         found = labels.read(label_file, size)
-    known = found is not None and not found.faults and size is not None
+    known = found if found is not None and not found.faults and size is not None else None
     return Pair(
         image,
         scene,
         read,
-        boxes=found.boxes if known else None,
-        difficult=found.difficult if known else (),
+        boxes=known.boxes if known else None,
+        difficult=known.difficult if known else (),
         split=split,
         problem=problem,
         files=tuple(files),

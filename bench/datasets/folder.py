@@ -80,6 +80,10 @@ def _labels(root: Path, images: Images) -> LabelFolder | None:
     return LabelFolder(folder, ".txt", partial(read_yolo, names=names), absent=Labels())
 
 
+def _label_file(pair: Pair) -> str:
+    return short(pair.label_file) if pair.label_file else pair.image
+
+
 def _of_one_spelling(pairs: list[Pair]) -> list[Pair]:
     """The pairs; those that spell a class otherwise than a pair before them get a fault."""
     first: dict[str, tuple[str, Pair]] = {}
@@ -90,7 +94,7 @@ def _of_one_spelling(pairs: list[Pair]) -> list[Pair]:
             known, where = first.setdefault(spelling(name), (name, pair))
             if known != name:
                 faults.append(
-                    f"{short(pair.label_file)}: class {name!r} is spelt {known!r} in {short(where.label_file)}; use one"
+                    f"{_label_file(pair)}: class {name!r} is spelt {known!r} in {_label_file(where)}; use one"
                 )
         checked.append(replace(pair, boxes=None, difficult=(), label_faults=tuple(faults)) if faults else pair)
     return checked

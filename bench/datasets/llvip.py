@@ -30,7 +30,7 @@ def pairs(root: Path) -> list[Pair]:
             images_in(folder / "visible" / split),
             scene=lambda image: image[:2],
             labels=LabelFolder(folder / "Annotations", ".xml", partial(read_voc, names=CLASSES)),
-            split=lambda image, split=split: split,
+            split=split,
         )
     return found
 

@@ -30,7 +30,7 @@ def pairs(root: Path) -> list[Pair]:
             images_in(folder / split / "vi"),
             scene=lambda image: {"D": "day", "N": "night"}.get(image[-1], "unknown"),
             labels=LabelFolder(folder / split / "labels", ".txt", partial(read_yolo, names=CLASSES)),
-            split=lambda image, split=split: split,
+            split=split,
         )
     return found
 

@@ -61,7 +61,7 @@ def _places(resources: dict[str, float], needs: dict[str, int]) -> int:
 
 def _collect(ray: Any, worker: Any, cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[CellResult]:
     waiting = [(cell, 1) for cell in reversed(cells)]
-    free, running = [worker.remote(setup) for _ in range(workers)], {}
+    free, running = [worker.remote(setup) for _ in range(workers)], dict[Any, tuple[Cell, int, Any]]()
     while waiting or running:
         while free and waiting:
             (cell, tries), actor = waiting.pop(), free.pop()

@@ -45,6 +45,8 @@ def _make() -> type:
 
         full_state_update = False
         is_differentiable = False
+        total: Tensor
+        count: Tensor
 
         def __init__(self, name: str, **kwargs: Any) -> None:
             from bench.metrics import METRICS
@@ -55,7 +57,7 @@ def _make() -> type:
             self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
         @property
-        def higher_is_better(self) -> bool | None:
+        def higher_is_better(self) -> bool | None:  # type: ignore[override]  # torchmetrics documents both forms
             """None where the best value is 0."""
             return {"higher": True, "lower": False}.get(self.card.direction)
 

@@ -29,7 +29,7 @@ from bench.report.tables import latex, markdown
 from bench.run.cost import TABLE, read_efficiency
 from bench.run.store import RunFolder
 from tsdm_bench.errors import one_line
-from tsdm_bench.files import write_atomically, write_csv
+from tsdm_bench.files import write_atomically, write_csv, write_text
 
 Made = TypeVar("Made")
 SECTIONS = ("detection", "scenes", "fusion", "robustness", "agreement", "ranking", "efficiency")
@@ -56,7 +56,7 @@ def write_report(folder: RunFolder) -> list[Section]:
     scores = fusion_scores(rows)
     labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, rows))
     precision = parts.make("Detection", lambda: _precision(labelled, run)) if labelled else None
-    if precision:
+    if labelled and precision:
         parts.add("Detection", lambda: detection_section(precision, run))
         parts.add("Detection by scene", lambda: _scenes(labelled, run))
     parts.add("Fusion metrics", lambda: fusion_section(scores, run))
@@ -113,7 +113,7 @@ class Parts:
             }
             for ending, content in text.items():
                 path = self.tables / f"{section.name}.{ending}"
-                write_atomically(path, lambda to, content=content: to.write_text(content, encoding="utf-8"))
+                write_text(path, content)
                 self.written.add(path)
         self.written |= {path.with_suffix(ending) for path in section.figures for ending in (".png", ".pdf")}
         return section

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -65,7 +66,7 @@ def draw_contact_sheet(
                 if severity and len(rung := factor.ladder[modality][severity - 1]) <= 2:
                     _label_image(axes, x, top + aspect, " · ".join(f"{value:g}" for value in rung.values()))
     axes.set(xlim=(-LABEL_WIDTH, lefts["ir"] + block), ylim=(len(factors) * (aspect + GAP) - GAP, -HEAD_HEIGHT))
-    return axes.figure
+    return cast(Figure, axes.figure)
 
 
 def _middle_square(height: int, width: int) -> tuple[int, int, int, int]:

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -32,10 +33,10 @@ PANELS = ((4.8, 3.0), (3.6, 2.2), (2.6, 1.75))
 """Inches of a panel where one, two or three stand side by side."""
 GAP, LEFT, RIGHT = (0.15, 0.62), 0.65, 0.12
 """Inches between panels, and at the sides of a figure."""
-LINE = {"lw": 1.4, "ms": 3.5}
+LINE: dict[str, Any] = {"lw": 1.4, "ms": 3.5}
 KEY, LETTER, LETTER_OF_TITLE = 0.55, 0.062, 0.078
 """Inches of a line's sample in the legend, of a letter there, and of one in the title."""
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from bench.plan import CLEAN
@@ -16,7 +18,7 @@ from detectors.evaluation import ALL, COUNTED, POOLED
 
 def detection_section(precision: Precision, run: Run) -> Section:
     detection = in_order(detection_table(precision.samples), run.suite)
-    detector = run.record.detector
+    detector = run.record.detector_facts
     section = Section("detection", "Detection", detection.assign(detector=detector.name, protocol=detector.protocol))
     overall, clean = detection[detection["class"] == precision.name], detection[detection["factor"] == CLEAN.factor]
     if not clean.empty:
@@ -44,7 +46,7 @@ def scene_section(by_scene: pd.DataFrame, run: Run) -> Section:
     """Average precision on the clean pairs of each scene (``detection_by_scene``)."""
     section = Section("scenes", "Detection by scene", by_scene)
     fewest = run.suite.detection.fewest_objects
-    shown, columns, frames = [], [], []
+    shown, columns, frames = [], [], list[pd.DataFrame]()
     for scene, part in by_scene.groupby("scene", sort=True):
         means = part[part["class"] == COUNTED]
         enough = bool(means["AP50"].notna().any())
@@ -104,16 +106,17 @@ def _difference_table(precision: Precision, run: Run) -> list[Table]:
 
 
 def _class_table(clean: pd.DataFrame, precision: Precision, run: Run) -> Table:
-    samples, detector = precision.samples, run.record.detector
+    samples, detector = precision.samples, run.record.detector_facts
     overall = clean[clean["class"] == precision.name].set_index("method")
     bounds = ["AP50_low", "AP50_high", "AP", "AP_low", "AP_high", "AP75", "images"]
     wide = clean.pivot(index="method", columns="class", values="AP50").add_prefix("class ").join(overall[bounds])
     pooled = clean[clean["class"] == POOLED].set_index("method")
     wide = wide.join(pooled[["AP50_low", "AP50_high"]].add_prefix("pooled "))
-    whole = {"count": "images", "full": samples.images, "digits": 3}
+    whole: dict[str, Any] = {"count": "images", "full": samples.images, "digits": 3}
     present = [name for name in run.record.classes if samples.objects.get(name)]
     columns = [Column(f"class {name}", name, ranked=name in samples.counted, **whole) for name in present]
-    suffix, ranked = ("", {}) if precision.ranked else ("_all", {"ranked": False})
+    suffix = "" if precision.ranked else "_all"
+    ranked: dict[str, Any] = {} if precision.ranked else {"ranked": False}
     columns += [
         Column(f"class {precision.name}", f"mAP50{suffix}", interval=("AP50_low", "AP50_high"), **whole, **ranked),
         Column("AP75", f"mAP75{suffix}", **whole, **ranked),

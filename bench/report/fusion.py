@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from bench.metrics import METRICS
@@ -97,7 +99,11 @@ def ranking_section(rows: pd.DataFrame, run: Run) -> Section | None:
     section = Section("ranking", "Ranking", tidy)
     tidy = tidy[tidy["reference"].isin(["none", run.suite.references[0]])]
     clean = tidy["factor"] == CLEAN.factor
-    parts = {"clean": ("clean", tidy[clean]), "degraded": ("degraded", tidy[~clean])}
+    parts: dict[Any, tuple[str, pd.DataFrame]]
+    parts = {
+        "clean": ("clean", tidy[clean]),
+        "degraded": ("degraded", tidy[~clean]),
+    }
     parts |= {("factor", name): (run.factors[name], tidy[tidy["factor"] == name]) for name in run.suite.factors}
     shown = {key: (head, of.groupby("method")["mean_rank"].mean()) for key, (head, of) in parts.items() if len(of)}
     wide = pd.DataFrame({place: ranks for place, (_, ranks) in enumerate(shown.values())})

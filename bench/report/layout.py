@@ -13,7 +13,7 @@ from bench.datasets.clusters import scene_clusters
 from bench.plan import CLEAN, conditions
 from bench.report.curves import MOST_BANDS, draw_curves, save
 from bench.report.summary import CONDITION, curve_points
-from bench.report.tables import Column, Table
+from bench.report.tables import Column, Direction, Table
 from bench.run.record import RunRecord
 from bench.statistics.basis import Basis, common_basis
 from bench.statistics.clusters import FEWEST_CLUSTERS
@@ -142,7 +142,8 @@ def table(
 
 def detector_name(run: Run) -> str:
     """The detector and the protocol, without which no mAP means anything."""
-    return f"{run.record.detector.name}, protocol {run.record.detector.protocol}"
+    facts = run.record.detector_facts
+    return f"{facts.name}, protocol {facts.protocol}"
 
 
 def labelled(title: str, run: Run) -> str:
@@ -157,7 +158,7 @@ def curve(
     name: str,
     title: str,
     label: str,
-    direction: str,
+    direction: Direction,
     section: Section,
     pairs: int,
     clusters: int,

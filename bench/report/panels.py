@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -104,7 +104,8 @@ def draw_panel(
     if zooms is None:
         zooms = choose_zooms(boxes or (), [outcomes[name] for name in images if name in detections], (height, width))
     shown = [*outcomes.values()]
-    labels = dict.fromkeys(item.label for of in shown for item in (*of.hits, *of.alarms, *of.misses))
+    everything = [item for of in shown for group in (of.hits, of.alarms, of.misses) for item in group]
+    labels = dict.fromkeys(item.label for item in everything)
     colours = {label: CLASS_COLOURS[i % len(CLASS_COLOURS)] for i, label in enumerate(sorted(labels))}
     columns = min(columns, len(images))
     lines = math.ceil(len(images) / columns)
@@ -151,7 +152,7 @@ def _draw_tile(
         _name(axes, hit, colours[hit.label], text)
 
 
-def _outline(axes: Axes, box: Box | Detection, colour: str, **style: str) -> None:
+def _outline(axes: Axes, box: Box | Detection, colour: str, **style: Any) -> None:
     axes.add_patch(Rectangle((box.x, box.y), box.w, box.h, fill=False, edgecolor=colour, linewidth=1.0, **style))
 
 

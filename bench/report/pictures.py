@@ -18,7 +18,7 @@ from bench.report.panels import counted, draw_panel
 from bench.run.pictures import shown_conditions
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
-from degradation.factor import FACTORS
+from degradation.factor import FACTORS, Modality
 from detectors.detector import Detection
 from tsdm_bench.files import write_atomically
 from tsdm_bench.images import ImageProblem, read_result
@@ -48,8 +48,9 @@ def _write_panels(folder: RunFolder, record: RunRecord) -> list[Path]:
         here = detections[(detections[list(Condition._fields)] == list(condition)).all(axis=1)]
         for image in record.shown:
             names = dict.fromkeys(("ir", "vis", *record.suite.methods))
-            images = {name: _read(folder, image, condition, name) for name in names}
-            if any(pixels is None for pixels in images.values()):
+            read = {name: _read(folder, image, condition, name) for name in names}
+            images = {name: pixels for name, pixels in read.items() if pixels is not None}
+            if len(images) < len(names):
                 log.warning("no panel of %s (%s): not all of its images were computed", image, _title(condition))
                 continue
             found = _detections(here[here["image"] == image], record) if image in labelled else {}
@@ -76,7 +77,8 @@ def _write_sheet(folder: RunFolder, record: RunRecord) -> Path | None:
     """The factors of the run at every severity on the first pair that is shown; None where there is no such image."""
     if not record.suite.factors or not record.shown:
         return None
-    image, modalities = record.shown[0], {"ir": {}, "vis": {}}
+    image = record.shown[0]
+    modalities: dict[Modality, dict[tuple[str, int], np.ndarray]] = {"ir": {}, "vis": {}}
     for condition in conditions(record.suite):
         for name, found in modalities.items():
             hit = condition == CLEAN or condition.modality in (name, "both")

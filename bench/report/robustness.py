@@ -18,7 +18,7 @@ from bench.report.layout import (
     table,
 )
 from bench.report.summary import Precision, in_order, robustness_scores
-from bench.report.tables import Column, Table
+from bench.report.tables import Column, Direction, Table
 from bench.statistics.robustness import crossover_table, rank_agreement, robustness_table
 from detectors.evaluation import ALL, POOLED
 
@@ -80,9 +80,12 @@ def agreement_section(precision: Precision, run: Run) -> Section | None:
 
 
 def _robustness_table(part: pd.DataFrame, metric: str, precision: Precision | None, run: Run) -> Table:
-    of_detector = precision is not None and metric in precision.quantities
-    head, direction = (metric, "higher") if of_detector else (METRICS[metric].symbol, METRICS[metric].direction)
-    pairs, ranked = (precision.samples.images, precision.ranked) if of_detector else (run.pairs, True)
+    of_detector = precision if precision is not None and metric in precision.quantities else None
+    direction: Direction
+    head, direction = metric, "higher"
+    if not of_detector:
+        head, direction = METRICS[metric].symbol, METRICS[metric].direction
+    pairs, ranked = (of_detector.samples.images, of_detector.ranked) if of_detector else (run.pairs, True)
     overall = part[part["factor"] == ALL].set_index("method")
     factors = part[part["factor"] != ALL]
     of_factors, counts = per_factor(factors, "mPC"), per_factor(factors, "mPC_n")
@@ -106,7 +109,7 @@ def _robustness_table(part: pd.DataFrame, metric: str, precision: Precision | No
     if of_detector:
         note += (
             f" Fusion gain: what the method has more than the better single source, mean over the same conditions. "
-            f"{interval_note(precision.samples.clusters)} Detector {detector_name(run)}. {precision.note}"
+            f"{interval_note(of_detector.samples.clusters)} Detector {detector_name(run)}. {of_detector.note}"
         )
     else:
         note += " Compared with the clean pair."

@@ -8,7 +8,7 @@ from bench.metrics import METRICS
 from bench.report.tables import Column, Table, latex, markdown
 from bench.scoring import Scores, means, of_common_images
 from bench.statistics.clusters import FEWEST_CLUSTERS
-from tsdm_bench.files import write_atomically, write_csv
+from tsdm_bench.files import write_csv, write_text
 
 
 def write_scores(scores: Scores, folder: Path) -> None:
@@ -17,9 +17,7 @@ def write_scores(scores: Scores, folder: Path) -> None:
     write_csv(folder / "values.csv", scores.values)
     write_csv(folder / "tables" / "scores.csv", means(scores.values))
     for ending, text in (("md", markdown(table)), ("tex", latex(table))):
-        write_atomically(
-            folder / "tables" / f"scores.{ending}", lambda path, text=text: path.write_text(text, encoding="utf-8")
-        )
+        write_text(folder / "tables" / f"scores.{ending}", text)
 
 
 def score_table(scores: Scores) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -23,14 +23,14 @@ PARTIAL = "(k of n): the mean of only k of the n values that the other means res
 class Column:
     """One column of numbers: the key in the frame, what the head shows, and which way is better."""
 
-    key: str
+    key: Hashable
     head: str
     direction: Direction = "higher"
     digits: int | None = None
     """Decimals shown; without it as many as make four significant digits of the largest value."""
     interval: tuple[str, str] | None = None
     """Keys of the bounds of an interval, shown behind the number."""
-    count: str | None = None
+    count: Hashable = None
     """Key of the number of values that each mean rests on."""
     full: int = 0
     """How many values a mean rests on that may be compared; one over fewer is marked and not ranked."""
@@ -135,7 +135,7 @@ def _number(value: float, digits: int) -> str:
     return "∞" if math.isinf(value) else f"{value:.{digits}f}"
 
 
-def _marks(values: Mapping[str, float], direction: Direction, ranges: Mapping[str, Sequence[float]]) -> dict[str, Mark]:
+def _marks(values: Mapping[int, float], direction: Direction, ranges: Sequence[Sequence[float]]) -> dict[int, Mark]:
     """The best and second-best of what is shown; none where nothing differs, or where their ranges overlap."""
     if direction not in BADNESS:
         return {}

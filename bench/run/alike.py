@@ -62,8 +62,8 @@ def refuse_unlike(records: Mapping[str, RunRecord], images: Mapping[str, set[str
                 name: getattr(record.detector, field) or getattr(record.suite.detector, field)
                 for name, record in records.items()
             }
-        told["class map of the detector"] = {name: record.detector.class_map for name, record in records.items()}
-        told["recipe of the detectors"] = {name: record.detector.recipe for name, record in records.items()}
+        told["class map of the detector"] = {name: record.detector_facts.class_map for name, record in records.items()}
+        told["recipe of the detectors"] = {name: record.detector_facts.recipe for name, record in records.items()}
         told["classes"] = {name: ", ".join(record.classes) for name, record in records.items()}
     for what, values in told.items():
         if len({str(value) for value in values.values()}) > 1:

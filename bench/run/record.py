@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,7 +19,7 @@ from bench.plan import CLEAN, Condition
 from bench.suite import PROTOCOLS, Suite
 from tsdm_bench.errors import UsageError
 
-VERSION = 2
+VERSION: Final = 2
 """Of the form of the record. Records of version 1 (before identities) are read; nothing is added to their rows."""
 DIGITS = 16
 """Hexadecimal digits of an identity."""
@@ -144,6 +144,13 @@ class RunRecord(_Facts):
     def seconds(self) -> float:
         """Computing time of all parts."""
         return sum(part.seconds for part in self.parts)
+
+    @property
+    def detector_facts(self) -> DetectorFacts:
+        """The detector of a run that has detections."""
+        if self.detector is None:
+            raise AssertionError("a run without detection has no detector")
+        return self.detector
 
     @property
     def content(self) -> str:

@@ -78,6 +78,7 @@ def resolve(suite: Suite, options: Options) -> Resolved:
     threads = 1 if device == "cpu" else available_cores()
     setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, threads)
     facts = pair_facts([*pairs, *training], dataset)
+    detector: DetectorFacts | None
     if suite.retrains:
         setup = prepare_retraining(setup, pairs, training)
         detector = describe_retraining(setup, pairs, training, facts)

@@ -11,6 +11,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from bench.methods import find_method
 from bench.plan import CLEAN, Condition, conditions, near_training
 from bench.run.identities import result_identity
 from bench.run.record import DetectorFacts, PairFacts, RunRecord
-from bench.suite import PROTOCOLS, Suite
+from bench.suite import PROTOCOLS, DetectorSettings, Suite
 from degradation.condition import condition_generator
 from degradation.factor import FACTORS
 from detectors.detector import find_weights
@@ -75,7 +76,7 @@ def prepare_retraining(setup: Setup, pairs: Sequence[Pair], training: Sequence[P
     read = {"weights": (recipe.architecture,), "image_size": recipe.image_size, "class_map": None}
     settled = {
         "detection": detection.model_copy(update={"recipe": recipe, "initial": initial}),
-        "detector": suite.detector.model_copy(update=read),
+        "detector": _asked(suite).model_copy(update=read),
     }
     return replace(setup, suite=suite.model_copy(update=settled))
 
@@ -113,7 +114,7 @@ def describe_retraining(
         explanation=PROTOCOLS[detection.protocol],
         **shared,
         near_training=tuple(near_training(pairs, training)),
-        **suite.detector.model_dump(include={"image_size", "confidence", "iou", "max_detections"}),
+        **_asked(suite).model_dump(include={"image_size", "confidence", "iou", "max_detections"}),
     )
 
 
@@ -147,6 +148,12 @@ def train_detectors(
     return detectors, known, failures
 
 
+def _asked(suite: Suite) -> DetectorSettings:
+    if suite.detector is None:
+        raise AssertionError("a suite that retrains has a detector section")
+    return suite.detector
+
+
 def training_conditions(image: str, setup: Setup) -> list[Condition]:
     """The conditions under which a training pair is fused: clean, and where the protocol says so, some at random.
 
@@ -177,7 +184,7 @@ def _train_for(name: str, record: RunRecord, training: Sequence[Pair], bench: Be
         log.info("trained before: %s", result.name)
     elif elsewhere is not None:
         for found in (elsewhere.with_suffix(".json"), elsewhere):
-            write_atomically(place / found.name, lambda to, found=found: shutil.copyfile(found, to))
+            write_atomically(place / found.name, partial(shutil.copyfile, found))
         log.info("the same training as in %s: taken from there", elsewhere.resolve().parents[1].name)
     else:
         _train_with_bar(name, training_set, bench, place, initial)
@@ -197,7 +204,7 @@ def _known_training_set(images: Path, setup: Setup) -> TrainingSet | None:
         if (found.folder == images and found.has_images) or result.exists() or _beside(result):
             if found.folder != images:
                 marker = found.folder / COMPLETE
-                write_atomically(images / COMPLETE, lambda to, marker=marker: shutil.copyfile(marker, to))
+                write_atomically(images / COMPLETE, partial(shutil.copyfile, marker))
             return found._replace(folder=images)
     return None
 

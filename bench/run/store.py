@@ -32,7 +32,7 @@ from bench.plan import Condition
 from bench.run.record import RunRecord, read_record
 from bench.run.shards import UNKNOWN, CellKey, Shard, as_parquet, as_table, flat, is_of, packed, read_shard
 from tsdm_bench.errors import UsageError, words_of
-from tsdm_bench.files import write_atomically
+from tsdm_bench.files import write_atomically, write_bytes
 from tsdm_bench.names import check_image_name
 
 SWEPT_AFTER = 600.0
@@ -117,7 +117,7 @@ class RunFolder:
     def append(self, results: Sequence[CellResult], identities: Mapping[CellKey, str] | None = None) -> None:
         """Write the results of some cells as one shard; rows come last, since they are what marks a cell as done."""
         for picture in (picture for result in results for picture in result.pictures):
-            write_atomically(self.picture_path(picture), lambda to, picture=picture: to.write_bytes(picture.png))
+            write_bytes(self.picture_path(picture), picture.png)
         rows = [row for result in results for row in result.rows]
         detections = [row for result in results for row in result.detections]
         failures = [failure for result in results for failure in result.failures]
@@ -213,7 +213,7 @@ class RunFolder:
     def _write_shard(self, rows: pa.Table, detections: pa.Table, known: Mapping[CellKey, str]) -> None:
         name, content = packed(rows, detections, known)
         for kind, data in content.items():
-            write_atomically(self.path / kind / name, lambda path, data=data: path.write_bytes(data))
+            write_bytes(self.path / kind / name, data)
 
     def _shards(self) -> Iterator[Shard]:
         """The whole shards, by name; a damaged one is named in the log and moved to ``damaged/``."""

@@ -164,7 +164,8 @@ def _plan(
 
 
 def _only(files: tuple[Picture, ...]) -> Picture:
-    return the_one(files) if isinstance(files[0], Path) else files[0]
+    paths = tuple(file for file in files if isinstance(file, Path))
+    return the_one(paths) if paths else files[0]
 
 
 # --- values ---

@@ -25,7 +25,7 @@ def images_of(what: Path | np.ndarray) -> dict[str, tuple[Picture, ...]]:
     images = images_in(folder)
     if not images:
         raise UsageError(_holds_none(folder))
-    return images
+    return dict(images)
 
 
 def _holds_none(folder: Path) -> str:
@@ -74,7 +74,7 @@ def method_folders(folders: Sequence[Path], known: Collection[str]) -> tuple[dic
         own, below = images_in(folder), _folders_in(folder)
         nested = [path for path in below if images_in(path)]
         notes += [f"{path} is a broken link" for path in _broken_links(folder)]
-        if own and (not nested or not known.isdisjoint(own)):
+        if own and (not nested or any(image in known for image in own)):
             found.append(folder)
             notes += [
                 f"{short(path)} is left out, since {folder} is a method itself; name it as well" for path in nested

@@ -27,7 +27,7 @@ class Basis:
         return table[table["image"].isin(self.images) & conditions.isin(self.conditions)]
 
 
-def common_basis(cells: pd.DataFrame, ranked: Collection[str]) -> Basis:
+def common_basis(cells: pd.DataFrame, ranked: Collection[Hashable]) -> Basis:
     """The pairs and conditions over which the ``ranked`` methods are best compared.
 
     ``cells`` has a row for every image, factor, severity, modality and method that was computed (repeated rows do no

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,8 +107,9 @@ def sample_detection(
         for key, of, count in zip(keys, present, clusters, strict=True)
     ]
     sample = partial(_sample_task, shared)
-    results = list(map_ordered(sample, tasks, workers) if workers > 1 else map(sample, tasks))
-    if any(isinstance(result, Died) for result in results):
+    computed = list(map_ordered(sample, tasks, workers) if workers > 1 else map(sample, tasks))
+    results = [result for result in computed if not isinstance(result, Died)]
+    if len(results) < len(computed):
         raise UsageError("a process that computed average precision ended, most likely for lack of memory; try again")
 
     table = pd.DataFrame(keys, columns=list(CELL))
@@ -206,7 +208,7 @@ def detection_table(samples: DetectionSamples, level: float = LEVEL) -> pd.DataF
 
 
 def detection_by_scene(
-    truth: pd.DataFrame, detections: pd.DataFrame, cells: pd.DataFrame, classes: Sequence[str], **settings
+    truth: pd.DataFrame, detections: pd.DataFrame, cells: pd.DataFrame, classes: Sequence[str], **settings: Any
 ) -> pd.DataFrame:
     """:func:`detection_table` for the images of each scene alone (day, night…), with a column ``scene``.
 

@@ -20,12 +20,13 @@ from bench.statistics.intervals import GROUPS
 SIGNIFICANCE = 0.05
 EXACT_UP_TO = 50
 Direction = Literal["higher", "lower", "zero"]
+BUT_METHOD = tuple(name for name in GROUPS if name != "method")
 
 
 def rank_table(
     rows: pd.DataFrame,
     directions: Mapping[str, Direction],
-    by: Sequence[str] = tuple(name for name in GROUPS if name != "method"),
+    by: Sequence[str] = BUT_METHOD,
     *,
     largest_gap: int = LARGEST_GAP,
 ) -> pd.DataFrame:

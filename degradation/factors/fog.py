@@ -19,8 +19,8 @@ def _apply(image: np.ndarray, parameters: Parameters, generator: np.random.Gener
     height, width = image.shape[:2]
     depth = np.linspace(1, NEAREST, height, dtype=np.float32)[:, None]
     patches = generator.uniform(1 - PATCHINESS, 1 + PATCHINESS, PATCHES).astype(np.float32)
-    patches = cv2.resize(patches, (width, height), interpolation=cv2.INTER_LINEAR)
-    transmission = np.exp(-parameters["density"] * depth * patches)[..., None]
+    density = cv2.resize(patches, (width, height), interpolation=cv2.INTER_LINEAR)
+    transmission = np.exp(-parameters["density"] * depth * density)[..., None]
     result = image * transmission + np.float32(airlight) * (1 - transmission)
     return result, {**parameters, "airlight": airlight}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,7 +65,7 @@ def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def _filtered(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     size, middle = len(kernel), len(kernel) // 2
-    options = {"borderType": cv2.BORDER_REFLECT_101}
+    options: dict[str, Any] = {"borderType": cv2.BORDER_REFLECT_101}
     if not (kernel.size >= DIRECT > (middle + 1) * size):
         return cv2.filter2D(image, -1, kernel, **options)
     upper, lower = kernel[: middle + 1], kernel[middle:].copy()

@@ -82,8 +82,8 @@ def _decode_yolox(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decod
         y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
         cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
         strides.append(np.full((rows * columns, 1), stride))
-    stride = np.concatenate(strides).astype(raw.dtype)
-    boxes = np.concatenate([(raw[:, :2] + np.concatenate(cells)) * stride, np.exp(raw[:, 2:4]) * stride], axis=1)
+    of_cell = np.concatenate(strides).astype(raw.dtype)
+    boxes = np.concatenate([(raw[:, :2] + np.concatenate(cells)) * of_cell, np.exp(raw[:, 2:4]) * of_cell], axis=1)
     return _corners(boxes.astype(raw.dtype)), raw[:, 5 : 5 + classes] * raw[:, 4:5], False
 
 

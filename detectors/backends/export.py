@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def export_onnx(checkpoint: Path, target: Path, description: str = "") -> Path:
     return target
 
 
-def _store_as_half(graph) -> None:
+def _store_as_half(graph: Any) -> None:
     """Replace each large float32 constant by a float16 one and a cast to float32 under its old name."""
     from onnx import TensorProto, helper, numpy_helper
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ def open_onnx(path: Path, *, device: str, image_size: int) -> Network:
     return Network(labels, conventions, run, size, stride, batched)
 
 
-def _forward(path: Path, session, channels_last: bool, batch: np.ndarray) -> np.ndarray:
+def _forward(path: Path, session: Any, channels_last: bool, batch: np.ndarray) -> np.ndarray:
     """The first output, as float32, for N×3×H×W images; ``ValueError`` in one line where the network fails."""
     described = session.get_inputs()[0]
     images = batch.astype(FLOATS[described.type], copy=False)
@@ -76,7 +77,7 @@ def _forward(path: Path, session, channels_last: bool, batch: np.ndarray) -> np.
     return output.astype(np.float32, copy=False)
 
 
-def _session(path: Path, device: str):
+def _session(path: Path, device: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

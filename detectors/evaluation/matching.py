@@ -68,23 +68,24 @@ def _match_class(
     for index, rows in objects.items():
         positives[:, index] = (~_outside(rows, limits) & (rows[:, 4] == 0)).sum(axis=1)
     nothing = np.zeros((0, 5))
-    index, score, hit, ignored = [], [], [], []
+    found_in: list[np.ndarray] = []
+    score, hit, ignored = [], [], []
     for i in sorted(found):
         rows = found[i][np.argsort(-found[i][:, 0], kind="stable")[:DETECTIONS_PER_IMAGE]]
         own = objects.get(i, nothing)
         taken, image_ignored = match_boxes(rows[:, 1:], own[:, :4], limits, own[:, 4] > 0)
-        index.append(np.full(len(rows), i))
+        found_in.append(np.full(len(rows), i))
         score.append(rows[:, 0])
         hit.append((taken >= 0) & ~image_ignored)
         ignored.append(image_ignored)
-    if not index:
+    if not found_in:
         empty = np.zeros((len(limits), len(IOU_THRESHOLDS), 0), dtype=bool)
         return ClassMatches(np.zeros(0, dtype=int), np.zeros(0), empty, empty, positives)
-    score = np.concatenate(score)
-    order = np.argsort(-score, kind="stable")
+    scores = np.concatenate(score)
+    order = np.argsort(-scores, kind="stable")
     return ClassMatches(
-        np.concatenate(index)[order],
-        score[order],
+        np.concatenate(found_in)[order],
+        scores[order],
         np.concatenate(hit, axis=2)[..., order],
         np.concatenate(ignored, axis=2)[..., order],
         positives,
@@ -183,7 +184,9 @@ def by_class_and_image(
     names, codes = np.unique(table["class"].to_numpy(dtype=str)[known], return_inverse=True)
     order = np.lexsort((index[known], codes))  # stable: rows of one image keep their order
     keys = np.stack([codes[order], index[known][order]])
-    starts = np.flatnonzero(np.r_[True, (np.diff(keys, axis=1) != 0).any(axis=0)]) if len(order) else []
-    for start, rows in zip(starts, np.split(values[known][order], starts[1:]) if len(order) else [], strict=True):
+    if not len(order):
+        return by_class
+    starts = np.flatnonzero(np.r_[True, (np.diff(keys, axis=1) != 0).any(axis=0)])
+    for start, rows in zip(starts, np.split(values[known][order], starts[1:]), strict=True):
         by_class.setdefault(str(names[keys[0, start]]), {})[int(keys[1, start])] = rows
     return by_class

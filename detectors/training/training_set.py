@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def write_training_set(samples: Iterable[Sample], classes: Sequence[str], folder
         images, boxes = images + 1, boxes + len(lines)
     if not boxes:
         raise ValueError(f"nothing to train on: {images} images with no box of the classes {', '.join(classes)}")
-    record = {"sha256": digest.hexdigest(), "images": images, "boxes": boxes, "classes": classes}
+    record: dict[str, Any] = {"sha256": digest.hexdigest(), "images": images, "boxes": boxes, "classes": classes}
     (folder / COMPLETE).write_text(json.dumps(record, indent=1), encoding="utf-8")
     return TrainingSet(folder, classes, record["sha256"], images)
 

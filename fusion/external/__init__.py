@@ -14,6 +14,7 @@ they are.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 from fusion.external.command import command_method
@@ -41,6 +42,8 @@ def parse(spec: str) -> Method:
     function.
     """
     match = SPEC.fullmatch(spec.strip())
+    if match is None:
+        raise AssertionError(f"{spec!r}: every text has the form of a specification")
     kind, rest, name = match["kind"] or "python", match["rest"], match["name"]
     if name is not None:
         check_name(name, "method name")
@@ -65,7 +68,7 @@ def _number(spec: str, option: str, text: str) -> float:
     return float(text)
 
 
-KINDS = {
+KINDS: dict[str, tuple[Callable[..., Method], tuple[str, ...]]] = {
     "folder": (folder_method, ("luma",)),
     "command": (command_method, ("luma", "multiple", "timeout")),
     "shell": (partial(command_method, shell=True), ("luma", "multiple", "timeout")),

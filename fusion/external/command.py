@@ -14,8 +14,8 @@ import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from torch import Tensor
@@ -140,7 +140,7 @@ def run_command(template: str, shell: bool, timeout: float, paths: dict[str, Pat
         raise RuntimeError(f"the command ended with status {process.returncode}: {words_of(last_words)}")
 
 
-def keep_tail(stream: BinaryIO, tail: bytearray) -> None:
+def keep_tail(stream: BufferedReader, tail: bytearray) -> None:
     """Read ``stream`` to its end and leave its last bytes in ``tail``."""
     with stream:
         while chunk := stream.read1(1 << 16):

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,7 +120,7 @@ def load_onnx(
 class OnnxInput:
     """What one input of an ONNX network takes: N×C×H×W or N×H×W×C float images; ``ValueError`` for any other."""
 
-    def __init__(self, file: str, described) -> None:
+    def __init__(self, file: str, described: Any) -> None:
         self.name, shape = described.name, described.shape
         if described.type not in FLOATS or len(shape) != 4:
             raise ValueError(
@@ -149,7 +150,7 @@ class OnnxInput:
         return images.cpu().contiguous().numpy().astype(self.dtype, copy=False)
 
 
-def run_onnx(session, inputs: list[OnnxInput], ir: Tensor, vis: Tensor) -> Tensor:
+def run_onnx(session: Any, inputs: list[OnnxInput], ir: Tensor, vis: Tensor) -> Tensor:
     """The first output of an ONNX network, N×C×H×W float32."""
     output, parts = session.get_outputs()[0].name, []
     step = inputs[0].number or len(ir)

@@ -82,7 +82,7 @@ def source_files(target: str) -> tuple[Path, ...]:
 
 def imported_files(path: Path, root: Path) -> list[Path]:
     """The files below ``root`` that the import statements of a Python file name."""
-    files = []
+    files: list[Path] = []
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):  # a file that is named and never imported
@@ -112,6 +112,8 @@ def import_file(path: Path) -> object:
         if str(path.parent) not in sys.path:
             sys.path.append(str(path.parent))
         spec = importlib.util.spec_from_file_location(alias, path)
+        if spec is None or spec.loader is None:
+            raise ValueError(f"{path} cannot be imported; a Python file is named FILE.py")
         sys.modules[alias] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(sys.modules[alias])
@@ -125,6 +127,8 @@ def load_python(target: str, weights: dict[str, Path], device: torch.device) -> 
     function = import_object(target)
     if isinstance(function, torch.nn.Module):
         function = function.to(device).eval()
+    if not callable(function):
+        raise ValueError(f"{target} is no function: it cannot fuse")
     return partial(fuse_by_function, function)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,7 +55,7 @@ def _load_grey(weights: dict[str, Path], device: torch.device):
     return fuse
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Zhang, Liu, Sun, Yan, Zhao & Zhang, IFCNN: a general image fusion framework based on convolutional "
     "neural network, Information Fusion 54 (2020); github.com/uzeful/IFCNN",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -102,7 +103,7 @@ def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
     return x if x.shape[-2:] == tuple(size) else F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Yi et al., LUT-Fuse: towards extremely fast infrared and visible image fusion via distillation to "
     "learnable look-up tables, ICCV 2025; github.com/zyb5/LUT-Fuse",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,7 +40,7 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: stretched(fuse(ir, y))
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Deng et al., MMDRFuse: distilled mini-model with dynamic refresh for multi-modality image fusion, ACM "
     "MM 2024; github.com/yanglinDeng/MMDRFuse",

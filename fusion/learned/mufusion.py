@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -69,7 +70,7 @@ def _starts(length: int) -> list[int]:
     return [*range(0, last, STRIDE), last]
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "trained_on": ("roadscene",),
     "kind": "learned",
     "source": "Cheng, Xu & Wu, MUFusion: a general unsupervised image fusion network based on memory unit, Information "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,7 +67,7 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return fuse
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "trained_on": ("msrs",),
     "kind": "learned",
     "source": "Tang, Yuan & Ma, Image fusion in the loop of high-level vision tasks, Information Fusion 82 (2022); "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -72,7 +73,7 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: stretched(fuse(ir, y))
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Ma, Tang, Xu, Zhang & Xiao, STDFusionNet: an infrared and visible image fusion network based on salient "
     "target detection, IEEE TIM 70 (2021); github.com/Linfeng-Tang/STDFusionNet",

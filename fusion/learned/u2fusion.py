@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -61,7 +62,7 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return scaled
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "trained_on": ("roadscene",),
     "kind": "learned",
     "source": "Xu, Ma, Jiang, Guo & Ling, U2Fusion: a unified unsupervised image fusion network, IEEE TPAMI 44(1) "

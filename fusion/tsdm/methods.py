@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -104,7 +105,7 @@ def _student(weights: WeightFile, dtype: torch.dtype = torch.float32, tiled: boo
     return lambda paths, device: load_student(paths[weights.name], device, dtype, tiled)
 
 
-_FACTS = {
+_FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Xue, Liu, Wang, He & Zhuang, A Novel Teacher–Student Framework With Degradation Model for "
     "Infrared–Visible Image Fusion, IEEE TIM 73, 5020512 (2024), doi 10.1109/TIM.2024.3398115",

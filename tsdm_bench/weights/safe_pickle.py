@@ -164,7 +164,7 @@ def _check_program(program: bytes) -> None:
     ``LONG_BINPUT`` with a large number allocates a table of that length, ``BYTEARRAY8`` as many bytes as it says.
     """
     for opcode, argument, _ in pickletools.genops(program):  # refuses what is longer than what is left
-        if opcode.name in PUTS and argument > len(program):
+        if opcode.name in PUTS and isinstance(argument, int) and argument > len(program):
             raise Refused(f"it numbers an object {argument:,}")
         if isinstance(argument, int) and abs(argument) >> 63:  # chosen numbers of one hash make a dict slow
             raise Refused("it has a number of more than 64 bits")

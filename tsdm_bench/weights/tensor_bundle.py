@@ -55,18 +55,29 @@ def _read(table: bytes, payload: bytes, index: Path) -> dict[str, np.ndarray]:
 
 def _tensor(entry: bytes, payload: bytes, name: str, index: Path) -> np.ndarray:
     fields = dict(_fields(entry))
-    dtype = DTYPES.get(fields.get(1, 0))
-    shape = [dict(_fields(dimension)).get(1, 0) for number, dimension in _fields(fields.get(2, b"")) if number == 2]
-    offset, size = fields.get(4, 0), fields.get(5, 0)
-    if dtype is None or fields.get(3, 0) != 0:
-        raise ValueError(
-            f"{index}: {name} has data type {fields.get(1)} in shard {fields.get(3, 0)}, which is not read"
-        )
+    kind, shard, offset, size = (_whole(fields.get(number, 0), index) for number in (1, 3, 4, 5))
+    dimensions = [_bytes(each, index) for number, each in _fields(_bytes(fields.get(2, b""), index)) if number == 2]
+    shape = [_whole(dict(_fields(dimension)).get(1, 0), index) for dimension in dimensions]
+    dtype = DTYPES.get(kind)
+    if dtype is None or shard != 0:
+        raise ValueError(f"{index}: {name} has data type {kind} in shard {shard}, which is not read")
     if offset + size > len(payload) or size != np.dtype(dtype).itemsize * math.prod(shape):
         raise ValueError(
             f"{index}: {name} {str(shape)[:80]} does not fit its data file; take both files from one checkpoint"
         )
     return np.frombuffer(payload, dtype, math.prod(shape), offset).reshape(shape)
+
+
+def _whole(value: int | bytes, index: Path) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"{index} is damaged: it has text where a number belongs")
+    return value
+
+
+def _bytes(value: int | bytes, index: Path) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError(f"{index} is damaged: it has a number where a list belongs")
+    return value
 
 
 def _block(table: bytes, offset: int, size: int, index: Path) -> bytes:
@@ -100,6 +111,7 @@ def _handle(data: bytes, position: int) -> tuple[int, int, int]:
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Number and value of each field of a protocol-buffer message (varint, fixed32, fixed64 or bytes)."""
     position = 0
+    value: int | bytes
     while position < len(message):
         tag, position = _varint(message, position)
         number, wire_type = tag >> 3, tag & 7

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -33,11 +33,17 @@ Key = tuple[int, int]
 class TrainingPair(Protocol):
     """An aligned pair: ``read()`` gives infrared H×W and visible H×W×3 RGB, both uint8."""
 
-    image: str
-    read: Callable[[], tuple[np.ndarray, np.ndarray]]
+    @property
+    def image(self) -> str: ...
+
+    @property
+    def read(self) -> Callable[[], tuple[np.ndarray, np.ndarray]]: ...
 
 
-def split(pairs: Sequence[TrainingPair], fraction: float) -> tuple[list[TrainingPair], list[TrainingPair]]:
+P = TypeVar("P", bound=TrainingPair)
+
+
+def split(pairs: Sequence[P], fraction: float) -> tuple[list[P], list[P]]:
     """The first pairs of a listing for training, the last ``fraction`` of it for validation.
 
     Listings follow the numbers of video frames, which are near-duplicates of their neighbours: one cut keeps them apart

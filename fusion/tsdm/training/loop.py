@@ -67,7 +67,9 @@ def train(
     """
     folder = Path(folder)
     order = _checked_order(config, len(training), max(hardware.devices, 1))
-    checkpoint = checkpoint_to_resume(folder, config) if resume else refuse_begun(folder)
+    checkpoint = checkpoint_to_resume(folder, config) if resume else None
+    if not resume:
+        refuse_begun(folder)
     fabric = open_fabric(hardware)
     order.rank = fabric.global_rank
 

@@ -82,6 +82,8 @@ class ContentLoss(nn.Module):
             own = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
             self.features.load_state_dict(own)
         self.features.requires_grad_(False)
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 

@@ -19,7 +19,7 @@ def config_names(kind: str) -> list[str]:
 def config_file(kind: str, name_or_path: str) -> Path:
     """The file of a shipped configuration, or any other; ``UsageError`` with the known names where there is none."""
     shipped = config_names(kind)
-    path = CONFIGS / f"{name_or_path}.yaml" if name_or_path in shipped else Path(name_or_path)
+    path = Path(str(CONFIGS / f"{name_or_path}.yaml") if name_or_path in shipped else name_or_path)
     if not os.path.isfile(path):
         raise UsageError(f"no configuration {name_or_path}; give a YAML file or one of: {', '.join(shipped)}")
     return path
