@@ -29,7 +29,7 @@ class RunResult:
 
     @property
     def rows(self) -> pd.DataFrame:
-        """One row per image, condition, method, metric and reference (columns: docs/DESIGN.md, section 4)."""
+        """One row per image, condition, method, metric and reference (columns: docs/runs.md)."""
         return self.folder.rows()
 
     @property

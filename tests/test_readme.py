@@ -9,7 +9,11 @@ import pytest
 
 from bench.cli.list import as_markdown, cards_of
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+IN_THE_TREE = re.compile(r"\b(?:bench|benchmarks|degradation|detectors|docs|fusion|tests|tsdm_bench)/[\w./-]*\w")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 COLUMNS = {
     "datasets": ("name", "title", "description", "size", "licence", "layout"),
     "methods": ("name", "title", "kind", "year", "venue", "parameters", "licence"),
@@ -26,6 +30,21 @@ def renewed(text: str, kind: str) -> str:
 def test_readme_tables_are_those_of_the_cards(kind: str) -> None:
     text = README.read_text()
     assert renewed(text, kind) == text, "renew the tables: python -m tests.test_readme"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_in_a_page_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    absent = [path for path in IN_THE_TREE.findall(text) if not (ROOT / path).exists()]
+    absent += [path for path in LINK.findall(text) if not (page.parent / path).exists()]
+    assert not absent
+
+
+def test_pages_that_code_names_exist() -> None:
+    rooms = ("bench", "degradation", "detectors", "fusion", "tsdm_bench", "benchmarks")
+    sources = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    named = {name for path in sources for name in re.findall(r"docs/\w+\.md", path.read_text(encoding="utf-8"))}
+    assert not [name for name in named if not (ROOT / name).exists()]
 
 
 if __name__ == "__main__":
