@@ -4,7 +4,12 @@
 
 All TNO pairs and the RoadScene pairs that the shipped configurations keep out of training, under the composite `tsdm`.
 PSNR and SSIM (grey, 8 bit) compare with the teacher's fusion of the clean pair; Qabf and VIF compare with the clean
-sources. The student has to beat the teacher on the degraded pair in the first two and the average of it in the last.
+sources. "fitted" is the PSNR after each image got the gain and offset that suit it best: what is left is noise, blur
+and blocks. The student has to beat the teacher on the degraded pair in the first three and the average of it in the
+last two.
+
+Then what a restoring network may do wrong: "spread" is the largest difference between the channels of what it makes of
+a grey pair, "halo" how far it overshoots beside the edges of a blurred step, both in grey levels of 255.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -25,14 +31,17 @@ from bench.methods import find_method, find_weights
 from bench.metrics import evaluate, plane_of
 from degradation.condition import degrade
 from degradation.factor import FACTORS
-from fusion.method import Fuse, prepare
+from degradation.kernels.blur import convolve, gaussian_kernel
+from fusion.method import Fuse, prepare, rgb_to_ycbcr
 from fusion.tsdm.training.config import load_config
 from fusion.tsdm.training.data import split
 from tsdm_bench.images import as_batch, quantise
 
 REFERENCE = "teacher on the clean pair"
-SEEN = {"student": "tsdm_student", "teacher": "tsdm_teacher", "average": "average", "gff": "gff"}
+SEEN = {"lite": "tsdm_lite", "student": "tsdm_student", "teacher": "tsdm_teacher", "average": "average", "gff": "gff"}
 """Row → method, each fusing the degraded pair."""
+GREY_PAIRS = 3
+STEP_SIDE, STEP_LEVELS = 128, (70, 180)
 
 
 def main() -> None:
@@ -57,6 +66,8 @@ def main() -> None:
     )
     print(f"tsdm severity {args.severity}, seed 0, mean over pairs: {counts}")
     print(means.round(4).to_string())
+    for row, fuse in fuses.items():
+        print(f"{row:10s} spread {spread(fuse, args.data_root):.1f}, halo {halo(fuse):.1f}")
 
 
 def scores(dataset: str, pair: Pair, fuses: dict[str, Fuse], severity: int) -> Iterator[dict]:
@@ -82,12 +93,43 @@ def scores(dataset: str, pair: Pair, fuses: dict[str, Fuse], severity: int) -> I
             "image": pair.image,
             "fused": row,
             "PSNR": float("nan") if same else peak_signal_noise_ratio(target, grey, data_range=255),
+            "fitted": float("nan") if same else peak_signal_noise_ratio(target, fitted(grey, target), data_range=255),
             "SSIM": structural_similarity(
                 target, grey, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
             ),
             "Qabf": quality["qabf"].item(),
             "VIF": quality["vif"].item(),
         }
+
+
+def fitted(image: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """``image`` with the gain and the offset that bring it closest to ``target``, in the type of ``target``."""
+    gain, offset = np.polyfit(image.ravel().astype(float), target.ravel().astype(float), 1)
+    return np.clip(np.rint(gain * image + offset), 0, 255).astype(target.dtype)
+
+
+def spread(fuse: Fuse, data_root: Path) -> float:
+    """Largest difference between the channels, in levels, over the first TNO pairs under grey noise of severity 3."""
+    largest = 0.0
+    for pair in list(DATASETS["tno"].pairs(data_root))[:GREY_PAIRS]:
+        place = {"seed": 0, "dataset": "tno", "image": pair.image}
+        ir, vis = (
+            as_batch(x).float() / 255 for x in degrade(*pair.read(), FACTORS["noise_gray"], 3, "both", **place)[:2]
+        )
+        fused = fuse(ir, rgb_to_ycbcr(vis)[0].expand(-1, 3, -1, -1), place)
+        largest = max(largest, float((fused.amax(1) - fused.amin(1)).max()) * 255)
+    return largest
+
+
+def halo(fuse: Fuse) -> float:
+    """How far the result leaves the range of its two plateaus, in levels, on a step that both images show blurred."""
+    row = np.repeat(np.array(STEP_LEVELS, np.float32) / 255, STEP_SIDE // 2)
+    sharp = np.tile(row, (STEP_SIDE, 1))[..., None]
+    step = torch.from_numpy(convolve(sharp, gaussian_kernel(9, 1.2))[..., 0])
+    fused = rgb_to_ycbcr(fuse(step[None, None], step.expand(1, 3, -1, -1), {}))[0][0, 0] * 255
+    lines = fused[STEP_SIDE // 4 : -STEP_SIDE // 4]
+    dark, bright = (lines[:, part].mean() for part in (slice(STEP_SIDE // 4), slice(-STEP_SIDE // 4, None)))
+    return float(max(dark - lines.min(), lines.max() - bright))
 
 
 def _fuse(name: str, weights_dir: Path | None) -> Fuse:

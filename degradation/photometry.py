@@ -31,15 +31,20 @@ def brightness(image: np.ndarray, factor: float) -> np.ndarray:
     return _map_levels(image, np.float32(factor) * LEVELS)
 
 
-def contrast(image: np.ndarray, factor: float) -> np.ndarray:
+def contrast(image: np.ndarray, factor: float, mean: float | None = None) -> np.ndarray:
     """Scale the distance of uint8 H×W×C (C = 1 or 3, RGB) from its mean by ``factor`` ≥ 0 (PIL ``Contrast``).
 
-    The mean is that of the grey image (BT.601 luma), rounded to a whole level; the result is clipped and its fraction
-    dropped.
+    The mean is :func:`mean_level` of the image, or ``mean`` where the image is a part of a larger one; the result is
+    clipped and its fraction dropped.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[-1] == 3 else image
-    mean = np.float32(np.floor(grey.mean() + 0.5))
+    mean = np.float32(mean_level(image) if mean is None else mean)
     return _map_levels(image, mean + np.float32(factor) * (LEVELS - mean))
+
+
+def mean_level(image: np.ndarray) -> float:
+    """The mean of the grey image (BT.601 luma) of uint8 H×W×C (C = 1 or 3, RGB), rounded to a whole level."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[-1] == 3 else image
+    return float(np.floor(grey.mean() + 0.5))
 
 
 def _map_levels(image: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -173,7 +173,7 @@ def _apply_noise(image: np.ndarray, step: Step, generator: np.random.Generator) 
 
 OPERATIONS = {
     "brightness": lambda image, step, generator: brightness(_as_uint8(image), step["factor"]),
-    "contrast": lambda image, step, generator: contrast(_as_uint8(image), step["factor"]),
+    "contrast": lambda image, step, generator: contrast(_as_uint8(image), step["factor"], step.get("mean")),
     "noise": _apply_noise,
     "blur": lambda image, step, generator: convolve(_as_float(image), blur_kernel(step)),
     "jpeg": lambda image, step, generator: jpeg(_as_uint8(image), step["quality"]),

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fusion.tsdm.training.loop import Outcome
 
 INTERRUPTED = 130
+NETWORK_FILES = (".ts", ".onnx")
+"""What the light student is exported to besides weights: files that other programs run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_training(kinds.add_parser(kind, help=f"train the {kind}"), kind)
     _add_detector(kinds.add_parser("detector", help="train one detector per method of a suite, on its fused images"))
     export = kinds.add_parser("export", help="write the weights of a checkpoint as safetensors, with a model card")
-    export.add_argument("checkpoint", type=Path, help="best.pt or last.pt of a training folder")
-    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write (.safetensors)")
+    export.add_argument(
+        "checkpoint", type=Path, help="best.pt or last.pt of a training folder, or weights of tsdm_lite"
+    )
+    suffixes = "file to write: .safetensors; of tsdm_lite also .ts (TorchScript) or .onnx, the network with its weights"
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help=suffixes)
     export.add_argument("--half", action="store_true", help="store float16: half the size")
 
 
@@ -91,8 +96,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    if args.out.suffix != ".safetensors":
-        raise UsageError(f"--out {args.out}: expected a file name that ends in .safetensors")
+    if args.out.suffix not in (".safetensors", *NETWORK_FILES):
+        known = ", ".join(NETWORK_FILES)
+        raise UsageError(
+            f"--out {args.out}: expected a file name that ends in .safetensors, or of tsdm_lite in {known}"
+        )
+    if args.out.suffix in NETWORK_FILES:
+        from fusion.tsdm.lite import export_lite  # after the checks: this takes seconds
+
+        export_lite(args.checkpoint, args.out)
+        print(f"wrote {args.out} ({args.out.stat().st_size / 1e6:.2f} MB)")
+        return 0
 
     from fusion.tsdm.training.packing import export_checkpoint  # after the checks: this takes seconds
 

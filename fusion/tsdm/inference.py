@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusion.tsdm.networks.lite import CELL
 from fusion.tsdm.networks.student import WINDOW
 
 RECEPTIVE_RADIUS = 104
@@ -33,6 +34,13 @@ def fuse_whole(network: Network, ir: Tensor, vis: Tensor) -> Tensor:
     """``network`` on a padded pair of any size (N×1×H×W, N×3×H×W), cropped back to N×3×H×W."""
     height, width = ir.shape[-2:]
     return network(pad_to_windows(ir), pad_to_windows(vis))[..., :height, :width]
+
+
+def fuse_padded(network: Network, ir: Tensor, vis: Tensor, multiple: int = CELL) -> Tensor:
+    """As :func:`fuse_whole`, for ``tsdm_lite``: padded to the next multiple only."""
+    height, width = ir.shape[-2:]
+    pad = (0, -width % multiple, 0, -height % multiple)
+    return network(*(F.pad(x, pad, mode="replicate") for x in (ir, vis)))[..., :height, :width]
 
 
 def fuse_tiled(

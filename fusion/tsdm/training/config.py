@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from degradation import PAPER, RandomModel
+from degradation.mixture import Part
 from fusion.tsdm.networks.discriminator import HALVINGS
 from fusion.tsdm.networks.student import WINDOW
 from fusion.tsdm.training.losses import SSIM_WINDOW, Backbone, GeneratorLabels, SsimSign
@@ -18,6 +19,7 @@ from tsdm_bench.files import read_yaml
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
+WHOLE_IMAGES_ONLY = ("longest_side", "smallest_scale", "grey_probability")
 
 
 class _Settings(BaseModel):
@@ -48,7 +50,25 @@ class DataSettings(_Settings):
     degrade: Literal["auto", "patches", "batches"] = "auto"
     """Of a student's training: ``patches`` one by one in the data workers, or ``batches`` at once on the device that
     trains; ``auto`` is batches on a GPU. The draws are the same, the images up to rounding (docs/training.md)."""
+    whole_images: bool = False
+    """Make targets once, of whole images, and change brightness and contrast of whole images, as a test does; else both
+    are done to each patch, as in the paper. The next three settings need it."""
+    longest_side: int | None = Field(None, ge=16)
+    """Larger images are shrunk to this many pixels on their longer side."""
+    smallest_scale: float = Field(1.0, gt=0, le=1)
+    """Half of the patches show a larger window, shrunk by a random factor between this and 1."""
+    grey_probability: float = Field(0.0, ge=0, le=1)
+    """Share of the visible patches without colour."""
     workers: int = Field(4, ge=0)
+
+    @model_validator(mode="after")
+    def _whole_images_only(self) -> DataSettings:
+        alone = [name for name in WHOLE_IMAGES_ONLY if getattr(self, name) != type(self).model_fields[name].default]
+        if alone and not self.whole_images:
+            raise ValueError(f"data.{alone[0]} needs data.whole_images: true")
+        if self.whole_images and self.degrade == "batches":
+            raise ValueError("data.degrade: batches cannot be had with data.whole_images; expected auto or patches")
+        return self
 
 
 class OptimiserSettings(_Settings):
@@ -58,6 +78,10 @@ class OptimiserSettings(_Settings):
     weight_decay: Weight = 0.01
     step_epochs: int = Field(10, ge=1)
     factor: float = Field(0.5, gt=0, le=1)
+    decay_epochs: int = Field(0, ge=0)
+    """Over the last so many epochs the rate falls to zero, by as much in each; the paper's does not."""
+    gradient_norm: Positive | None = None
+    """Longer gradients are cut to this norm."""
 
 
 class TeacherLoss(_Settings):
@@ -70,6 +94,10 @@ class TeacherLoss(_Settings):
 class StudentLoss(_Settings):
     """L1 up to ``adversarial_from_epoch``; from it on the weighted sum of three terms."""
 
+    fitted_share: float = Field(0.0, ge=0, le=1)
+    """Share of L1 that is taken after each patch got the gain and offset that suit it best. Contrast and brightness of
+    the target cannot be known for sure, and L1, whose gradient is a sign, does not see noise that is smaller than the
+    error they leave. The paper's share is 0."""
     adversarial_from_epoch: int = Field(80, ge=1)
     charbonnier_weight: Weight = 10.0
     content_weight: Weight = 1.0
@@ -118,7 +146,21 @@ class StudentConfig(_Training):
     optimiser: OptimiserSettings = OptimiserSettings(step_epochs=30)
     discriminator: OptimiserSettings = OptimiserSettings(learning_rate=1e-4, step_epochs=30)
     loss: StudentLoss = StudentLoss()
+    network: Literal["transformer", "lite"] = "transformer"
+    """The paper's student, or the small convolutional one."""
+    sharpen: bool = True
+    """Sharpen the sources of the targets, as the paper does."""
     degradation: RandomModel = PAPER
+    variety: tuple[Part, ...] = ()
+    """Further models of degradation, each with its share of the images. Needs ``data.whole_images``."""
+
+    @model_validator(mode="after")
+    def _whole_images(self) -> StudentConfig:
+        if sum(part.share for part in self.variety) > 1:
+            raise ValueError("variety: the shares sum to more than 1")
+        if not self.data.whole_images and (self.variety or not self.sharpen):
+            raise ValueError("variety and sharpen: false need data.whole_images: true")
+        return self
 
     @model_validator(mode="after")
     def _patch_fits_the_networks(self) -> StudentConfig:

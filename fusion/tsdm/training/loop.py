@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from fusion.tsdm.training.checkpoints import load_state, read_state
 from fusion.tsdm.training.config import StudentConfig, TrainingConfig
-from fusion.tsdm.training.data import EpochOrder, Item, Patches, TrainingPair, patch_loader, validation_items
+from fusion.tsdm.training.data import EpochOrder, Item, Patches, TrainingPair, patch_loader
 from fusion.tsdm.training.hardware import ONE_DEVICE, Hardware, hardware_facts, on_gpu, open_fabric
 from fusion.tsdm.training.interrupt import stop_flag
 from fusion.tsdm.training.log import log_epoch, open_log
@@ -84,9 +84,9 @@ def train(
         average.load_state_dict(checkpoint["ema"])
         state = Progress(**checkpoint["progress"])
     on_device = config.data.degrade == "batches" or (config.data.degrade == "auto" and on_gpu(fabric))
-    patches = Patches(training, config.data, config.seed, trainer.degradation, on_device)
+    patches = trainer.patches(training, folder, on_device)
     loader = patch_loader(patches, order, pin_memory=on_gpu(fabric))
-    items = validation_items(validation, config.data, config.seed, trainer.degradation)
+    items = trainer.validation_items(validation)
     facts = hardware_facts(fabric, hardware) | dict(facts or {})
     folder.mkdir(parents=True, exist_ok=True)
 

@@ -10,9 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fusion.method import rgb_to_ycbcr
+
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 CHARBONNIER_EPSILON = 1e-6
+SMALLEST_VARIANCE = 1e-4  # of a luma whose gain can be told
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 VGG19_WIDTHS = (64, 64, None, 128, 128, None, *[256] * 4, None, *[512] * 4, None, *[512] * 4)
 """Widths of the 3×3 convolutions of VGG19 (Simonyan & Zisserman 2015, column E); None is a 2×2 max pooling."""
@@ -65,6 +68,24 @@ def teacher_loss(
 def charbonnier(a: Tensor, b: Tensor) -> Tensor:
     """Mean of √((a-b)² + ε), a smooth L1."""
     return ((a - b).square() + CHARBONNIER_EPSILON).sqrt().mean()
+
+
+def fitted(image: Tensor, target: Tensor) -> Tensor:
+    """``image`` (N×3×H×W RGB) with the gain and the offset that bring its luma closest to that of ``target``.
+
+    Both are one number an image, by least squares; the gain is kept in 0.5…2, and no gradient goes through it.
+
+    >>> target = torch.rand(1, 3, 8, 8)
+    >>> torch.allclose(fitted(0.8 * target + 0.1, target), target, atol=1e-2)
+    True
+    """
+    given, wanted = rgb_to_ycbcr(image)[0], rgb_to_ycbcr(target)[0]
+    mean = given.mean((2, 3), keepdim=True)
+    wanted_mean = wanted.mean((2, 3), keepdim=True)
+    with torch.no_grad():
+        covariance = ((given - mean) * (wanted - wanted_mean)).mean((2, 3), keepdim=True)
+        gain = (covariance / ((given - mean).square().mean((2, 3), keepdim=True) + SMALLEST_VARIANCE)).clamp(0.5, 2)
+    return gain * (image - mean) + wanted_mean
 
 
 class ContentLoss(nn.Module):

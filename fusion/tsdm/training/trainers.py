@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +15,24 @@ from torch.optim import AdamW, Optimizer
 
 from degradation import RandomModel
 from fusion.method import rgb_to_ycbcr, ycbcr_to_rgb
-from fusion.tsdm.inference import fuse_whole
+from fusion.tsdm.inference import fuse_padded, fuse_whole
 from fusion.tsdm.networks.discriminator import Discriminator
+from fusion.tsdm.networks.lite import LiteStudent
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
 from fusion.tsdm.training.checkpoints import load_network, read_state
-from fusion.tsdm.training.config import OptimiserSettings, StudentConfig, TeacherConfig
-from fusion.tsdm.training.data import Item
+from fusion.tsdm.training.config import OptimiserSettings, StudentConfig, TeacherConfig, TrainingConfig
+from fusion.tsdm.training.data import Item, Patches, TrainingPair, validation_items
 from fusion.tsdm.training.losses import (
     ContentLoss,
     charbonnier,
     discriminator_loss,
+    fitted,
     generator_loss,
     ssim,
     teacher_loss,
 )
+from fusion.tsdm.training.whole_images import WholeImagePatches
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -55,8 +59,8 @@ class Trainer(ABC):
     maximise: bool
     degradation: RandomModel | None = None
 
-    def __init__(self, fabric: Fabric) -> None:
-        self.fabric = fabric
+    def __init__(self, config: TrainingConfig, fabric: Fabric) -> None:
+        self.config, self.fabric = config, fabric
         self.modules: dict[str, nn.Module] = {}
         self.optimisers: dict[str, Optimizer] = {}
         self.schedules: dict[str, OptimiserSettings] = {}
@@ -69,22 +73,37 @@ class Trainer(ABC):
         return self.fabric.setup(module, optimiser)
 
     def set_learning_rates(self, epoch: int) -> dict[str, float]:
-        """Step schedule: epochs 1 to n run at the initial rate, the next n at ``factor`` times it, and so on."""
+        """Step schedule: epochs 1 to n run at the initial rate, the next n at ``factor`` times it, and so on.
+
+        With ``decay_epochs`` the rate falls to zero over the last epochs, by as much in each.
+        """
         rates = {}
         for name, optimiser in self.optimisers.items():
             settings = self.schedules[name]
             rates[name] = settings.learning_rate * settings.factor ** ((epoch - 1) // settings.step_epochs)
+            if settings.decay_epochs:
+                rates[name] *= min(1, (self.config.epochs + 1 - epoch) / settings.decay_epochs)
             for group in optimiser.param_groups:
                 group["lr"] = rates[name]
         return rates
 
-    def _update(self, optimiser: Optimizer, terms: Terms) -> None:
+    def patches(self, pairs: Sequence[TrainingPair], folder: Path, batches: bool) -> Patches:
+        """The patches to train on, into the training folder ``folder``; ``batches`` as in :class:`Patches`."""
+        return Patches(pairs, self.config.data, self.config.seed, self.degradation, batches)
+
+    def validation_items(self, pairs: Sequence[TrainingPair]) -> list[Item]:
+        """What :meth:`validate` is given after each epoch."""
+        return validation_items(pairs, self.config.data, self.config.seed, self.degradation)
+
+    def _update(self, optimiser: Optimizer, terms: Terms, name: str = "network") -> None:
         """One step of ``optimiser`` on ``terms["total"]``; raises :class:`NotFinite` on all processes alike."""
         finite = bool(torch.isfinite(terms["total"]))
         if not self.fabric.strategy.reduce_boolean_decision(finite, all=True):
             raise NotFinite(", ".join(f"{name} {value.item():.3g}" for name, value in terms.items()))
         optimiser.zero_grad()
         self.fabric.backward(terms["total"])
+        if norm := self.schedules[name].gradient_norm:
+            self.fabric.clip_gradients(self.modules[name], optimiser, max_norm=norm)
         optimiser.step()
 
     def state(self) -> dict[str, dict[str, Any]]:
@@ -115,8 +134,7 @@ class TeacherTrainer(Trainer):
     metric, maximise = "loss", False
 
     def __init__(self, config: TeacherConfig, fabric: Fabric) -> None:
-        super().__init__(fabric)
-        self.config = config
+        super().__init__(config, fabric)
         self.teacher, self.optimiser = self._add("network", Teacher(), config.optimiser)
 
     def step(self, batch: Item, epoch: int) -> Terms:
@@ -147,6 +165,10 @@ class TeacherTrainer(Trainer):
         return _means(scores), panels
 
 
+NETWORKS = {"transformer": (Student, fuse_whole), "lite": (LiteStudent, fuse_padded)}
+"""The network of a student, and how it fuses an image of any size."""
+
+
 class StudentTrainer(Trainer):
     """The student on degraded pairs: what the teacher makes of the sharpened clean ones is its target (III-C and D).
 
@@ -157,11 +179,13 @@ class StudentTrainer(Trainer):
     metric, maximise = "psnr", True
 
     def __init__(self, config: StudentConfig, fabric: Fabric, teacher: Path) -> None:
-        super().__init__(fabric)
-        self.config, loss = config, config.loss
+        super().__init__(config, fabric)
+        loss = config.loss
         self.degradation = config.degradation
+        self.teacher_identity = hashlib.sha256(teacher.read_bytes()).hexdigest()[:16]
         self.teacher = fabric.to_device(load_network(Teacher(), teacher).requires_grad_(False))
-        self.student, self.optimiser = self._add("network", Student(), config.optimiser)
+        network, self.fuse = NETWORKS[config.network]
+        self.student, self.optimiser = self._add("network", network(), config.optimiser)
         late_terms = loss.adversarial_from_epoch <= config.epochs
         self.content = self.discriminator = None
         if late_terms and loss.content_weight:
@@ -172,12 +196,26 @@ class StudentTrainer(Trainer):
                 "discriminator", Discriminator(config.data.patch), config.discriminator
             )
 
+    def patches(self, pairs: Sequence[TrainingPair], folder: Path, batches: bool) -> Patches:
+        if not self.config.data.whole_images:
+            return super().patches(pairs, folder, batches)
+
+        def teacher(ir: Tensor, y: Tensor) -> Tensor:
+            with self.fabric.autocast():
+                return self.teacher(self.fabric.to_device(ir), self.fabric.to_device(y))
+
+        return WholeImagePatches(pairs, self.config, teacher, self.teacher_identity, folder / "targets")
+
     def step(self, batch: Item, epoch: int) -> Terms:
         """One update of the student, and of the discriminator in the adversarial epochs."""
-        target = self._targets(batch["ir"], batch["vis"])
-        fused = self.student(batch["seen_ir"], batch["seen_vis"])
+        target = batch["target"] if "target" in batch else self._targets(batch["ir"], batch["vis"])
+        overview = [batch["overview"]] if self.config.network == "lite" and "overview" in batch else []
+        fused = self.student(batch["seen_ir"], batch["seen_vis"], *overview)
         if epoch < self.config.loss.adversarial_from_epoch:
-            terms = {"l1": F.l1_loss(fused, target)}
+            share = self.config.loss.fitted_share
+            terms = {"l1": (1 - share) * F.l1_loss(fused, target)}
+            if share:
+                terms["fitted"] = share * F.l1_loss(fitted(fused, target), target)
         else:
             terms = self._late_terms(fused, target)
         terms["total"] = sum(terms.values())
@@ -185,7 +223,7 @@ class StudentTrainer(Trainer):
         if "adversarial" in terms:
             logits = self.discriminator(target), self.discriminator(fused.detach())
             terms["discriminator"] = discriminator_loss(*logits)
-            self._update(self.discriminator_optimiser, {"total": terms["discriminator"]})
+            self._update(self.discriminator_optimiser, {"total": terms["discriminator"]}, "discriminator")
         return terms
 
     def _late_terms(self, fused: Tensor, target: Tensor) -> Terms:
@@ -213,14 +251,22 @@ class StudentTrainer(Trainer):
             fused = self.teacher(ir, y)
         return ycbcr_to_rgb(fused.float(), cb, cr)
 
+    def validation_items(self, pairs: Sequence[TrainingPair]) -> list[Item]:
+        """With the ``target``, and the teacher's fusion of the degraded pair (``without``): neither ever changes."""
+        items = super().validation_items(pairs)
+        for item in items:
+            on_device = self.fabric.to_device(item)
+            item["target"] = self._targets(on_device["ir"], on_device["vis"]).clamp(0, 1).cpu()
+            item["without"] = self._targets(on_device["seen_ir"], on_device["seen_vis"]).clamp(0, 1).cpu()
+        return items
+
     def validate(self, network: nn.Module, items: Iterable[Item]) -> Validation:
         """PSNR and SSIM of the student to the target, and those of the teacher on the same degraded pair."""
         scores, panels = [], []
         for item in items:
-            target = self._targets(item["ir"], item["vis"]).clamp(0, 1)
-            without = self._targets(item["seen_ir"], item["seen_vis"]).clamp(0, 1)
+            target, without = item["target"], item["without"]
             with self.fabric.autocast():
-                fused = fuse_whole(network, item["seen_ir"], item["seen_vis"])
+                fused = self.fuse(network, item["seen_ir"], item["seen_vis"])
             fused = fused.float().clamp(0, 1)
             scores.append(
                 {

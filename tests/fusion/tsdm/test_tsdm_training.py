@@ -12,6 +12,7 @@ import torch
 from reference_run import filled
 from torch import nn
 
+from fusion.tsdm.networks.lite import LiteStudent
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
 from fusion.tsdm.training.checkpoints import export, load_network, read_state
@@ -170,6 +171,31 @@ def test_learning_rates_follow_the_steps(tmp_path):
     assert [epoch["rate_network"] for epoch in history] == [1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4]
 
 
+def test_the_learning_rate_falls_to_zero_over_the_last_epochs(tmp_path):
+    optimiser = {"learning_rate": 1e-3, "decay_epochs": 2, "gradient_norm": 0.1}
+    history = run(teacher_config(epochs=4, optimiser=optimiser), tmp_path).progress.history
+    assert [epoch["rate_network"] for epoch in history] == [1e-3, 1e-3, 1e-3, 5e-4]
+
+
+def test_the_light_student_trains_on_whole_images_and_resumes(tmp_path, teacher_weights):
+    data = DATA | {"whole_images": True, "smallest_scale": 0.5, "grey_probability": 0.2, "permute_colours": True}
+    lite = {"network": "lite", "sharpen": False, "variety": [{"share": 0.3, "step_probability": 0.5}]}
+
+    def config(epochs):
+        return student_config(data=data, epochs=epochs, **lite)
+
+    run(config(2), tmp_path / "whole", teacher=teacher_weights)
+    run(config(1), tmp_path / "parts", teacher=teacher_weights)
+    outcome = run(config(2), tmp_path / "parts", teacher=teacher_weights, resume=True)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    assert [epoch["epoch"] for epoch in outcome.progress.history] == [1, 2]
+    export_checkpoint(tmp_path / "whole" / LAST, tmp_path / "lite.safetensors", half=True)
+    load_network(LiteStudent(), tmp_path / "lite.safetensors")
+    card = (tmp_path / "lite.md").read_text()
+    assert "- **network**: TSDM-Fusion student, lite, weights averaged" in card
+    assert "- **degradation of 30%**: each step with probability 0.5\n" in card
+
+
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_epoch(tmp_path):
     settings = {"optimiser": {"learning_rate": 1e15}, "data": DATA | {"crops_per_pair": 1}}
     options = {"hardware": CPU, "progress_bar": False}
@@ -274,7 +300,7 @@ def test_shipped_configurations_load(kind):
         config_names(kind)
         == {
             "teacher": ["teacher", "teacher_reduced"],
-            "student": ["student", "student_colours", "student_reduced"],
+            "student": ["student", "student_colours", "student_lite", "student_reduced"],
         }[kind]
     )
     for name in config_names(kind):
