@@ -217,4 +217,5 @@ class CallableRoom(ModuleType):
     """
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        """Call the function of this module whose name the package bears."""
         return globals()[self.__name__.rpartition(".")[2]](*arguments, **settings)

@@ -28,6 +28,7 @@ class PrintableFormatter(logging.Formatter):
     """Log lines in which no name can steer a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The lines of a record with everything that could steer a terminal shown as text."""
         return "\n".join(map(printable, super().format(record).split("\n")))
 
 

@@ -36,12 +36,14 @@ class Manifest(Generic[Key]):
         self._open_ended = bool(text) and not text.endswith("\n")
 
     def add(self, entry: dict) -> None:
+        """Note an entry in memory and, as one line, at the end of the file."""
         self.entries[self.key(entry)] = entry
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(("\n" if self._open_ended else "") + _line(entry))
         self._open_ended = False
 
     def close(self) -> None:
+        """Write the file anew, sorted by key, whole or not at all."""
         text = "".join(_line(self.entries[key]) for key in sorted(self.entries))
         write_atomically(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 

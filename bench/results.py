@@ -20,6 +20,7 @@ class RunResult:
 
     @property
     def path(self) -> Path:
+        """The run folder."""
         return self.folder.path
 
     @property

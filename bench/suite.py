@@ -142,6 +142,7 @@ class Suite(_Model):
 
 
 def suite_names() -> list[str]:
+    """The suites that come with the harness."""
     return sorted(path.name.removesuffix(".yaml") for path in SUITES.iterdir() if path.name.endswith(".yaml"))
 
 

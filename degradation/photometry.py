@@ -37,8 +37,8 @@ def contrast(image: np.ndarray, factor: float, mean: float | None = None) -> np.
     The mean is :func:`mean_level` of the image, or ``mean`` where the image is a part of a larger one; the result is
     clipped and its fraction dropped.
     """
-    mean = np.float32(mean_level(image) if mean is None else mean)
-    return _map_levels(image, mean + np.float32(factor) * (LEVELS - mean))
+    level = np.float32(mean_level(image) if mean is None else mean)
+    return _map_levels(image, level + np.float32(factor) * (LEVELS - level))
 
 
 def mean_level(image: np.ndarray) -> float:

@@ -18,7 +18,8 @@ from tsdm_bench.weights.card import WeightFile
 class Fuse(Protocol):
     """``fuse(ir, vis[, key]) -> fused``: float32 NCHW in [0, 1]; ir N×1×H×W, vis N×3×H×W RGB, fused N×3×H×W RGB."""
 
-    def __call__(self, ir: Tensor, vis: Tensor, key: dict | None = None, /) -> Tensor: ...
+    def __call__(self, ir: Tensor, vis: Tensor, key: dict | None = None, /) -> Tensor:
+        """Fuse a batch; ``key`` names the pair and its condition, for results that were computed elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

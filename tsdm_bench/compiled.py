@@ -93,6 +93,7 @@ class Kernel(Generic[P, R]):
         KERNELS.append(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The compiled form where it can serve, else the plain one."""
         if self.failed or not enabled() or not _plain_numbers(args):
             return self.plain(*args, **kwargs)
         try:

@@ -32,6 +32,8 @@ class Row(NamedTuple):
 
 # ``class`` is a Python keyword, so this tuple is made by call.
 class DetectionRow(NamedTuple):
+    """One detection of one detector on what one method gave; x, y, w, h in pixels, score in [0, 1]."""
+
     dataset: str
     image: str
     factor: str

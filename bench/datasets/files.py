@@ -45,6 +45,7 @@ class LabelFolder:
     """What an image without a label file has: None = it is not labelled, ``Labels()`` = it shows no object."""
 
     def path(self, image: str) -> Path:
+        """Where the labels of an image lie, if there are any."""
         return self.folder / f"{image}{self.suffix}"
 
 

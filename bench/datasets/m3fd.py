@@ -27,10 +27,12 @@ def scene_table() -> dict[str, tuple[str, str]]:
 
 
 def scene_of(image: str) -> str:
+    """Scene of an image by the published list (day, night…), ``unknown`` where it is not in it."""
     return scene_table().get(image, ("", ""))[0] or "unknown"
 
 
 def split_of(image: str) -> str:
+    """Part of the dataset (``train``, ``val``, ``test``) of an image, empty where the list names none."""
     return scene_table().get(image, ("", ""))[1]
 
 

@@ -26,10 +26,12 @@ class Accumulator:
         self._defaults: dict[str, Tensor] = {}
 
     def add_state(self, name: str, default: Tensor, dist_reduce_fx: str) -> None:
+        """Give the metric a tensor that :meth:`reset` sets back to ``default``."""
         self._defaults[name] = default
         setattr(self, name, default.clone())
 
     def reset(self) -> None:
+        """Set every tensor of :meth:`add_state` back to its default."""
         for name, default in self._defaults.items():
             setattr(self, name, default.clone())
 

@@ -17,6 +17,7 @@ from detectors.evaluation import ALL, COUNTED, POOLED
 
 
 def detection_section(precision: Precision, run: Run) -> Section:
+    """Average precision per class and on average: tables on clean pairs, curves against severity."""
     detection = in_order(detection_table(precision.samples), run.suite)
     detector = run.record.detector_facts
     section = Section("detection", "Detection", detection.assign(detector=detector.name, protocol=detector.protocol))

@@ -24,6 +24,7 @@ SET_UP = ["height", "width", "device", "threads"]
 
 
 def fusion_section(scores: pd.DataFrame, run: Run) -> Section:
+    """Fusion metrics: a table of means on clean pairs, tables and curves of the degraded ones."""
     section = Section("fusion", "Fusion metrics", scores)
     clean = scores["factor"] == CLEAN.factor
     if clean.any():

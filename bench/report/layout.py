@@ -60,6 +60,7 @@ class Run:
 
     @property
     def suite(self) -> Suite:
+        """What was asked."""
         return self.record.suite
 
     @property
@@ -74,6 +75,7 @@ class Run:
 
     @property
     def incomplete(self) -> str:
+        """``INCOMPLETE k of N`` for an unfinished run, empty for a finished one."""
         return incomplete(self.done, self.planned)
 
 
@@ -101,7 +103,8 @@ def incomplete(done: int, planned: int) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """
+    """A number with its word.
+
     >>> counted(1, "pair"), counted(3, "pair")
     ('1 pair', '3 pairs')
     """
@@ -134,6 +137,7 @@ def table(
     run: Run,
     unranked: Iterable[str] = (),
 ) -> Table:
+    """A table of methods in the order of the suite, under the titles of their cards."""
     wide = wide.reindex([name for name in run.suite.methods if name in wide.index]).rename(index=run.titles)
     if any(TRAINED_HERE in name for name in wide.index):
         note += f" {TRAINED_HERE}: trained on pairs of this dataset."
@@ -198,5 +202,6 @@ def per_factor(frame: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def factor_title(key: tuple[str, str], run: Run) -> str:
+    """Title of a factor, with the modality that was hit where a run has several."""
     factor, modality = key
     return run.factors[factor] + (f" ({modality})" if len(run.suite.modalities) > 1 else "")

@@ -30,6 +30,7 @@ COUNTS = {"P": ["P_n"], "mPC": ["mPC_n"], "rPC": ["P_n", "mPC_n"], "gain": ["mPC
 
 
 def robustness_section(scores: pd.DataFrame, precision: Precision | None, run: Run) -> Section:
+    """P, mPC, rPC and fusion gain of every method, and what each factor costs it."""
     fusion = robustness_scores(scores)
     parts, heads = [fusion], [name for name in ROBUSTNESS_METRICS if name in set(fusion["metric"])]
     if precision and CLEAN in run.basis.conditions:

@@ -93,6 +93,7 @@ def read_efficiency(folder: Path) -> pd.DataFrame:
 
 
 def device_name(device: torch.device) -> str:
+    """Name of a GPU, or the kind of the device."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 

@@ -40,6 +40,8 @@ class _Facts(BaseModel):
 
 
 class DatasetFacts(_Facts):
+    """What rows say of their dataset."""
+
     name: str
     title: str
     synthetic: bool
@@ -47,6 +49,8 @@ class DatasetFacts(_Facts):
 
 
 class PairFacts(_Facts):
+    """Identities of one pair."""
+
     content: str
     """Of the image files, or of the version of the dataset that draws the pair; empty where it was not noted."""
     labels: str | None
@@ -55,6 +59,8 @@ class PairFacts(_Facts):
 
 
 class MethodFacts(_Facts):
+    """What decides the results of one method, and what tables say of it."""
+
     spec: str
     """What the user wrote: the card's name, or a specification of their own method."""
     title: str
@@ -74,6 +80,8 @@ class MethodFacts(_Facts):
 
 
 class FactorFacts(_Facts):
+    """What decides how one factor degrades."""
+
     version: str
     ladder: dict[str, tuple[dict[str, Any], ...]]
     """Modality → parameters of severities 1 to 5."""
@@ -124,6 +132,8 @@ class Part(_Facts):
 
 
 class RunRecord(_Facts):
+    """What was asked, what it was resolved to, and what the rows are of; frozen, unknown fields refused."""
+
     version: Literal[1, 2] = VERSION
     suite: Suite
     dataset: DatasetFacts

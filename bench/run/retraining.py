@@ -86,7 +86,8 @@ def describe_retraining(
 ) -> DetectorFacts:
     """What the record says of the detectors before they are trained; ``sha256`` is that of what they share.
 
-    ``facts`` holds the identities of the training pairs."""
+    ``facts`` holds the identities of the training pairs.
+    """
     suite, detection = setup.suite, setup.suite.detection
     recipe, initial = detection.recipe, _initial(setup)
     identities = [(pair, (facts[pair.image].content, facts[pair.image].labels)) for pair in training]

@@ -26,12 +26,16 @@ UNKNOWN = ""
 
 
 class CellKey(NamedTuple):
+    """One pair under one condition with one method."""
+
     image: str
     condition: Condition
     method: str
 
 
 class Shard(NamedTuple):
+    """What one pair of files holds, and of what each of its cells is."""
+
     name: str
     rows: pa.Table
     detections: pa.Table
@@ -67,21 +71,25 @@ def read_shard(path: Path) -> Shard:
 
 
 def flat(cell: CellKey) -> tuple[str, str, int, str, str]:
+    """The cell as it stands in the columns of a table."""
     return (cell.image, *cell.condition, cell.method)
 
 
 def is_of(table: pa.Table, cells: Collection[tuple]) -> list[bool]:
+    """Whether each row of a table belongs to one of the cells (in the form of :func:`flat`)."""
     columns = [table.column(name).to_pylist() for name in CELL_KEY]
     return [key in cells for key in zip(*columns, strict=True)]
 
 
 def as_table(rows: Sequence[tuple], schema: pa.Schema) -> pa.Table:
+    """Rows as a table of a schema, also where there are none."""
     columns = zip(*rows, strict=True) if rows else [() for _ in schema]
     arrays = [pa.array(list(column), type=field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def as_parquet(table: pa.Table) -> bytes:
+    """The bytes of a Parquet file with checksums of its pages."""
     sink = pa.BufferOutputStream()
     parquet.write_table(table, sink, write_page_checksum=True)
     return sink.getvalue().to_pybytes()

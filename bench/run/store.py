@@ -96,6 +96,7 @@ class RunFolder:
         return read_record(self.path / "run.json")
 
     def write_record(self, record: RunRecord) -> None:
+        """Write ``run.json``, whole or not at all."""
         text = record.model_dump_json(indent=2, exclude_none=False) + "\n"
         write_atomically(self.path / "run.json", lambda path: path.write_text(text, encoding="utf-8"))
 
@@ -172,20 +173,24 @@ class RunFolder:
         return {cell: what for shard in self._shards() for cell, what in shard.identities.items()}
 
     def rows(self) -> pd.DataFrame:
+        """The long table (one value of one metric a row), each row once, sorted."""
         tables = [shard.rows.replace_schema_metadata() for shard in self._shards()]
         frame = pa.concat_tables([ROW_SCHEMA.empty_table(), *tables]).to_pandas()
         return frame.drop_duplicates(ROW_KEY, keep="last").sort_values(ROW_KEY, ignore_index=True)
 
     def detections(self) -> pd.DataFrame:
+        """Every stored detection, each once."""
         tables = [shard.detections for shard in self._shards()]
         return (
             pa.concat_tables([DETECTION_SCHEMA.empty_table(), *tables]).to_pandas().drop_duplicates(ignore_index=True)
         )
 
     def pairs(self) -> pd.DataFrame:
+        """Image, scene, split and whether it is labelled, of every pair of the run."""
         return self._read_table("pairs.parquet", PAIR_SCHEMA)
 
     def truth(self) -> pd.DataFrame:
+        """The labelled objects, with a column ``difficult``."""
         truth = self._read_table("truth.parquet", TRUTH_SCHEMA)
         return truth.assign(difficult=truth["difficult"].fillna(False).astype(bool))  # older runs did not note it
 

@@ -19,6 +19,7 @@ Picture = Path | np.ndarray
 
 
 def images_of(what: Path | np.ndarray) -> dict[str, tuple[Picture, ...]]:
+    """Images by name: those of a folder, or an array as the only one. ``UsageError`` where a folder holds none."""
     if isinstance(what, np.ndarray):
         return {"image": (what,)}
     folder = Path(what)
@@ -107,4 +108,5 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def few(names: Sequence[str]) -> str:
+    """The first names of a list, and whether there are more."""
     return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

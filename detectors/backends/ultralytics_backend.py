@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ DETECTION_FAMILIES = ("yolov5", "yolov8", "yolov9", "yolov10", "yolo11", "yolo12
 OTHER_TASKS = ("-cls", "-seg", "-pose", "-obb", "-sem", "-depth", "-reid", "-world", "-worldv2", "-grayscale")
 
 
-def import_ultralytics():
+def import_ultralytics() -> Any:
     """The ultralytics package, imported with telemetry and installs off and its settings in a temporary place.
 
     The environment variables must be there before the first import, since ultralytics reads them once. That import
@@ -33,7 +34,7 @@ def import_ultralytics():
     opened, saved = Image.open, torch.save
     if "ultralytics" not in sys.modules:
         settings = tempfile.TemporaryDirectory(prefix="ultralytics-")
-        import_ultralytics.settings = settings  # removed with the process
+        import_ultralytics.settings = settings  # type: ignore[attr-defined]  # kept here, removed with the process
         os.environ.update(QUIET, YOLO_CONFIG_DIR=settings.name)
     import ultralytics
     from ultralytics.utils import LOGGER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -20,11 +21,13 @@ def visible_only(ir: Tensor, vis: Tensor) -> Tensor:
     return vis
 
 
-def load_infrared(weights: dict[str, Path], device: torch.device):
+def load_infrared(weights: dict[str, Path], device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
+    """The infrared image as a method."""
     return infrared_only
 
 
-def load_visible(weights: dict[str, Path], device: torch.device):
+def load_visible(weights: dict[str, Path], device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
+    """The visible image as a method."""
     return visible_only
 
 

@@ -58,6 +58,7 @@ def command_method(template: str, name: str | None, options: Options, shell: boo
 def load_command(
     template: str, shell: bool, timeout: float, weights: dict[str, Path], device: torch.device
 ) -> Callable[..., Tensor]:
+    """A program as a method; it is started for each pair."""
     return partial(fuse_by_command, template, shell, timeout)
 
 

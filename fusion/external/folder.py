@@ -32,6 +32,7 @@ def folder_method(template: str, name: str | None, options: Options) -> Method:
 
 
 def load_folder(template: str, weights: dict[str, Path], device: torch.device) -> Callable[..., Tensor]:
+    """Ready results as a method."""
     return partial(fuse_from_folder, template)
 
 

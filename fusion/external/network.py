@@ -36,12 +36,14 @@ def file_method(path_text: str, name: str | None, options: Options) -> Method:
 
 
 def read_torchscript(path: Path, device: torch.device) -> Callable:
+    """A TorchScript file, ready to be called."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # deprecated in torch, and still what authors publish
         return torch.jit.load(str(path), map_location=device).eval()
 
 
 def read_exported(path: Path, device: torch.device) -> Callable:
+    """A file of ``torch.export``, ready to be called."""
     return torch.export.load(str(path)).module().to(device)
 
 
@@ -51,6 +53,7 @@ TORCH_READERS = {".pt": read_torchscript, ".ts": read_torchscript, ".pt2": read_
 def load_torch(
     path: Path, channels: int | None, options: Options, weights: dict[str, Path], device: torch.device
 ) -> Callable[..., Tensor]:
+    """A TorchScript or exported network as a method; ``ValueError`` in one line where the file is none."""
     try:
         network = TORCH_READERS[path.suffix](path, device)
     except Exception as error:  # a file that is something else fails in any way
@@ -94,6 +97,7 @@ def fuse_by_network(network: Callable, ir_channels: int, vis_channels: int, ir: 
 def load_onnx(
     path: Path, channels: int | None, options: Options, weights: dict[str, Path], device: torch.device
 ) -> Callable[..., Tensor]:
+    """An ONNX network as a method; ``ValueError`` in one line where the file is none."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()

@@ -124,6 +124,7 @@ def import_file(path: Path) -> object:
 
 
 def load_python(target: str, weights: dict[str, Path], device: torch.device) -> Callable[..., Tensor]:
+    """A function or ``nn.Module`` by its import path as a method; ``ValueError`` where it cannot be called."""
     function = import_object(target)
     if isinstance(function, torch.nn.Module):
         function = function.to(device).eval()
@@ -133,6 +134,7 @@ def load_python(target: str, weights: dict[str, Path], device: torch.device) -> 
 
 
 def load_card(load: Callable, weights: dict[str, Path], device: torch.device) -> Callable[..., Tensor]:
+    """The loader of a user's card as a method whose results are checked."""
     return partial(fuse_by_function, load(weights, device))
 
 

@@ -34,7 +34,8 @@ fits its cache."""
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Thousands of operations of a millisecond each: waiting for a second thread takes longer than the work that it
-    does as soon as something else runs on the machine."""
+    does as soon as something else runs on the machine.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -26,7 +26,8 @@ def transform(x: Tensor, state: State) -> Tensor:
 
 def _blocks(tokens: Tensor, state: State) -> Tensor:
     """In a window of one token softmax is 1, so that attention is the value projection, the last third of ``qkv``;
-    query, key and position bias have no effect."""
+    query, key and position bias have no effect.
+    """
     channels = tokens.shape[1]
     for key in BLOCKS:
         value_weight, value_bias = (state[f"{key}.attn.qkv.{name}"][-channels:] for name in ("weight", "bias"))

@@ -40,6 +40,7 @@ class AnySize(nn.Module):
         self.network = network
 
     def forward(self, ir: Tensor, vis: Tensor) -> Tensor:
+        """Fuse a pair of any size; in [0, 1]."""
         return fuse_padded(self.network, ir, vis).clamp(0, 1)
 
 

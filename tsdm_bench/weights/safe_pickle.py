@@ -72,6 +72,7 @@ class Inert(metaclass=_InertType):
     """An object of a foreign class: its attributes lie in ``__dict__``, and it does nothing."""
 
     def __new__(cls, *arguments: Any, **keywords: Any) -> Inert:
+        """Take whatever a pickle gives, and keep none of it."""
         return object.__new__(cls)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -172,7 +173,8 @@ def _check_program(program: bytes) -> None:
 
 def check_archive(archive: zipfile.ZipFile, file_bytes: int) -> None:
     """Refuse an archive whose members, unpacked, are longer than itself (``torch.save`` stores them as they are), or
-    whose pickle is longer than any network needs."""
+    whose pickle is longer than any network needs.
+    """
     unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > file_bytes:
         raise Refused(f"it would unpack to {unpacked:,} bytes from {file_bytes:,}, and torch.save does not compress")

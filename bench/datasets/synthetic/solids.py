@@ -39,6 +39,8 @@ class Surface(NamedTuple):
 
 
 class Part(NamedTuple):
+    """One surface of a solid: a polygon, seen from one side or both."""
+
     points: np.ndarray
     """N×3 corners in metres; counter-clockwise from outside."""
     surface: Surface
@@ -71,6 +73,7 @@ class Sculptor:
         self.parts: list[Part] = []
 
     def world(self, points) -> np.ndarray:
+        """Points N×3 of the solid's own axes, in metres, as points of the scene."""
         return np.asarray(points, float) @ self.turn + self.place
 
     def polygon(self, points, surface: Surface, one_sided: bool = True) -> np.ndarray:

@@ -56,6 +56,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(random: np.random.Generator) -> Layout:
+    """Draw how wide the street is, where its lanes lie, and what stands beside it."""
     towards, away = int(random.integers(1, 3)), int(random.integers(1, 3))
     first = -LANE * towards - LANE / 2
     if away == 2 and random.random() < 0.5:

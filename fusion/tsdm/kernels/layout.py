@@ -69,9 +69,11 @@ class Permute(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, there: Tensor, back: Tensor) -> Tensor:
+        """Gather the rows ``there``; ``back`` is the inverse permutation."""
         ctx.save_for_backward(back)
         return x.index_select(0, there)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        """Gather the gradient back."""
         return grad.index_select(0, *ctx.saved_tensors), None, None

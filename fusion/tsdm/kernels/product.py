@@ -42,7 +42,7 @@ def pairs(weights: np.ndarray) -> np.ndarray:
 
 
 @loop
-def product(out, start, weights, x):
+def product(out: np.ndarray, start: np.ndarray, weights: np.ndarray, x: np.ndarray) -> None:
     """out = start + weights @ x for R×64, R×C (any strides, R a multiple of 4) and C×64; ``weights`` may be pairs."""
     _multiply(out, start, weights, _factors(x, weights))
 
@@ -84,7 +84,7 @@ def _rounding_up(x):
 
 
 @loop
-def tokens(rows):
+def tokens(rows: int) -> np.ndarray:
     """An empty R×64 array that begins with a line of the cache."""
     return aligned((rows, TOKENS))
 

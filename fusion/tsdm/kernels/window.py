@@ -52,7 +52,7 @@ class Weights(NamedTuple):
 
 
 @loop
-def apply_windows(first, last, image, weights, bits, shift):
+def apply_windows(first: int, last: int, image: np.ndarray, weights: Weights, bits: np.ndarray, shift: int) -> None:
     """Apply a block to some of the windows of the tokens N×H×W×C, in place; shifted windows wrap around the image.
 
     ``bits`` are the biases kinds×heads×keys×queries in units of log 2.

@@ -41,6 +41,7 @@ class Residual(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the convolutions add to ``x``, N×C×H×W."""
         return x + self.second(F.relu(self.first(x)))
 
 

@@ -34,10 +34,12 @@ class TrainingPair(Protocol):
     """An aligned pair: ``read()`` gives infrared H×W and visible H×W×3 RGB, both uint8."""
 
     @property
-    def image(self) -> str: ...
+    def image(self) -> str:
+        """The id of the pair."""
 
     @property
-    def read(self) -> Callable[[], tuple[np.ndarray, np.ndarray]]: ...
+    def read(self) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+        """Reads the pair."""
 
 
 P = TypeVar("P", bound=TrainingPair)

@@ -197,6 +197,7 @@ class StudentTrainer(Trainer):
             )
 
     def patches(self, pairs: Sequence[TrainingPair], folder: Path, batches: bool) -> Patches:
+        """Patches of whole degraded images, where the configuration asks for them."""
         if not self.config.data.whole_images:
             return super().patches(pairs, folder, batches)
 

@@ -36,7 +36,8 @@ Teacher = Callable[[Tensor, Tensor], Tensor]
 
 class WholeImagePatches(Patches):
     """``patches[epoch, i]``: ``seen_ir`` 1×h×w, ``seen_vis`` 3×h×w and ``target`` 3×h×w in [0, 1], and ``overview``,
-    what the whole degraded images tell of their exposure and contrast."""
+    what the whole degraded images tell of their exposure and contrast.
+    """
 
     def __init__(
         self, pairs: Sequence[TrainingPair], config: StudentConfig, teacher: Teacher, identity: str, folder: Path
