@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
+from typing import Any
 
 import numpy as np
 import pywt
@@ -35,7 +35,7 @@ LATER_STAGES = tuple(
     pywt.Wavelet(f"q-shift {tree}", filter_bank=pywt.orthogonal_filter_bank(taps))
     for tree, taps in (("a", Q_SHIFT), ("b", Q_SHIFT[::-1]))
 )
-TREES = tuple(product((0, 1), repeat=2))  # which of the two filter sets is used along y and along x
+TREES = ((0, 0), (0, 1), (1, 0), (1, 1))  # which of the two filter sets is used along y and along x
 
 Details = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -73,7 +73,8 @@ def dual_tree(image: np.ndarray) -> tuple[dict, dict]:
     The trees differ by one sample at the first level and half a sample at the later ones, so that the four real
     coefficients of a place make two complex ones (Selesnick, Baraniuk, Kingsbury, IEEE SPM 2005).
     """
-    approximations, details = {}, {}
+    approximations: dict[tuple[int, int], np.ndarray] = {}
+    details: dict[tuple[int, int], list] = {}
     for tree in TREES:
         approximation, details[tree] = np.roll(image, (-tree[0], -tree[1]), (0, 1)), []
         for level in range(LEVELS):
@@ -85,7 +86,7 @@ def dual_tree(image: np.ndarray) -> tuple[dict, dict]:
 
 def inverse_dual_tree(approximations: dict, details: dict) -> np.ndarray:
     """Inverse of :func:`dual_tree`: the mean of the images of the four trees."""
-    total = 0
+    total: Any = 0
     for tree in TREES:
         image = approximations[tree]
         for level in reversed(range(LEVELS)):
@@ -110,7 +111,7 @@ def dtcwt(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     """Choose-max fusion of dual-tree complex coefficients of two H×W images; coarsest approximations averaged."""
     (ir_low, ir_details), (vis_low, vis_details) = dual_tree(framed(ir)), dual_tree(framed(vis))
     low = {tree: (ir_low[tree] + vis_low[tree]) / 2 for tree in TREES}
-    details = {tree: [] for tree in TREES}
+    details: dict[tuple[int, int], list] = {tree: [] for tree in TREES}
     for level in range(LEVELS):
         bands = []
         for band in range(3):

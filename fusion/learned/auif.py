@@ -49,7 +49,8 @@ def network(base: State, detail: State, decoder: State, ir: Tensor, y: Tensor) -
     images = torch.cat([ir, y])  # both go through the same two branches
     features = _unroll(images, _box_mean(images, BLUR_WIDTH), base, "conv1")
     features = features + _unroll(images, _laplacian(images), detail, "conv2")
-    fused = sum(features.chunk(2))
+    first, second = features.chunk(2)
+    fused = first + second
     return batch_norm(conv(fused, decoder, "decoder.1", pad="reflect"), decoder, "decoder.2").sigmoid()
 
 

@@ -74,10 +74,11 @@ def _decompose(x: Tensor, state: State, key: str, decoders: tuple[str, str]) -> 
     low, high = (to_plane(state[f"{decoder}.conv2d.weight"]) for decoder in decoders)
     kernels = torch.block_diag(low, high) * unit.T  # one reads the first half of the channels, one the second
     parts = _project(planes, synthesis, negative, decay, kernels).chunk(2)
-    return tuple(
+    first, second = (
         gathered(part, len(x), *x.shape[-2:]) + state[f"{decoder}.conv2d.bias"]
         for part, decoder in zip(parts, decoders, strict=True)
     )
+    return first, second
 
 
 def _project(

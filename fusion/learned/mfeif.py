@@ -28,7 +28,8 @@ def network(weights: dict[str, State], ir: Tensor, y: Tensor) -> Tensor:
     """Fused luma (0 or more) of infrared and visible luma, each N×1×H×W in [0, 1]."""
     features = [_extract(x, weights["ext"]) for x in (ir, y)]
     attention = [_attend(x, weights["att"]) for x in (ir, y)]
-    fused = sum(deep * weight for (deep, _, _), weight in zip(features, attention, strict=True)).softmax(dim=1)
+    first, second = (deep * weight for (deep, _, _), weight in zip(features, attention, strict=True))
+    fused = (first + second).softmax(dim=1)
     middle = _merge(features[0][1], features[1][1])
     shallow = _merge(features[0][2], features[1][2])
     state = weights["con"]

@@ -7,6 +7,9 @@ so that they need neither be padded nor, if memory is short, be stored all at on
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,7 +23,7 @@ def gathered(products: Tensor, count: int, height: int, width: int) -> Tensor:
     """Each pixel's sum of the products 9×NHW that its 3×3 neighbours hold for it: N×1×H×W."""
     maps = F.pad(products.view(9, count, height, width), (1, 1, 1, 1), mode="reflect")
     shifts = [(i, j) for i in range(3) for j in range(3)]
-    return sum(maps[3 * i + j, :, i : i + height, j : j + width] for i, j in shifts)[:, None]
+    return reduce(add, (maps[3 * i + j, :, i : i + height, j : j + width] for i, j in shifts))[:, None]
 
 
 def from_plane(weight: Tensor) -> Tensor:

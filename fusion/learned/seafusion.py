@@ -44,10 +44,11 @@ def _gradient_residual_dense_block(state: State, key: str, x: Tensor) -> Tensor:
     """Dense features plus the features of the gradient magnitude; the "Sobel" kernels were trained along."""
     dense = torch.cat([x, F.leaky_relu(conv(x, state, f"{key}.dense.conv1.conv"), 0.2)], dim=1)
     dense = torch.cat([dense, F.leaky_relu(conv(dense, state, f"{key}.dense.conv2.conv"), 0.2)], dim=1)
-    gradient = sum(
+    along, down = (
         F.conv2d(x, state[f"{key}.sobelconv.{axis}.weight"], padding=1, groups=x.shape[1]).abs()
         for axis in ("convx", "convy")
     )
+    gradient = along + down
     return F.leaky_relu(conv(dense, state, f"{key}.convdown.conv") + conv(gradient, state, f"{key}.convup.conv"), 0.1)
 
 

@@ -42,7 +42,8 @@ def _leaky_relu(x: Tensor) -> Tensor:
 def network(state: State, vis: Tensor, ir: Tensor) -> Tensor:
     """Fused luma in (-1, 1) of visible luma and infrared, each N×1×H×W in [-1, 1]."""
     x = torch.cat([_extract(vis, state, "vi"), _extract(ir, state, "ir")], dim=1)
-    for i, activation in enumerate((F.elu, F.elu, _leaky_relu, torch.tanh), start=1):
+    activations: tuple[Callable[[Tensor], Tensor], ...] = (F.elu, F.elu, _leaky_relu, torch.tanh)
+    for i, activation in enumerate(activations, start=1):
         x = _block(x, state, f"STDFusion_model/reconstruction_network/block{i}", activation)
     return x
 

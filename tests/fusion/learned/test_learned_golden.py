@@ -68,7 +68,7 @@ def test_densefuse_works_on_grey_levels(golden, pair, paths, methods):
 
 
 def test_ifcnn_on_grey_images(golden, pair, weights_dir):
-    state = published_state(weights_dir / ifcnn.WEIGHTS, torch.device("cpu"))
+    state = published_state(weights_dir / ifcnn.WEIGHTS.name, torch.device("cpu"))
     ir, y = (x.expand(-1, 3, -1, -1) for x in pair[:2])
     assert_equal(ifcnn.network(state, ir, y), golden["ifcnn_max"])
 
@@ -76,7 +76,7 @@ def test_ifcnn_on_grey_images(golden, pair, weights_dir):
 @pytest.mark.parametrize("pixels_at_once", [1000, 1 << 20])
 def test_lrrnet_for_any_number_of_pixels_at_once(golden, pair, weights_dir, monkeypatch, pixels_at_once):
     monkeypatch.setitem(lrrnet.PIXELS_AT_ONCE, "cpu", pixels_at_once)
-    state = published_state(weights_dir / lrrnet.WEIGHTS, torch.device("cpu"))
+    state = published_state(weights_dir / lrrnet.WEIGHTS.name, torch.device("cpu"))
     ir, y = (stretched(x, lrrnet.STRETCH_EPSILON) for x in pair[:2])
     with torch.inference_mode():
         assert_equal(lrrnet.network(state, ir, y), golden["lrrnet"])
