@@ -146,7 +146,19 @@ def fuse(
     weights_dir: str | Path | None = None,
     **settings: Any,
 ) -> Fused:
-    """Fuse two folders of images of the same names: :func:`bench.fusing.fuse_folders`."""
+    """Fuse two folders of images of the same names: :func:`bench.fusing.fuse_folders`.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tsdm_bench.images import write_png
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     for name, level in (("ir", 90), ("vis", 30)):
+    ...         Path(place, name).mkdir()
+    ...         write_png(Path(place, name, "1.png"), np.full((24, 32, 3), level, np.uint8))
+    ...     done = fuse("average", f"{place}/ir", f"{place}/vis", f"{place}/out")
+    ...     [path.name for path in Path(place, "out").glob("*.png")]
+    ['1.png']
+    """
     from bench.fusing import fuse_folders
 
     return fuse_folders(method, Path(ir), Path(vis), Path(out), weights_dir=_path(weights_dir), **settings)

@@ -137,7 +137,7 @@ def _detector_facts(setup: Setup) -> DetectorFacts | None:
     )
 
 
-# --- methods and detectors that can be had ---
+# --- methods and detectors that are available here ---
 
 
 def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], dict[str, str]]:
@@ -184,7 +184,7 @@ def _refuse_equal_titles(methods: dict[str, Method]) -> None:
 
 
 def _with_one_detector(setup: Setup, pairs: Sequence[Pair]) -> Setup:
-    """The set-up with the first of its detectors that can be had; without one where no pair has labels."""
+    """The set-up with the first available one of its detectors; without one where no pair has labels."""
     settings, reasons = setup.suite.detector, []
     if settings is None or all(pair.boxes is None for pair in pairs):
         log.warning("no pair of %s is labelled: detection is left out", setup.dataset)
