@@ -96,9 +96,10 @@ def test_a_cache_that_cannot_be_written_is_told_with_the_other_places(answers):
 
 
 def test_methods_of_a_group_that_cannot_run_here_are_left_out_even_where_the_group_was_named(
-    small_pairs, tmp_path, answers
+    small_pairs, tmp_path, answers, monkeypatch
 ):
     answers(ConnectionError("no network"))
+    monkeypatch.setattr("bench.run.flow.write_costs", lambda *_: None)  # of all of them that takes minutes
     suite = Suite(name="s", dataset="folder", methods=("source", "variants"), severities=(0,), metrics=("en",))
     options = Options(data_root=small_pairs, out=tmp_path, device="cpu", workers=1, named_methods=True)
     folder = run_benchmark(suite, options)

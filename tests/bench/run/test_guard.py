@@ -37,6 +37,12 @@ def run(root: Path, out: Path, recompute: tuple[str, ...] = (), panels: int = 0,
     return run_benchmark(Suite(**base | {"metrics": ("en", "mse")} | fields), options)
 
 
+@pytest.fixture(autouse=True)
+def _no_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a method costs is of no interest here, and measuring one's own takes a process."""
+    monkeypatch.setattr("bench.run.flow.write_costs", lambda *_: None)
+
+
 def values(folder: RunFolder) -> pd.DataFrame:
     return folder.rows().drop(columns="seconds")
 
