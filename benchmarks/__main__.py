@@ -1,4 +1,4 @@
-"""All budgets, measured in one run: ``python -m benchmarks [--repeats 3] [--only WORD]``; status 1 where one is missed.
+"""All budgets, measured in one run: ``python -m benchmarks [--repeats 5] [--only WORD]``; status 1 where one is missed.
 
 Every budget is a ratio: how many times as fast as its plain form a call is, both measured by turns on one thread.
 """
@@ -16,7 +16,7 @@ from benchmarks.timing import check, machine, one_thread
 def main() -> None:
     """Measure, print, and exit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", default="", metavar="WORD", help="budgets whose name holds this word")
     arguments = parser.parse_args()
     one_thread()

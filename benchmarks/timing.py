@@ -17,6 +17,9 @@ import torch
 from tsdm_bench.compiled import state
 from tsdm_bench.vectors import FEATURES
 
+ENOUGH_SECONDS = 5.0
+MOST_REPEATS = 41
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -38,16 +41,19 @@ def one_thread() -> None:
 def medians(calls: list[Callable[[], object]], repeats: int, threads: int = 1) -> list[float]:
     """Median seconds of each call; the repeats are interleaved, so that all see the same machine. One round warms up.
 
+    There are ``repeats`` rounds or more: short calls are repeated until all took :data:`ENOUGH_SECONDS` together.
+
     On one thread it is processor time that counts, which other processes disturb less; on several, wall time.
     """
     clock = time.process_time if threads == 1 else time.perf_counter
     times: list[list[float]] = [[] for _ in calls]
-    for repeat in range(repeats + 1):
+    for call in calls:
+        call()
+    while len(times[0]) < repeats or (sum(map(sum, times)) < ENOUGH_SECONDS and len(times[0]) < MOST_REPEATS):
         for call, each in zip(calls, times, strict=True):
             started = clock()
             call()
-            if repeat:
-                each.append(clock() - started)
+            each.append(clock() - started)
     return [statistics.median(each) for each in times]
 
 
