@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,48 +11,20 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from small_runs import run, values
 
-from bench.cell.sources import Bench
 from bench.cli import main
 from bench.metrics import METRICS
-from bench.run.flow import run_benchmark
-from bench.run.resolve import Options
 from bench.run.store import RunFolder
-from bench.suite import Suite
 from degradation.factor import FACTORS
 from detectors.detector import Detection
 from fusion.method import METHODS
-
-
-@pytest.fixture
-def pairs(small_pairs: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
-    return Path(shutil.copytree(small_pairs, tmp_path / "pairs"))
-
-
-def run(root: Path, out: Path, recompute: tuple[str, ...] = (), panels: int = 0, **fields: object) -> RunFolder:
-    base = {"name": "small", "dataset": "folder", "methods": ("ir", "vis"), "severities": (0,)}
-    options = Options(data_root=root, out=out, device="cpu", workers=1, recompute=recompute, panels=panels)
-    return run_benchmark(Suite(**base | {"metrics": ("en", "mse")} | fields), options)
 
 
 @pytest.fixture(autouse=True)
 def _no_costs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a method costs is of no interest here, and measuring one's own takes a process."""
     monkeypatch.setattr("bench.run.flow.write_costs", lambda *_: None)
-
-
-def values(folder: RunFolder) -> pd.DataFrame:
-    return folder.rows().drop(columns="seconds")
-
-
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The methods that were loaded: only those have something to compute."""
-    names: list[str] = []
-    original = Bench._load
-    monkeypatch.setattr(Bench, "_load", lambda self, name: names.append(name) or original(self, name))
-    return names
 
 
 def results(folder: Path, value: int) -> Path:
@@ -275,103 +246,3 @@ def test_another_detector_under_one_name_detects_again(
 
     monkeypatch.setattr("bench.cell.setup.open_detector", Other)
     assert set(detections(detecting(pairs, tmp_path))["score"]) == {0.5}
-
-
-# --- pictures ---
-
-
-def stored(folder: RunFolder) -> set[str]:
-    return {path.relative_to(folder.path / "fused").as_posix() for path in (folder.path / "fused").rglob("*.png")}
-
-
-def test_images_of_panels_are_those_that_were_scored(pairs: Path, tmp_path: Path) -> None:
-    folder = run(pairs, tmp_path, panels=1, methods=("average",), factors=("noise_gray",), severities=(0, 1, 3, 5))
-    shown = folder.record().shown
-    assert len(shown) == 1
-    assert stored(folder) == {
-        *(f"{place}/{shown[0]}/average.png" for place in ("clean/0/both", "noise_gray/3/both")),
-        *(f"clean/0/both/{shown[0]}/{name}.png" for name in ("ir", "vis")),
-        *(f"noise_gray/{k}/both/{shown[0]}/{name}.png" for k in (1, 3, 5) for name in ("ir", "vis")),
-    }
-    fused = cv2.imread(str(folder.path / f"fused/noise_gray/3/both/{shown[0]}/average.png"))
-    grey = cv2.cvtColor(fused, cv2.COLOR_BGR2GRAY)
-    counts = np.bincount(grey.ravel(), minlength=256) / grey.size
-    entropy = -(counts[counts > 0] * np.log2(counts[counts > 0])).sum()
-    rows = folder.rows().query("factor == 'noise_gray' and severity == 3 and metric == 'en' and image == @shown[0]")
-    assert rows["value"].item() == pytest.approx(entropy, abs=5e-3)  # OpenCV rounds luma of its own
-
-
-def test_a_widened_run_gets_the_images_it_lacks_and_no_stale_ones(
-    pairs: Path, tmp_path: Path, loaded: list[str]
-) -> None:
-    first = run(pairs, tmp_path, methods=("average",))
-    assert stored(first) == set()
-    rows = values(first)
-    loaded.clear()
-    folder = run(pairs, tmp_path, panels=1, methods=("average",))
-    assert loaded == ["average"]  # for its pictures
-    pd.testing.assert_frame_equal(values(folder), rows)
-    assert len(pd.read_parquet(folder.path / "rows")) == len(rows)  # and no row twice
-    (image,) = folder.record().shown
-    before = (folder.path / f"fused/clean/0/both/{image}/average.png").read_bytes()
-    shutil.copyfile(pairs / f"vis/{(int(image) + 1) % 3}.png", pairs / f"vis/{image}.png")
-    run(pairs, tmp_path, panels=0, methods=("average",))
-    assert not (folder.path / f"fused/clean/0/both/{image}/average.png").exists()
-    run(pairs, tmp_path, panels=1, methods=("average",))
-    assert (folder.path / f"fused/clean/0/both/{image}/average.png").read_bytes() != before
-
-
-# --- records ---
-
-
-def test_a_record_says_what_every_row_is_of(pairs: Path, tmp_path: Path) -> None:
-    record = json.loads((run(pairs, tmp_path, factors=("jpeg",), severities=(0, 3)).path / "run.json").read_text())
-    assert record["version"] == 2
-    assert set(record["pairs"]) == {"0", "1", "2"}
-    assert all(facts["content"] and facts["labels"] for facts in record["pairs"].values())
-    assert record["methods"]["ir"]["spec"] == "ir"
-    assert record["factors"]["jpeg"]["ladder"]["vis"][2]["quality"]
-    assert record["metrics"] == {"en": METRICS["en"].version, "mse": METRICS["mse"].version}
-    (part,) = record["parts"]
-    assert part["cells"] == 6
-    assert {"command", "date", "commit", "versions", "processor", "device"} <= part.keys()
-
-
-def test_every_part_of_a_run_keeps_its_provenance(pairs: Path, tmp_path: Path) -> None:
-    run(pairs, tmp_path, methods=("ir",))
-    folder = run(pairs, tmp_path)
-    assert [part.cells for part in folder.record().parts] == [3, 3]
-    run(pairs, tmp_path)
-    assert len(folder.record().parts) == 2  # nothing was added
-
-
-def test_rows_of_an_older_version_are_computed_again_and_kept(
-    pairs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    folder = run(pairs, tmp_path)
-    before = values(folder)
-    for kind in ("rows", "detections"):  # as older versions wrote them: no hash in the name, no identities
-        (shard,) = (folder.path / kind).iterdir()
-        table = pd.read_parquet(shard)
-        shard.unlink()
-        table.to_parquet(folder.path / kind / "e728aa07de6b41d2a0d7027e8369aba5.parquet")
-    again = run(pairs, tmp_path)
-    pd.testing.assert_frame_equal(values(again), before)
-    assert "6 were stored by an older version" in caplog.text
-    assert len(RunFolder(folder.path / "replaced").identities()) == 6
-
-
-def test_a_damaged_record_is_written_anew(pairs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folder = run(pairs, tmp_path)
-    (folder.path / "run.json").write_text('{"suite": ')
-    again = run(pairs, tmp_path)
-    assert "cannot be read as the record of a run" in caplog.text
-    assert again.record().suite.name == "small"
-    assert (folder.path / "run.damaged.json").exists()
-
-
-def test_a_record_of_a_newer_version_is_one_line(pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    folder = run(pairs, tmp_path)
-    (folder.path / "run.json").write_text('{"version": 99}')
-    assert main(["report", str(folder.path)]) == 2
-    assert "was written by a newer version of TSDM-Bench (record version 99" in capsys.readouterr().err
