@@ -112,7 +112,8 @@ def _what_means_rest_on(counts: list[int]) -> list[str]:
     from bench.statistics.clusters import FEWEST_CLUSTERS
 
     alike = len(set(counts)) == 1
-    over = f"over {counts[0] if alike else f'{min(counts)} to {max(counts)}'} images"
+    number = str(counts[0]) if alike else f"{min(counts)} to {max(counts)}"
+    over = f"over {number} image{'s' * (max(counts) > 1)}"
     half = "mean ± half of the 95 % bootstrap interval" if max(counts) >= FEWEST_CLUSTERS else "mean"
     lines = [f"{half} {over}"]
     if min(counts) < FEWEST_CLUSTERS:

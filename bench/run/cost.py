@@ -130,8 +130,8 @@ def _measured(
     """What :func:`measure` finds, or empty fields and the problem."""
     if method.keyed:
         return {"problem": ELSEWHERE}
-    if (share := busy()) > BUSY:
-        return {"problem": f"not measured: other work takes {share:.0%} of this machine; repeat the command when idle"}
+    if busy() > BUSY:
+        return {"problem": f"not measured: other work takes over {BUSY:.0%} of this machine; repeat when idle"}
     try:
         task = _Task(method, weights_of(method), device, size, threads)
     except Exception as error:

@@ -71,7 +71,7 @@ def test_nothing_is_measured_beside_other_work(monkeypatch, tmp_path, caplog):
     monkeypatch.setattr("bench.run.cost.busy", lambda: 0.6)
     cache = tmp_path / "tables/efficiency.csv"
     write_costs(tmp_path, [method(lambda ir, vis: vis)], lambda method: {}, "cpu")
-    assert "cost of m: not measured: other work takes 60% of this machine; repeat the command when idle" in caplog.text
+    assert "cost of m: not measured: other work takes over 25% of this machine; repeat when idle" in caplog.text
     assert not cache.exists()
 
 
