@@ -13,6 +13,9 @@ from tsdm_bench.cards import OURS, Card, Registry
 Modality = Literal["ir", "vis"]
 MODALITIES: tuple[Modality, ...] = ("ir", "vis")
 MAX_SEVERITY = 5
+Stage = Literal["weather", "illumination", "optics", "sensor", "coding"]
+STAGES: tuple[Stage, ...] = ("weather", "illumination", "optics", "sensor", "coding")
+"""What light meets on its way from the scene to the file, in this order."""
 
 Parameters = Mapping[str, Any]
 """The numbers of one rung of a ladder, e.g. ``{"sigma": 10.0}``."""
@@ -56,6 +59,8 @@ class Factor(Card):
     """Unit of that parameter: ``grey levels of 255``, ``px``, ``JPEG quality``…"""
     ladder: Mapping[Modality, tuple[Parameters, ...]]
     apply: Mapping[Modality, Apply]
+    stage: Stage = "sensor"
+    """Where on the way from the scene to the file it happens: several factors on one image act in this order."""
     photometric: bool = True
     """Whether PSNR to the clean image measures its strength (false for misregistration and the like)."""
 

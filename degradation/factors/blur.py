@@ -39,6 +39,7 @@ GAUSSIAN_BLUR = Factor(
     parameter="standard deviation",
     unit="px",
     source="TSDM-Fusion (IEEE TIM 2024), blur step, isotropic case",
+    stage="optics",
     ladder={  # the student was trained on up to 1.2 px
         "ir": rungs(sigma=(0.6, 0.9, 1.2, 3.0, 8.0)),
         "vis": rungs(sigma=(0.6, 0.9, 1.2, 3.0, 8.0)),
@@ -53,6 +54,7 @@ ANISOTROPIC_BLUR = Factor(
     parameter="standard deviations",
     unit="px",
     source="TSDM-Fusion (IEEE TIM 2024), blur step, anisotropic case",
+    stage="optics",
     ladder={  # the student was trained on variances up to 3 px², so standard deviations up to 1.73 px
         "ir": rungs(sigma_major=(0.8, 1.2, 1.7, 4.5, 12.0), sigma_minor=(0.4, 0.6, 0.85, 1.5, 4.0)),
         "vis": rungs(sigma_major=(0.8, 1.2, 1.7, 4.5, 12.0), sigma_minor=(0.4, 0.6, 0.85, 1.5, 4.0)),
@@ -67,6 +69,7 @@ MOTION_BLUR = Factor(
     parameter="length of the motion",
     unit="px",
     source="uniform linear motion, the textbook model",
+    stage="optics",
     ladder={
         "ir": rungs(length=(10.0, 18.0, 30.0, 46.0, 70.0)),
         "vis": rungs(length=(10.0, 18.0, 30.0, 46.0, 70.0)),

@@ -62,6 +62,7 @@ TSDM = Factor(
     parameter="strengths of all steps",
     unit="units of the single factors",
     source="TSDM-Fusion (IEEE TIM 2024), the whole degradation model",
+    stage="coding",
     ladder={  # the student was trained on qualities 70 to 89, then 30 to 69; the rest as in the single factors
         "ir": rungs(
             brightness=(0.0, 0.0, 0.0, 0.0, 0.0),

@@ -19,6 +19,7 @@ CONTRAST = Factor(
     parameter="factor",
     unit="×",
     source="TSDM-Fusion (IEEE TIM 2024), step 2; PIL ImageEnhance.Contrast",
+    stage="illumination",
     ladder={  # the student was trained on 0.6 to 0.8 infrared, 0.7 to 0.9 visible
         "ir": rungs(factor=(0.80, 0.74, 0.60, 0.40, 0.16)),
         "vis": rungs(factor=(0.79, 0.725, 0.70, 0.32, 0.12)),

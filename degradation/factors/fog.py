@@ -35,6 +35,7 @@ FOG = Factor(
     parameter="density",
     unit="optical thickness at the horizon",
     source="Koschmieder's law; Narasimhan & Nayar, IJCV 2002",
+    stage="weather",
     ladder={
         "vis": rungs(density=(0.14, 0.225, 0.38, 0.575, 0.90)),
     },

@@ -20,6 +20,7 @@ JPEG = Factor(
     parameter="quality",
     unit="1 to 100",
     source="TSDM-Fusion (IEEE TIM 2024), steps 5 and 6; tables of the Independent JPEG Group",
+    stage="coding",
     ladder={  # the student was trained on 30 to 89
         "ir": rungs(quality=(80, 50, 30, 10, 5)),
         "vis": rungs(quality=(80, 50, 30, 10, 5)),

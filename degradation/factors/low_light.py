@@ -30,6 +30,7 @@ LOW_LIGHT = Factor(
     parameter="exposure",
     unit="EV",
     source="Poisson statistics of photons (EMVA 1288 sensor model, without read noise)",
+    stage="illumination",
     ladder={
         "vis": rungs(exposure=(-1.0, -2.0, -3.0, -4.0, -5.0)),
     },

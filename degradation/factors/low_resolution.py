@@ -23,6 +23,7 @@ LOW_RESOLUTION = Factor(
     parameter="reduction per side",
     unit="×",
     source="area average down, Keys' cubic convolution up",
+    stage="optics",
     ladder={
         "ir": rungs(scale=(5.0, 8.0, 12.0, 16.0, 24.0)),
         "vis": rungs(scale=(5.0, 8.0, 12.0, 16.0, 24.0)),

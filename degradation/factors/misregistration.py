@@ -33,6 +33,7 @@ MISREGISTRATION = Factor(
     parameter="shift and zoom",
     unit="% of the width",
     source="residual parallax and calibration error of two-camera rigs",
+    stage="optics",
     ladder={
         "ir": rungs(shift=(0.2, 0.5, 1.0, 2.0, 4.0), zoom=(0.1, 0.25, 0.5, 1.0, 2.0)),
     },

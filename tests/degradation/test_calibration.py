@@ -14,6 +14,7 @@ from degradation.calibration import IDENTICAL, TARGET_PSNR, calibrate, psnr, ssi
 from degradation.factor import FACTORS
 
 ON_TARGET = ("brightness_down", "brightness_up", "noise_color", "noise_gray", "stripe_noise", "fog", "tsdm")
+ON_TARGET += ("rain", "snow", "vignette")
 
 
 def test_psnr_is_its_formula_and_ssim_that_of_a_second_library(pair: tuple) -> None:
@@ -52,7 +53,7 @@ def test_no_pairs_is_an_error() -> None:
 
 def test_ladders_hold_on_real_pairs(data_root: Path) -> None:
     """A small sample of one dataset, so with a wider margin than the ±2 dB of the full measurement."""
-    pairs = read_pairs(data_root / "RoadScene", "cropinfrared", "crop_LR_visible", 12)
+    pairs = read_pairs(data_root / "RoadScene", "cropinfrared", "crop_LR_visible", 9)
     table = calibrate(pairs, [FACTORS[name] for name in ON_TARGET])
     error = table["psnr"] - table["severity"].map(lambda severity: TARGET_PSNR[severity - 1])
     assert error.abs().max() < 3.5, table[error.abs() > 3.5]

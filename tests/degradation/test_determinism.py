@@ -18,13 +18,16 @@ from degradation.factors.infrared_sensor import DEAD_PIXELS, STRIPE_NOISE
 from degradation.factors.low_light import LOW_LIGHT
 from degradation.factors.misregistration import MISREGISTRATION
 from degradation.factors.noise import NOISE_COLOR, NOISE_CORRELATED, NOISE_GRAY
+from degradation.factors.rain import RAIN
+from degradation.factors.snow import SNOW
+from degradation.factors.vignette import VIGNETTE
 from tests.degradation.conftest import make_pair
 
 CARDS = {
     card.name: card
     for card in (
         *(ANISOTROPIC_BLUR, MOTION_BLUR, TSDM, FOG, DEAD_PIXELS, STRIPE_NOISE, LOW_LIGHT, MISREGISTRATION),
-        *(NOISE_COLOR, NOISE_CORRELATED, NOISE_GRAY),
+        *(NOISE_COLOR, NOISE_CORRELATED, NOISE_GRAY, RAIN, SNOW, VIGNETTE),
     )
 }
 CONDITIONS = [
