@@ -1,6 +1,7 @@
 """All budgets, measured in one run: ``python -m benchmarks [--repeats 5] [--only WORD]``; status 1 where one is missed.
 
-Every budget is a ratio: how many times as fast as its plain form a call is, both measured by turns on one thread.
+Every budget is a ratio: how many times as fast as its plain form a call is, both measured by turns on one thread; and
+what a command costs, in times of importing torch.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import sys
 
 from bench.cell.process import keep_freed_memory
-from benchmarks import degradation, kernels, metrics, tsdm
+from benchmarks import degradation, kernels, metrics, startup, tsdm
 from benchmarks.timing import check, machine, one_thread
 
 
@@ -25,12 +26,14 @@ def main() -> None:
         [budget for room in rooms for budget in room.budgets() if arguments.only in budget.name]
         for rooms in ((tsdm,), (metrics, degradation, kernels))
     )
-    if not networks + others:
+    starts = [name for name in startup.LIMITS if arguments.only in name]
+    if not networks + others + starts:
         parser.error(f"no budget's name holds {arguments.only!r}")
     # The student before the memory of freed maps is kept, as its plain form runs in a process of its own.
     kept = [check(networks, arguments.repeats)] if networks else []
     keep_freed_memory()
     kept += [check(others, arguments.repeats)] if others else []
+    kept += [startup.check(starts, arguments.repeats)] if starts else []
     sys.exit(0 if all(kept) else 1)
 
 

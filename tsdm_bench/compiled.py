@@ -29,6 +29,7 @@ import itertools
 import logging
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,8 @@ def _numba() -> Any:
         log.warning("numba cannot be used (%s): plain forms serve, slower and with the same results", error)
         return None
 
+
+PARTS_PER_THREAD = 4
 
 numba = _numba()
 KERNELS: list[Kernel[Any, Any]] = []
@@ -190,14 +193,26 @@ def _temporary_place() -> Path | None:
 def over_rows(loop: Callable[..., None], rows: int, *arguments: Any) -> None:
     """``loop(first, last, *arguments)`` on parts of ``range(rows)``, on as many threads as torch uses here.
 
-    Tensors are passed as arrays. What a loop writes for one row depends on no other row, so that the number of threads
-    changes no bit. The threads are Python's: numba's own would double the time to compile and do not survive a fork.
+    Tensors are passed as arrays. What a loop writes for one row depends on no other row, so that neither the number of
+    threads nor the parts change a bit. A thread takes the next part when it is done with one: one whose core is busy
+    with something else takes fewer. The threads are Python's: numba's own would double the time to compile and do not
+    survive a fork.
     """
     arrays = [each.detach().numpy() if isinstance(each, Tensor) else each for each in arguments]
     threads = torch.get_num_threads()
-    (_, end), *parts = itertools.pairwise(rows * part // threads for part in range(threads + 1))
-    others = [_pool(threads, os.getpid()).submit(loop, *part, *arrays) for part in parts]
-    loop(0, end, *arrays)
+    count = max(min(threads * PARTS_PER_THREAD, rows), 1) if threads > 1 else 1
+    parts = deque(itertools.pairwise(rows * part // count for part in range(count + 1)))
+
+    def work() -> None:
+        for _ in range(count):
+            try:
+                part = parts.popleft()
+            except IndexError:  # the others took the rest
+                return
+            loop(*part, *arrays)
+
+    others = [_pool(threads, os.getpid()).submit(work) for _ in range(min(threads, count) - 1)]
+    work()
     for each in others:
         each.result()
 

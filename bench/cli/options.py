@@ -6,9 +6,12 @@ import argparse
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.suite import Suite, load_suite, suite_names
 from tsdm_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.suite import Suite
 
 DEMO = "demo"
 DATA_VARIABLE, WEIGHTS_VARIABLE = "TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"
@@ -36,6 +39,8 @@ def add_weights_dir(parser: argparse._ActionsContainer) -> None:
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """The options that choose which part of a suite is meant; shared with ``degrade``."""
+    from bench.suite import suite_names
+
     parser.add_argument("--suite", help=f"{', '.join(suite_names())}, or a YAML file (default: {DEMO})")
     add_data_root(parser)
     parser.add_argument("--factors", type=comma_list, metavar="F,G", help="degradation factors (list factors)")
@@ -47,6 +52,8 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 def suite_of(args: argparse.Namespace) -> Suite:
     """The suite that the options describe."""
+    from bench.suite import load_suite
+
     fields = ("factors", "severities", "modalities", "limit", "seed", "methods", "metrics")
     overrides = {name: value for name in fields if (value := getattr(args, name, None)) is not None}
     detector, image_size = getattr(args, "detector", None), getattr(args, "image_size", None)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fusion.tsdm.kernels.layout import SHIFT, TOKENS, WINDOW, Groups, Permute, window_orders
+from fusion.tsdm.kernels.layout import SHIFT, TOKENS, WINDOW, Permute, WindowOrders, window_orders
 from fusion.tsdm.kernels.product import PAIRS, pairs
 from fusion.tsdm.kernels.window import LOG2_E, Weights, apply_windows
 from tsdm_bench.compiled import compiled_form, over_rows
@@ -24,20 +24,19 @@ def plain_swin_blocks(x: Tensor, blocks: nn.ModuleList, drop_path: list[float]) 
     for i, (block, drop) in enumerate(zip(blocks, drop_path, strict=True)):
         if i:
             x = Permute.apply(x, *orders.plain_to_shifted[:: 1 if i % 2 else -1])
-        groups = orders.shifted_groups if i % 2 else orders.plain_groups
-        x = _run(block, x.view(-1, TOKENS, shape[-1]), groups, drop, shape[0]).view(-1, shape[-1])
+        x = _run(block, x.view(-1, TOKENS, shape[-1]), orders, i % 2 == 1, drop, shape[0]).view(-1, shape[-1])
     back = orders.raster_to_plain[::-1] if len(blocks) % 2 else orders.shifted_to_raster
     return Permute.apply(x, *back).view(shape)
 
 
-def _run(block: nn.Module, x: Tensor, groups: Groups, drop: float, batch: int) -> Tensor:
+def _run(block: nn.Module, x: Tensor, orders: WindowOrders, shifted: bool, drop: float, batch: int) -> Tensor:
     """Apply ``block`` to all windows of ``x`` (M×64×C); within a group, sample follows sample."""
-    biases = block.attn.biases()
+    groups = orders.shifted_groups if shifted else orders.plain_groups
     keep = None
     if block.training and drop:
         keep = torch.rand(2, batch, 1, 1, device=x.device).ge(drop).to(x.dtype) / (1 - drop)
         keep = torch.cat([keep.repeat_interleave(count // batch, dim=1) for count, _ in groups], dim=1)
-    return block(x, biases, groups, keep)
+    return block(x, block.attn.biases(shifted), groups, keep)
 
 
 @compiled_form(of=plain_swin_blocks)
@@ -56,7 +55,7 @@ def swin_blocks(x: Tensor, blocks: nn.ModuleList, drop_path: list[float]) -> Ten
     windows = x.shape[0] * (x.shape[1] // WINDOW) * (x.shape[2] // WINDOW)
     for i, block in enumerate(blocks):
         shifted = i % 2 == 1
-        bits = block.attn.biases().detach()[: None if shifted else 1].transpose(-1, -2) * LOG2_E
+        bits = block.attn.biases(shifted).detach().transpose(-1, -2) * LOG2_E
         weights = _weights(block, paired=bfloat16 and PAIRS)
         over_rows(apply_windows, windows, x, weights, bits.contiguous(), SHIFT if shifted else 0)
     return x

@@ -55,11 +55,12 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(DIM, 3 * DIM)
         self.proj = nn.Linear(DIM, DIM)
 
-    def biases(self) -> Tensor:
-        """4×6×64×64: what is added to the logits, by kind of window."""
+    def biases(self, shifted: bool) -> Tensor:
+        """K×6×64×64: what is added to the logits, by kind of window; K is 4 for shifted windows, else 1."""
         table = self.relative_position_bias_table
-        bias = table[_relative_position_index(table.device)].permute(2, 0, 1).contiguous()
-        return bias + _shift_masks(table.device)
+        index = _relative_position_index(table.device)
+        bias = table.t().index_select(1, index.flatten()).view(1, HEADS, TOKENS, TOKENS)
+        return bias + _shift_masks(table.device) if shifted else bias
 
     def forward(self, x: Tensor, biases: Tensor, groups: Groups) -> Tensor:
         """``biases`` are those of :meth:`biases`; ``groups`` says how many windows of each kind follow one another."""

@@ -128,7 +128,7 @@ def test_stochastic_depth_drops_a_branch_for_a_whole_sample():
     # Two branches in each of six blocks, each kept or dropped: samples differ, yet a sample is dropped as a whole.
     kept_all = filled(Student()).layers[0].residual_group.blocks[0]
     windows = tokens[0].view(2, 8, 2, 8, 48).transpose(1, 2).reshape(4, 64, 48)
-    dropped = kept_all(windows, kept_all.attn.biases(), ((4, 0),), torch.zeros(2, 4, 1, 1))
+    dropped = kept_all(windows, kept_all.attn.biases(shifted=False), ((4, 0),), torch.zeros(2, 4, 1, 1))
     torch.testing.assert_close(dropped, windows)
     assert len({round(result.sum().item(), 2) for result in results}) > 1
 
