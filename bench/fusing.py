@@ -57,6 +57,11 @@ def fuse_folders(
         if not images_in(folder):
             raise UsageError(f"no images in {folder}; give a folder of PNG, JPEG, BMP or TIFF files")
     card, place = find_method(method), pick_device(device)
+    if card.knows_condition:
+        raise UsageError(
+            f"{card.name} is told how the pair was degraded, which only a run knows; name a restorer that is not "
+            f"(`run_bench.py list restorers`)"
+        )
     for reason in obtain([card], weights_dir).values():
         raise UsageError(reason)
     refuse_unwritable_folder(out, "--out")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from fusion.method import METHODS, Method
+from fusion.restoration.chain import restoring, split
+from fusion.restoration.restorer import Restorer, weights_of
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import locate, missing, remedy
@@ -43,9 +45,18 @@ def expand(specs: Iterable[str]) -> tuple[str, ...]:
 
 
 def find_method(spec: str) -> Method:
-    """A method by card name, or a user's own by specification (``folder:…``, ``command:…``, ``module:callable``…)."""
-    if ":" not in spec:
+    """A method by card name, or a user's own by specification (``folder:…``, ``command:…``, ``module:callable``…).
+
+    Either may have restorers in front (``sci+gff``, see :mod:`fusion.restoration.chain`).
+    """
+    if spec in METHODS:
         return METHODS[spec]
+    steps, spec = split(spec)
+    method = _own(spec) if ":" in spec else METHODS[spec]
+    return restoring(steps, method) if steps else method
+
+
+def _own(spec: str) -> Method:
     from fusion import external
 
     try:
@@ -90,10 +101,11 @@ def obtain(methods: Iterable[Method], weights_dir: Path | None) -> dict[str, str
     return reasons
 
 
-def unavailable(method: Method, weights_dir: Path | None) -> str:
-    """Why ``method`` cannot run here and what to do about it; empty where it can."""
-    lacking = missing(method.weights, weights_dir)
+def unavailable(card: Method | Restorer, weights_dir: Path | None) -> str:
+    """Why a method or restorer cannot run here and what to do about it; empty where it can."""
+    lacking = missing(card.weights if isinstance(card, Method) else weights_of(card), weights_dir)
     if not lacking:
         return ""
     names, remedies = ", ".join(file.name for file in lacking), "; ".join(map(remedy, lacking))
-    return f"method {method.name} needs weights that are not here ({names}): {remedies}"
+    what = "method" if isinstance(card, Method) else "restorer"
+    return f"{what} {card.name} needs weights that are not here ({names}): {remedies}"

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from detectors.card import DETECTORS
 from fusion.method import METHODS
+from fusion.restoration.restorer import RESTORERS
 from tsdm_bench.cards import Registry
 from tsdm_bench.weights.card import WeightFile
 
+READ_BY = (METHODS, RESTORERS, DETECTORS)
+
 
 def _within() -> Iterator[tuple[str, WeightFile]]:
-    for cards in (METHODS, DETECTORS):
+    for cards in READ_BY:
         for card in cards.values():
             yield from ((f"{cards.kind} {card.name}", file) for file in card.weights)
 
@@ -22,5 +25,5 @@ WEIGHT_FILES: Registry[WeightFile] = Registry(
 
 
 def readers(file: WeightFile) -> list[str]:
-    """Names of the methods and detectors that read ``file``."""
-    return [card.name for cards in (METHODS, DETECTORS) for card in cards.values() if file in card.weights]
+    """Names of the methods, restorers and detectors that read ``file``."""
+    return [card.name for cards in READ_BY for card in cards.values() if file in card.weights]

@@ -52,6 +52,12 @@ class Method(Card):
     """Where the ready result of a pair lies (by its key); None for a method that computes. May raise ``OSError`` or
     ``ValueError`` where there is none."""
     load: Callable[[dict[str, Path], torch.device], Callable[..., Tensor]]
+    restores: str = ""
+    """Name of the method itself where restorers stand in front of it."""
+    knows_condition: bool = False
+    """Whether it is told how the pair was degraded, which no user of a camera knows."""
+    before: Callable[..., Callable[[Tensor, Tensor, dict | None], tuple[Tensor, Tensor]]] | None = None
+    """``before(paths, device, memory)`` loads ``restore(ir, vis, key) -> (ir, vis)``, which goes before fusing."""
 
 
 METHODS: Registry[Method] = Registry(
@@ -80,8 +86,15 @@ def ycbcr_to_rgb(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:
     return torch.cat([y + 1.403 * cr, y - 0.714 * cr - 0.344 * cb, y + 1.773 * cb], dim=1)
 
 
-def prepare(method: Method, weights: dict[str, Path] | None = None, device: torch.device | str = "cpu") -> Fuse:
-    """Load ``method`` and wrap it to the common protocol: pad, fuse, crop, colour, clamp to [0, 1].
+def prepare(
+    method: Method,
+    weights: dict[str, Path] | None = None,
+    device: torch.device | str = "cpu",
+    memory: object | None = None,
+) -> Fuse:
+    """Load ``method`` and wrap it to the common protocol: restore, pad, fuse, crop, colour, clamp to [0, 1].
+
+    ``memory`` is what several methods share of restored images (:class:`fusion.restoration.chain.Memory`).
 
     Returns ``fuse(ir, vis[, key])``; raises ``ValueError`` where the two images differ in size or channel count.
 
@@ -90,6 +103,7 @@ def prepare(method: Method, weights: dict[str, Path] | None = None, device: torc
     torch.Size([1, 3, 12, 20])
     """
     core = method.load(weights or {}, torch.device(device))
+    restore = method.before(weights or {}, torch.device(device), memory) if method.before else None
 
     @torch.inference_mode()
     def fuse(ir: Tensor, vis: Tensor, key: dict | None = None) -> Tensor:
@@ -98,6 +112,8 @@ def prepare(method: Method, weights: dict[str, Path] | None = None, device: torc
                 f"{method.name}: expected ir N×1×H×W and vis N×3×H×W of one size, got {tuple(ir.shape)} and "
                 f"{tuple(vis.shape)}"
             )
+        if restore:
+            ir, vis = restore(ir, vis, key)
         height, width = ir.shape[-2:]
         pad = (0, -width % method.multiple, 0, -height % method.multiple)
         ir_in, vis_in = (F.pad(x, pad, mode="replicate") if any(pad) else x for x in (ir, vis))

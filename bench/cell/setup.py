@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.methods import find_method
 from bench.plan import Condition
 from bench.suite import Suite
 from detectors.detector import Detector, open_detector
@@ -35,7 +36,8 @@ class Setup:
     @property
     def runs_foreign_code(self) -> bool:
         """Whether a method is the user's own code: it may end its process, so it must not be that of the run."""
-        return any(":" in spec and "folder:" not in spec for spec in self.specs.values())
+        methods = map(find_method, self.specs.values())
+        return any(method.kind == "external" and method.result_file is None for method in methods)
 
     def open_detector(self, own: Path | None = None) -> Detector:
         """The detector that was trained for a method, else the one of the suite (the caller has left only one)."""

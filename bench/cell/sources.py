@@ -16,6 +16,7 @@ from bench.plan import CLEAN, Condition
 from degradation.condition import degrade
 from degradation.factor import FACTORS
 from fusion.method import Fuse, prepare
+from fusion.restoration.chain import Memory
 from tsdm_bench.images import as_batch
 
 
@@ -29,13 +30,14 @@ class Bench:
         self.at_work = at_work
         prepare_process(setup.threads)
         self.setup = setup
+        self.restored = Memory()
         self.fuse_of = cache(self._load)
         self.detector = cache(setup.open_detector)
         self.clean_sources = lru_cache(maxsize=1)(self._read)
 
     def _load(self, name: str) -> Fuse:
         method = find_method(self.setup.specs[name])
-        return prepare(method, find_weights(method, self.setup.weights_dir), self.setup.device)
+        return prepare(method, find_weights(method, self.setup.weights_dir), self.setup.device, self.restored)
 
     def _read(self, pair: Pair) -> Sources:
         return Sources(*pair.read(), device=self.setup.device)

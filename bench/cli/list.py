@@ -1,4 +1,4 @@
-"""Show what there is: suites, datasets, methods, factors, metrics or detectors, from their cards.
+"""Show what there is: suites, datasets, methods, restorers, factors, metrics or detectors, from their cards.
 
 With --calibrate, `list factors` measures PSNR and SSIM to the clean image per factor and severity on the pairs of a
 data root. With --efficiency, `list methods` measures operations and seconds per megapixel here and now.
@@ -26,6 +26,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "suites": ("name", "title", "dataset", "pairs", "methods", "factors", "severities", "metrics", "detector"),
     "datasets": ("name", "title", "description", "size", "licence", "download", "layout"),
     "methods": ("name", "title", "kind", "year", "venue", "parameters", "licence", "available"),
+    "restorers": ("name", "title", "kind", "modalities", "removes", "year", "parameters", "licence", "available"),
     "factors": ("name", "title", "modalities", "parameter", "unit", "severities"),
     "metrics": ("name", "symbol", "title", "family", "direction", "range", "unit", "cost", "presets"),
     "detectors": ("name", "title", "labels", "image_size", "backend", "licence", "available"),
@@ -133,8 +134,21 @@ def _methods(weights_dir: Path | None) -> Iterator[dict]:
 
     for card in in_order():
         why_not = unavailable(card, weights_dir)
-        yield _fields(card, "load") | {
+        yield _fields(card, "load", "before") | {
             "weights": [file.name for file in card.weights],
+            "available": "no: weights" if why_not else "yes",
+            "why_not": why_not,
+        }
+
+
+def _restorers(weights_dir: Path | None) -> Iterator[dict]:
+    from bench.methods import unavailable
+    from fusion.restoration.restorer import RESTORERS, weights_of
+
+    for card in RESTORERS.values():
+        why_not = unavailable(card, weights_dir)
+        yield _fields(card, "load") | {
+            "weights": [file.name for file in weights_of(card)],
             "available": "no: weights" if why_not else "yes",
             "why_not": why_not,
         }
@@ -179,6 +193,7 @@ READERS = {
     "suites": _suites,
     "datasets": _datasets,
     "methods": _methods,
+    "restorers": _restorers,
     "factors": _factors,
     "metrics": _metrics,
     "detectors": _detectors,

@@ -1,7 +1,7 @@
-"""Show, download or verify the weight files of methods and detectors.
+"""Show, download or verify the weight files of methods, restorers and detectors.
 
 Files are looked for in --weights-dir, then in the package, then in the cache (TSDM_BENCH_CACHE moves it); downloads
-go to the cache, checked by sha256. NAMES are names of files, methods or detectors; without any, all files are meant.
+go to the cache, checked by sha256. NAMES are names of files or of what reads them; without any, all files are meant.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from pathlib import Path
 
 from bench.cli.list import as_text_table
 from bench.cli.options import add_weights_dir
-from bench.weights import WEIGHT_FILES, readers
+from bench.weights import READ_BY, WEIGHT_FILES, readers
 from detectors.card import DETECTORS
-from fusion.method import METHODS
 from tsdm_bench.errors import UsageError
 from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch
@@ -25,7 +24,9 @@ COLUMNS = ("name", "method", "bytes", "licence", "place")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("list", "fetch", "verify"))
-    parser.add_argument("names", nargs="*", metavar="NAMES", help="files, methods or detectors (default: all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAMES", help="files, or methods, restorers, detectors (default: all)"
+    )
     add_weights_dir(parser)
 
 
@@ -46,14 +47,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _files(names: list[str]) -> list[WeightFile]:
-    """The cards behind names of files, methods or detectors, each once."""
+    """The cards behind such names, each once."""
     if not names:
         return list(WEIGHT_FILES.values())
     return list(dict.fromkeys(file for name in names for file in _named(name)))
 
 
 def _named(name: str) -> tuple[WeightFile, ...]:
-    cards = next((cards for cards in (METHODS, DETECTORS) if name in cards), None)
+    cards = next((cards for cards in READ_BY if name in cards), None)
     files = (WEIGHT_FILES[name],) if cards is None else cards[name].weights
     if not files and cards is DETECTORS:
         raise UsageError(f"{name} has no fixed file: ultralytics downloads it on first use, e.g. by --detector {name}")

@@ -128,8 +128,10 @@ def _measured(
     threads: int,
 ) -> dict:
     """What :func:`measure` finds, or empty fields and the problem."""
-    if method.keyed:
+    if method.result_file is not None:
         return {"problem": ELSEWHERE}
+    if method.knows_condition:
+        return {"problem": "its cost depends on the condition, which it is told"}
     if busy() > BUSY:
         return {"problem": f"not measured: other work takes over {BUSY:.0%} of this machine; repeat when idle"}
     try:

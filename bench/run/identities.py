@@ -44,6 +44,7 @@ def method_facts(spec: str, weights_dir: Path | None) -> MethodFacts:
         weights={name: file_hash(path) for name, path in find_weights(method, weights_dir).items()},
         code={str(path): file_hash(path) for path in method.code},
         trained_on=method.trained_on,
+        restores=method.restores,
     )
 
 

@@ -71,6 +71,8 @@ class MethodFacts(_Facts):
     code: dict[str, str] = {}
     """Files of a user's own method (scripts, modules, networks) → SHA-256."""
     trained_on: tuple[str, ...] = ()
+    restores: str = ""
+    """Name of the method itself where restorers stand in front of it."""
 
     @property
     def identity(self) -> str:

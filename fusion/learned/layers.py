@@ -6,6 +6,7 @@ nothing is renamed, and a key that is missing is an error where it is used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +33,13 @@ def conv(x: Tensor, state: State, key: str, pad: Padding = "zeros", stride: int 
         x, width = F.pad(x, (width, width, width, width), mode=pad), 0
     x = F.conv2d(x, weight, state.get(f"{key}.bias"), stride, width, dilation)
     return x.contiguous(memory_format=torch.channels_last)
+
+
+def stacked(x: Tensor, state: State, keys: Sequence[str]) -> Tensor:
+    """Convolutions one after the other, with a ReLU behind each but the last."""
+    for key in keys[:-1]:
+        x = conv(x, state, key).relu_()
+    return conv(x, state, keys[-1])
 
 
 def batch_norm(x: Tensor, state: State, key: str) -> Tensor:
