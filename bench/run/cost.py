@@ -128,7 +128,7 @@ def _measured(
     threads: int,
 ) -> dict:
     """What :func:`measure` finds, or empty fields and the problem."""
-    if method.result_file is not None:
+    if method.keyed:
         return {"problem": ELSEWHERE}
     if method.knows_condition:
         return {"problem": "its cost depends on the condition, which it is told"}
