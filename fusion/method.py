@@ -62,7 +62,7 @@ class Method(Card):
     @property
     def ours(self) -> bool:
         """Whether this project trained its weights; tables show such methods apart from published ones."""
-        return bool(self.weights) and self.licence == OURS
+        return self.kind == "learned" and bool(self.weights) and self.licence == OURS
 
 
 METHODS: Registry[Method] = Registry(

@@ -156,7 +156,7 @@ def test_every_archive_is_of_a_commit_or_has_a_hash_and_says_how_many_pairs_it_h
 @pytest.mark.parametrize("pairs", [2, 43])
 def test_another_number_of_pairs_than_was_published_is_refused(published, tmp_path, pairs):
     card = published("tno", zipped(archive_of("tno")), pairs=pairs)
-    refused(card, tmp_path, f"1 pairs, where {pairs} were published; unpack it by hand")
+    refused(card, tmp_path, f"1 pair, where {pairs} were published; unpack it by hand")
 
 
 def test_half_a_pair_is_refused(published, tmp_path):
