@@ -1,0 +1,100 @@
+"""The definition of ultralytics: its own validator's figures from its own inputs, and how it differs from COCO's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from detectors.backends.ultralytics_backend import import_ultralytics
+from detectors.evaluation.average_precision import average_precision
+from detectors.evaluation.ultralytics_precision import average_precision_ultralytics
+
+CLASSES = ["Bus", "Car", "People"]
+SIDES = ["x", "y", "w", "h"]
+
+
+def scene(seed: int, images: int = 12) -> tuple[pd.DataFrame, pd.DataFrame]:
+    random = np.random.default_rng(seed)
+    objects, found = [], []
+    for image in map(str, range(images)):
+        for _ in range(random.integers(1, 8)):
+            name, box = CLASSES[random.integers(3)], [*random.uniform(0, 400, 2), *random.uniform(20, 120, 2)]
+            objects.append((image, name, *box))
+            for _ in range(random.integers(0, 3)):
+                moved = [side + random.choice([1, 8]) * random.normal() for side in box]
+                named = name if random.random() < 0.8 else CLASSES[random.integers(3)]
+                found.append((image, named, random.uniform(0.05, 1), *moved))
+    return (
+        pd.DataFrame(objects, columns=["image", "class", *SIDES]),
+        pd.DataFrame(found, columns=["image", "class", "score", *SIDES]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_values_are_those_of_the_validator(seed, tmp_path):
+    """Its own classes, fed as `yolo val` feeds them: corners, an image at a time, the best scores first."""
+    import_ultralytics()
+    from ultralytics.models.yolo.detect import DetectionValidator
+    from ultralytics.utils.metrics import DetMetrics
+
+    truth, found = scene(seed)
+    validator = DetectionValidator.__new__(DetectionValidator)
+    validator.iouv = torch.linspace(0.5, 0.95, 10)
+    metrics = DetMetrics(dict(enumerate(CLASSES)))
+    for image in sorted(truth["image"].unique()):
+        objects = truth[truth["image"] == image]
+        boxes = found[found["image"] == image].sort_values("score", ascending=False)
+        label, named = (torch.tensor([CLASSES.index(name) for name in part["class"]]) for part in (objects, boxes))
+        predicted = {"bboxes": corners(boxes), "cls": named.float()}
+        correct = validator._process_batch(predicted, {"bboxes": corners(objects), "cls": label.float()})["tp"]
+        metrics.update_stats(
+            {
+                "tp": correct,
+                "conf": boxes["score"].to_numpy(),
+                "pred_cls": named.numpy(),
+                "target_cls": label.numpy(),
+                "target_img": label.unique().numpy(),
+                "im_name": image,
+            }
+        )
+    metrics.process(save_dir=tmp_path)
+    ours = average_precision_ultralytics(truth, found, sorted(truth["image"].unique()), CLASSES).set_index("class")
+    assert ours.loc[CLASSES, "AP50_ultralytics"].to_numpy() == pytest.approx(metrics.box.ap50, abs=1e-6)
+    assert ours.loc["all", "AP_ultralytics"] == pytest.approx(metrics.box.map, abs=1e-6)
+
+
+def corners(table: pd.DataFrame) -> torch.Tensor:
+    x, y, w, h = (torch.tensor(table[side].to_numpy(copy=True)) for side in SIDES)
+    return torch.stack([x, y, x + w, y + h], 1).float()
+
+
+def test_it_is_near_cocos_value_and_another_number():
+    truth, found = scene(5, images=60)
+    images = sorted(truth["image"].unique())
+    coco = average_precision(truth, found, images, CLASSES).set_index("class").loc["all", "AP50"]
+    theirs = average_precision_ultralytics(truth, found, images, CLASSES).set_index("class").loc["all"]
+    assert theirs["AP50_ultralytics"] == pytest.approx(coco, abs=0.02)
+    assert theirs["AP50_ultralytics"] != coco
+
+
+def test_a_curve_that_ends_early_falls_in_a_line():
+    """One of two objects found, nothing else: 51 of 101 recalls are reached; the rest falls from 1/2 to 0."""
+    truth = pd.DataFrame(
+        [("1", "Car", 0.0, 0, 50, 50), ("1", "Car", 200.0, 0, 50, 50)], columns=["image", "class", *SIDES]
+    )
+    found = truth.iloc[:1].assign(score=0.9)
+    assert average_precision(truth, found, ["1"], ["Car"]).loc[0, "AP50"] == pytest.approx(51 / 101)
+    value = average_precision_ultralytics(truth, found, ["1"], ["Car"]).loc[0, "AP50_ultralytics"]
+    assert value == pytest.approx(0.5, abs=0.006)
+
+
+def test_classes_without_objects_or_detections_are_told_apart():
+    truth, found = scene(1)
+    images = sorted(truth["image"].unique())
+    only = truth[truth["class"] != "Bus"]
+    table = average_precision_ultralytics(only, found[found["class"] != "Car"], images, CLASSES).set_index("class")
+    assert np.isnan(table.loc["Bus", "AP50_ultralytics"])
+    assert table.loc["Car", "AP50_ultralytics"] == 0
+    assert table.loc["all", "truths"] == len(only)

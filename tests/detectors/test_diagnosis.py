@@ -1,0 +1,115 @@
+"""The kinds of error against tidecv, and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from detectors.evaluation.average_precision import average_precision
+from detectors.evaluation.coco_format import to_coco
+from detectors.evaluation.diagnosis import KINDS, diagnose
+
+CLASSES = ["Bus", "Car", "People"]
+SIDES = ["x", "y", "w", "h"]
+TRUTH, FOUND = ["image", "class", *SIDES], ["image", "class", "score", *SIDES]
+
+
+def scene(seed: int, images: int = 20) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Random objects, and detections that are near them, of another class, doubled, or of nothing."""
+    random = np.random.default_rng(seed)
+    objects, found = [], []
+    for image in map(str, range(images)):
+        for _ in range(random.integers(1, 7)):
+            name, box = CLASSES[random.integers(3)], [*random.uniform(0, 400, 2), *random.uniform(15, 120, 2)]
+            objects.append((image, name, *box))
+            for _ in range(random.integers(0, 3)):
+                named = name if random.random() < 0.75 else CLASSES[random.integers(3)]
+                spread = random.choice([0.02, 0.1, 0.3])
+                moved = [side + spread * box[2 + i % 2] * random.normal() for i, side in enumerate(box)]
+                found.append((image, named, random.uniform(0.05, 1), *moved[:2], *np.abs(moved[2:])))
+        for _ in range(random.integers(0, 3)):
+            box = [*random.uniform(0, 400, 2), *random.uniform(15, 120, 2)]
+            found.append((image, CLASSES[random.integers(3)], random.uniform(0.05, 0.8), *box))
+    return pd.DataFrame(objects, columns=TRUTH), pd.DataFrame(found, columns=FOUND)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kinds_cost_what_tidecv_says(seed):
+    tidecv = pytest.importorskip("tidecv", reason="the authors' program is not installed")
+    truth, found = scene(seed)
+    images = sorted(truth["image"].unique())
+    result = diagnose(truth, found, images, CLASSES)
+    instances, results = to_coco(truth, found, images, CLASSES)
+    objects, boxes = tidecv.Data("truth"), tidecv.Data("found")
+    for data in (objects, boxes):
+        for each in instances["categories"]:
+            data.add_class(each["id"], each["name"])
+        for each in instances["images"]:
+            data.add_image(each["id"], each["file_name"])
+    for each in instances["annotations"]:
+        objects.add_ground_truth(each["image_id"], each["category_id"], each["bbox"])
+    for each in results:
+        boxes.add_detection(each["image_id"], each["category_id"], each["score"], each["bbox"])
+    tide = tidecv.TIDE()
+    run = tide.evaluate(objects, boxes, mode=tidecv.TIDE.BOX)
+    theirs = tide.get_main_errors()["found"]
+    assert 100 * result.average_precision == pytest.approx(run.ap, abs=1e-3)
+    # Where two false alarms are near one object, which of them explains it is a matter of order.
+    assert {kind: 100 * cost for kind, cost in result.cost.items()} == pytest.approx(
+        {kind: theirs[name] for kind, name in KINDS.items()}, abs=0.1
+    )
+
+
+def test_average_precision_is_that_of_the_tables():
+    truth, found = scene(7)
+    images = sorted(truth["image"].unique())
+    table = average_precision(truth, found, images, CLASSES).set_index("class")
+    assert diagnose(truth, found, images, CLASSES).average_precision == pytest.approx(
+        table.at["all", "AP50"], abs=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "detections"),
+    [
+        ("classification", [("Bus", 0.9, 100, 100, 50, 50)]),
+        ("localisation", [("Car", 0.9, 130, 100, 50, 50)]),
+        ("both", [("Bus", 0.9, 130, 100, 50, 50)]),
+        ("duplicate", [("Car", 0.9, 100, 100, 50, 50), ("Car", 0.8, 101, 100, 50, 50)]),
+        ("background", [("Car", 0.9, 300, 300, 50, 50), ("Car", 0.8, 100, 100, 50, 50)]),
+        ("missed", []),
+    ],
+)
+def test_one_error_of_each_kind_is_told(kind, detections):
+    truth = pd.DataFrame([("1", "Car", 100.0, 100.0, 50.0, 50.0)], columns=TRUTH)
+    found = pd.DataFrame([("1", *each) for each in detections], columns=FOUND)
+    result = diagnose(truth, found, ["1"], CLASSES)
+    expected = dict.fromkeys(KINDS, 0) | {kind: 1}
+    if kind == "both":  # what is near but named wrongly does not explain the object
+        expected["missed"] = 1
+    assert result.number == expected
+    assert result.objects == 1
+
+
+def test_confusions_hold_every_object_and_every_shown_detection_once():
+    truth, found = scene(3)
+    matrix = diagnose(truth, found, sorted(truth["image"].unique()), CLASSES).confusions
+    assert matrix.loc[CLASSES].sum(axis=1).to_dict() == truth["class"].value_counts().to_dict()
+    shown = found[found["score"] >= 0.25]["class"].value_counts()
+    assert matrix[CLASSES].sum().to_dict() == shown.to_dict()
+
+
+def test_scores_that_are_shares_of_hits_are_calibrated():
+    """Ten objects, each found by a detection of score 0.95, and as many more detections of nothing at score 0.05."""
+    objects = [("1", "Car", 60.0 * i, 0.0, 50.0, 50.0) for i in range(20)]
+    truth = pd.DataFrame(objects, columns=TRUTH)
+    hits = pd.DataFrame([("1", "Car", 0.95, *row[2:]) for row in objects], columns=FOUND)
+    alarms = pd.DataFrame([("1", "Car", 0.05, 60.0 * i, 300.0, 50.0, 50.0) for i in range(20)], columns=FOUND)
+    good = diagnose(truth, pd.concat([hits, alarms]), ["1"], CLASSES).calibration_error
+    swapped = diagnose(
+        truth, pd.concat([hits.assign(score=0.05), alarms.assign(score=0.95)]), ["1"], CLASSES
+    ).calibration_error
+    assert good == pytest.approx(0.05)
+    assert swapped == pytest.approx(0.95)
+    assert np.isnan(diagnose(truth, hits.iloc[:0], ["1"], CLASSES).calibration_error)
