@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,7 +82,7 @@ def _matched(found: np.ndarray, objects: np.ndarray) -> np.ndarray:
 
     if not len(found) or not len(objects):
         return np.zeros((len(found), len(IOU_THRESHOLDS)), dtype=bool)
-    thresholds = SimpleNamespace(iouv=torch.from_numpy(IOU_THRESHOLDS))
+    thresholds: Any = SimpleNamespace(iouv=torch.from_numpy(IOU_THRESHOLDS))  # all that it reads of a validator
     one_class = torch.zeros(len(found)), torch.zeros(len(objects))
     iou = torch.from_numpy(box_iou(found, objects).T.copy())
     return BaseValidator.match_predictions(thresholds, *one_class, iou).numpy()
