@@ -18,12 +18,13 @@ from bench.methods import find_method, find_weights, obtain
 from bench.plan import CLEAN
 from bench.run.identities import method_facts, pair_facts, result_identity
 from bench.run.record import digest
-from bench.run.resolve import pick_device
 from fusion.method import prepare
+from tsdm_bench.device import compute_in_float32, pick_device
 from tsdm_bench.errors import UsageError, one_line, words_of
 from tsdm_bench.files import refuse_unwritable_folder, write_atomically
-from tsdm_bench.images import ImageProblem, as_batch, images_in, quantise
+from tsdm_bench.images import ImageProblem, images_in
 from tsdm_bench.names import check_image_name
+from tsdm_bench.tensors import as_batch, as_float, quantise
 
 MARK = "TSDM-Bench"
 """The keyword of the text chunk."""
@@ -73,6 +74,7 @@ def fuse_folders(
     if not overwrite:
         _refuse_others(out, known, card.name)
     out.mkdir(parents=True, exist_ok=True)
+    compute_in_float32()
     fuse = prepare(card, find_weights(card, weights_dir), place)
     result = Fused([], [], [])
     for pair in tqdm(pairs, unit="pair"):
@@ -136,5 +138,5 @@ def _key(pair: Pair) -> dict:
 
 
 def _fused(pair: Pair, fuse: Callable, device: str) -> np.ndarray:
-    ir, vis = (as_batch(image, device).float() / 255 for image in pair.read())
+    ir, vis = (as_float(as_batch(image, device=device)) for image in pair.read())
     return quantise(fuse(ir, vis, _key(pair)))

@@ -35,7 +35,7 @@ from detectors.training.loop import train_detector
 from detectors.training.recipe import Recipe
 from detectors.training.training_set import Sample, write_training_set
 from fusion.method import METHODS, prepare
-from tsdm_bench.images import as_batch, quantise
+from tsdm_bench.tensors import as_batch, as_float, quantise
 
 DEMO_METHODS = ("ir", "vis", "average", "maximum", "laplacian_pyramid")
 DEMO_TRAINING_SEED, DEMO_TEST_SEED = 1001, 2002
@@ -58,7 +58,7 @@ CONTRAST_METHODS = ("ir", "vis", "average")
 
 def fuse(method: str, ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     """The 8-bit RGB image of a method that needs no weights."""
-    return quantise(prepare(METHODS[method])(as_batch(ir).float() / 255, as_batch(vis).float() / 255))
+    return quantise(prepare(METHODS[method])(as_float(as_batch(ir)), as_float(as_batch(vis))))
 
 
 def mixed_samples(pairs: Sequence[Pair], seed: int) -> Iterator[Sample]:

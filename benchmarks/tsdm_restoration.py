@@ -35,7 +35,7 @@ from degradation.kernels.blur import convolve, gaussian_kernel
 from fusion.method import Fuse, prepare, rgb_to_ycbcr
 from fusion.tsdm.training.config import load_config
 from fusion.tsdm.training.data import split
-from tsdm_bench.images import as_batch, quantise
+from tsdm_bench.tensors import as_batch, as_float, quantise
 
 REFERENCE = "teacher on the clean pair"
 SEEN = {"lite": "tsdm_lite", "student": "tsdm_student", "teacher": "tsdm_teacher", "average": "average", "gff": "gff"}
@@ -78,7 +78,7 @@ def scores(dataset: str, pair: Pair, fuses: dict[str, Fuse], severity: int) -> I
     planes = [plane_of(as_batch(image)) for image in clean]
 
     def fused(row: str, sources: tuple) -> torch.Tensor:
-        ir, vis = (as_batch(image).float() / 255 for image in sources)
+        ir, vis = (as_float(as_batch(image)) for image in sources)
         return as_batch(quantise(fuses[row](ir, vis, place)))
 
     reference = plane_of(fused("teacher", clean))
@@ -113,9 +113,7 @@ def spread(fuse: Fuse, data_root: Path) -> float:
     largest = 0.0
     for pair in list(DATASETS["tno"].pairs(data_root))[:GREY_PAIRS]:
         place = {"seed": 0, "dataset": "tno", "image": pair.image}
-        ir, vis = (
-            as_batch(x).float() / 255 for x in degrade(*pair.read(), FACTORS["noise_gray"], 3, "both", **place)[:2]
-        )
+        ir, vis = (as_float(as_batch(x)) for x in degrade(*pair.read(), FACTORS["noise_gray"], 3, "both", **place)[:2])
         fused = fuse(ir, rgb_to_ycbcr(vis)[0].expand(-1, 3, -1, -1), place)
         largest = max(largest, float((fused.amax(1) - fused.amin(1)).max()) * 255)
     return largest

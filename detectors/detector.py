@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from detectors.backends.letterbox import Placement, letterbox, to_image
+from detectors.backends.letterbox import Placement, letterbox, letterbox_levels, to_image
 from detectors.backends.network import Network
 from detectors.backends.onnx_backend import open_onnx
 from detectors.backends.ultralytics_backend import download_named, open_ultralytics
 from detectors.card import DETECTORS
 from detectors.class_map import resolve_class_map
+from tsdm_bench.tensors import as_pixels
 from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import cache_dir
 
+Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 MOST_CANDIDATES = 30_000
 """Boxes that enter the suppression at most, best first, as in ultralytics."""
 
@@ -67,11 +70,19 @@ class Detector:
         images = [_checked(image) for image in images]
         results: list[list[Detection]] = [[] for _ in images]
         for group in self._groups(images):
-            placed = [self._place(images[i]) for i in group]
-            batch = np.ascontiguousarray(np.stack([pixels for pixels, _ in placed]))
-            for i, raw, (_, placement) in zip(group, self.network.run(batch), placed, strict=True):
-                results[i] = self._read(raw, batch.shape[2:], placement)
+            placed = [self._letterbox(letterbox, images[i]) for i in group]
+            pixels = torch.from_numpy(np.stack([each for each, _ in placed])).permute(0, 3, 1, 2)
+            for i, found in zip(group, self._run(pixels, [placement for _, placement in placed]), strict=True):
+                results[i] = found
         return results
+
+    def detect_levels(self, levels: Tensor) -> list[list[Detection]]:
+        """:func:`detect` for N×3×H×W uint8 RGB: what lies on a GPU stays there, where the network runs there."""
+        if levels.device.type == "cpu" or not self.network.on_device:
+            return self.detect([as_pixels(image) for image in levels.cpu()])
+        placed, placement = self._letterbox(letterbox_levels, levels)
+        parts = placed.split(len(levels) if self.network.batched else 1)
+        return [found for part in parts for found in self._run(part, [placement] * len(part))]
 
     def _groups(self, images: list[np.ndarray]) -> list[list[int]]:
         """Indices of images that may go through the network together."""
@@ -82,36 +93,41 @@ class Detector:
             by_shape.setdefault(image.shape, []).append(i)
         return list(by_shape.values())
 
-    def _place(self, image: np.ndarray) -> tuple[np.ndarray, Placement]:
-        conventions, network = self.network.conventions, self.network
-        placed, placement = letterbox(image, network.size, conventions.fit, network.stride)
-        channels = placed[..., ::-1] if conventions.bgr else placed
-        return channels.transpose(2, 0, 1).astype(np.float32) * np.float32(conventions.scale), placement
+    def _letterbox(self, place: Callable[..., tuple[Pixels, Placement]], images: Pixels) -> tuple[Pixels, Placement]:
+        return place(images, self.network.size, self.network.conventions.fit, self.network.stride)
 
-    def _read(self, raw: np.ndarray, size: tuple[int, int], placement: Placement) -> list[Detection]:
-        """Decode one raw output, bring its scores to dataset classes, drop the weak and the duplicate."""
+    def _run(self, placed: Tensor, placements: list[Placement]) -> list[list[Detection]]:
+        """Detections in placed images N×3×H×W uint8."""
+        conventions = self.network.conventions
+        batch = (placed.flip(1) if conventions.bgr else placed).float() * np.float32(conventions.scale).item()
+        raws = self.network.run(batch.contiguous())
+        size = (placed.shape[2], placed.shape[3])
+        return [self._read(raw, size, placement) for raw, placement in zip(raws, placements, strict=True)]
+
+    def _read(self, raw: Tensor, size: tuple[int, int], placement: Placement) -> list[Detection]:
+        """Decode one raw output where it lies, bring its scores to dataset classes, drop the weak and the duplicate."""
         boxes, scores, final = self.network.conventions.decode(raw, size, len(self.network.labels))
         scores = self._by_class(scores)
-        row, column = np.nonzero(scores > self.confidence)
-        boxes, score = boxes[row], scores[row, column]
-        best = np.argsort(-score, kind="stable")[:MOST_CANDIDATES]
-        boxes, score, column = boxes[best], score[best], column[best]
-        if not final:
-            kept = _suppress(boxes, score, column, self.iou)
-            boxes, score, column = boxes[kept], score[kept], column[kept]
-        boxes = to_image(boxes[: self.max_detections].astype(np.float64), placement)
+        row, column = (scores > self.confidence).nonzero(as_tuple=True)
+        score, best = scores[row, column].sort(descending=True, stable=True)
+        score, best = score[:MOST_CANDIDATES], best[:MOST_CANDIDATES]
+        boxes, column = boxes[row[best]], column[best]
+        kept = torch.arange(len(score), device=score.device) if final else _suppress(boxes, score, column, self.iou)
+        kept = kept[: self.max_detections]
+        table = torch.cat([column[kept, None], score[kept, None], boxes[kept]], dim=1).cpu().numpy()
+        corners = to_image(table[:, 2:].astype(np.float64), placement)
         return [
-            Detection(self.classes[c], float(s), float(x1), float(y1), float(x2 - x1), float(y2 - y1))
-            for c, s, (x1, y1, x2, y2) in zip(column, score, boxes, strict=False)
+            Detection(self.classes[int(c)], float(s), float(x1), float(y1), float(x2 - x1), float(y2 - y1))
+            for (c, s), (x1, y1, x2, y2) in zip(table[:, :2], corners, strict=True)
         ]
 
-    def _by_class(self, scores: np.ndarray) -> np.ndarray:
+    def _by_class(self, scores: Tensor) -> Tensor:
         """Scores N×labels as N×dataset classes; of several labels that mean one class the best counts."""
-        by_class = np.zeros((len(scores), len(self.classes)), dtype=np.float32)
+        by_class = scores.new_zeros(len(scores), len(self.classes))
         for index, label in self.network.labels.items():
             if label in self.class_map:
-                column = self.classes.index(self.class_map[label])
-                np.maximum(by_class[:, column], scores[:, index], out=by_class[:, column])
+                column = by_class[:, self.classes.index(self.class_map[label])]
+                torch.maximum(column, scores[:, index], out=column)
         return by_class
 
 
@@ -205,14 +221,14 @@ def _checked(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _suppress(boxes: np.ndarray, score: np.ndarray, column: np.ndarray, iou: float) -> np.ndarray:
+def _suppress(boxes: Tensor, score: Tensor, column: Tensor, iou: float) -> Tensor:
     """Indices kept by greedy suppression within each class, best first.
 
     Classes are kept apart by shifting each far away; the shift must exceed every coordinate.
     """
     if len(boxes) == 0:
-        return np.zeros(0, dtype=int)
+        return column.new_zeros(0)
     from torchvision.ops import nms  # takes a second, which runs without detection need not wait for
 
-    shift = column[:, None] * (float(np.abs(boxes).max()) * 2 + 1)
-    return nms(torch.from_numpy((boxes + shift).astype(np.float32)), torch.from_numpy(score), iou).numpy()
+    shift = column[:, None] * (boxes.abs().amax().double() * 2 + 1)
+    return nms((boxes + shift).float(), score, iou)

@@ -30,7 +30,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import open as open_image  # bound here: ultralytics replaces Image.open by one that asks for plug-ins
 from PIL.TiffImagePlugin import TiffImageFile
@@ -269,26 +268,3 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     """Write an H×W or H×W×3 RGB uint8 image as PNG, whole or not at all."""
     data = encode_png(pixels)
     write_atomically(path, lambda temporary: temporary.write_bytes(data))
-
-
-# --- arrays and tensors ---
-
-
-def as_batch(image: np.ndarray, device: str = "cpu") -> torch.Tensor:
-    """An H×W or H×W×3 uint8 image as a 1×1×H×W or 1×3×H×W uint8 tensor on ``device``.
-
-    >>> as_batch(np.zeros((12, 20, 3), np.uint8)).shape
-    torch.Size([1, 3, 12, 20])
-    """
-    return torch.from_numpy(image).to(device).reshape(1, *image.shape[:2], -1).permute(0, 3, 1, 2).contiguous()
-
-
-def quantise(fused: torch.Tensor) -> np.ndarray:
-    """The 8-bit image that would be saved, H×W×3 uint8 RGB, of a 1×3×H×W result in [0, 1].
-
-    >>> quantise(torch.full((1, 3, 1, 1), 0.5)).tolist()
-    [[[128, 128, 128]]]
-    """
-    if not torch.isfinite(fused).all():
-        raise ValueError("the fused image holds values that are not finite; check the method and its weights")
-    return (fused[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()

@@ -8,13 +8,19 @@ import sys
 import cv2
 import torch
 
+from tsdm_bench.device import compute_in_float32
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def prepare_process(threads: int) -> None:
-    """Let torch and OpenCV use ``threads`` threads here, and keep the memory of freed maps for the next ones."""
+    """Let torch and OpenCV use ``threads`` threads here, and keep the memory of freed maps for the next ones.
+
+    Products in float32 are computed in float32 on a GPU too.
+    """
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+    compute_in_float32()
     keep_freed_memory()
 
 

@@ -24,6 +24,8 @@ class Setup:
     weights_dir: Path | None
     device: str
     threads: int
+    batch: int | None = None
+    """Cells that go through together; None: as many as a GPU has room for, one on the CPU."""
     detectors: dict[str, Path] = field(default_factory=dict)
     """Method name → the detector that was trained for it; empty where one detector serves all."""
     shown: tuple[str, ...] = ()

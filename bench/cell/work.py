@@ -1,19 +1,50 @@
-"""The unit of work: one pair under one condition, through every method, to rows and detections."""
+"""The unit of work: pairs under their conditions, through every method, to rows and detections."""
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from bench.cell.isolation import untouched_process
 from bench.cell.rows import CellResult, DetectionRow, Failure, Picture, Row
-from bench.cell.sources import Bench, Sources, seen_sources
-from bench.datasets.pair import Pair
+from bench.cell.sources import Bench, Inputs, Sources
 from bench.metrics import METRICS, evaluate, plane_of
 from bench.plan import Cell, Condition
+from detectors.detector import Detection
+from tsdm_bench.device import ran_out_of_memory
 from tsdm_bench.errors import one_line
-from tsdm_bench.images import as_batch, encode_png, quantise
+from tsdm_bench.images import encode_png
+from tsdm_bench.tensors import as_pixels, to_levels
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Cells of one size and the same methods that go through together; most often a single one."""
+
+    inputs: Sequence[Inputs]
+    results: Sequence[CellResult]
+    """What is found is added here, in the order of the inputs."""
+    clean: Sources
+    seen: Sources
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def parts(self, size: int, bench: Bench) -> list[Batch]:
+        """The batch in smaller ones."""
+        found = []
+        for first in range(0, len(self), size):
+            inputs, results = self.inputs[first : first + size], self.results[first : first + size]
+            found.append(Batch(inputs, results, *bench.sources(inputs)))
+        return found
 
 
 def run_cell(cell: Cell, bench: Bench) -> CellResult:
@@ -22,81 +53,150 @@ def run_cell(cell: Cell, bench: Bench) -> CellResult:
     Nothing raises for bad data or a method that fails in whatever way (``SystemExit`` included): what fails is told in
     ``failures`` and the rest goes on. Only ``KeyboardInterrupt``, the user's wish to stop, ends the cell.
     """
-    result = CellResult()
+    inputs = read_inputs(cell, bench)
+    return inputs if isinstance(inputs, CellResult) else run_together([inputs], bench)[0]
+
+
+def read_inputs(cell: Cell, bench: Bench) -> Inputs | CellResult:
+    """The images of a cell, or the failure where they cannot be read or degraded."""
     try:
-        clean = bench.clean_sources(cell.pair)
-        seen = seen_sources(cell.pair, cell.condition, bench)
+        return bench.inputs(cell)
     except Exception as error:
-        result.failures.append(Failure(cell.pair.image, *cell.condition, "", one_line(error)))
-        return result
-    if (cell.pair.image, cell.condition) in bench.setup.inputs_shown:
-        result.pictures += [_picture(cell, "ir", seen.ir_u8), _picture(cell, "vis", seen.vis_u8)]
-    for name in cell.methods:
+        return CellResult(failures=[Failure(cell.pair.image, *cell.condition, "", one_line(error))])
+
+
+def run_together(inputs: Sequence[Inputs], bench: Bench) -> list[CellResult]:
+    """The results of cells of one size and the same methods, as :func:`run_cell` gives them for each."""
+    try:
+        batch = Batch(inputs, [CellResult() for _ in inputs], *bench.sources(inputs))
+    except Exception as error:
+        if len(inputs) == 1:
+            cell = inputs[0].cell
+            return [CellResult(failures=[Failure(cell.pair.image, *cell.condition, "", one_line(error))])]
+        ran_out_of_memory(error)
+        batch = None
+    if batch is None:
+        half = len(inputs) // 2
+        return run_together(inputs[:half], bench) + run_together(inputs[half:], bench)
+    for (cell, _, seen), result in zip(inputs, batch.results, strict=True):
+        if (cell.pair.image, cell.condition) in bench.setup.inputs_shown:
+            result.pictures += [_picture(cell, "ir", seen[0]), _picture(cell, "vis", seen[1])]
+    for name in inputs[0].cell.methods:
         bench.at_work(name)
-        try:
-            _run_method(name, cell, clean, seen, bench, result)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            result.failures.append(Failure(cell.pair.image, *cell.condition, name, one_line(error)))
+        _run_method(name, batch, bench)
     bench.at_work("")
-    return result
+    return list(batch.results)
 
 
-def _run_method(name: str, cell: Cell, clean: Sources, seen: Sources, bench: Bench, result: CellResult) -> None:
-    """Add what one method gives to ``result``, all of it or nothing."""
-    setup, condition, image = bench.setup, cell.condition, cell.pair.image
-    fused, seconds = fuse_seen(name, cell.pair, condition, seen, bench)
-    values = _score(fused, clean, seen, bench)
-    head = (setup.dataset, image, cell.pair.scene, *condition, setup.suite.seed, name)
-    rows = [Row(*head, metric, reference, value, seconds) for metric, reference, value in values]
-    detections = []
-    if setup.suite.detector is not None and cell.pair.boxes is not None:
-        detector = bench.detector(setup.detectors.get(name))
-        seen_by = (setup.dataset, image, *condition, name, detector.name)
-        detections = [DetectionRow(*seen_by, *found) for found in detector.detect([fused])[0]]
-    result.rows += rows
-    result.detections += detections
-    if (image, condition) in setup.results_shown:
-        result.pictures.append(_picture(cell, name, fused))
+def _run_method(name: str, batch: Batch, bench: Bench) -> None:
+    """Add what one method gives to the results, for each image all of it or nothing.
+
+    A batch that finds no room in a device's memory is halved, and so are the next ones of that method. One that fails
+    otherwise is gone through image by image: so it is known which of them fails.
+    """
+    smaller = bench.most_together.get(name, len(batch))
+    try:
+        if len(batch) <= smaller:
+            _add(name, batch, bench)
+            return
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if len(batch) == 1:
+            (inputs,), (result,) = batch.inputs, batch.results
+            result.failures.append(Failure(inputs.cell.pair.image, *inputs.cell.condition, name, one_line(error)))
+            return
+        smaller = 1
+        if ran_out_of_memory(error):
+            smaller = bench.most_together[name] = len(batch) // 2
+            log.warning("no room on %s for %d images of %s at once: %d", bench.setup.device, len(batch), name, smaller)
+    for part in batch.parts(smaller, bench):  # here, where nothing holds what the failed call had made
+        _run_method(name, part, bench)
 
 
-def fuse_seen(name: str, pair: Pair, condition: Condition, seen: Sources, bench: Bench) -> tuple[np.ndarray, float]:
-    """The 8-bit result of a method (H×W×3 uint8 RGB) and the seconds it took.
+def _add(name: str, batch: Batch, bench: Bench) -> None:
+    setup = bench.setup
+    levels, seconds = fuse_seen(name, batch.inputs[0].cell, batch.seen, bench)
+    values = _score(levels, batch, bench)
+    detections = _detect(name, levels, batch, bench)
+    pixels = {i: as_pixels(levels[i]) for i, (cell, *_) in enumerate(batch.inputs) if _shown(cell, bench)}
+    for i, ((cell, *_), result) in enumerate(zip(batch.inputs, batch.results, strict=True)):
+        image, condition = cell.pair.image, cell.condition
+        head = (setup.dataset, image, cell.pair.scene, *condition, setup.suite.seed, name)
+        result.rows += [Row(*head, metric, reference, of[i], seconds) for metric, reference, of in values]
+        result.detections += detections[i]
+        if i in pixels:
+            result.pictures.append(_picture(cell, name, pixels[i]))
+
+
+def fuse_seen(name: str, cell: Cell, seen: Sources, bench: Bench) -> tuple[Tensor, float]:
+    """The 8-bit results of a method for some pairs, of which ``cell`` is the first, and the seconds that each took.
+
+    They are N×3×H×W uint8 RGB on the device of the run.
 
     The method gets copies of its inputs: it may write into them. An image that another method of the cell has restored
-    in the same way is not restored again; the seconds count as if it were.
+    in the same way is not restored again; the seconds count as if it were. On the CPU images go through one by one,
+    which is as fast, so that a result does not depend on how they are grouped.
     """
     fuse = bench.fuse_of(name)
     seed = bench.setup.suite.seed
-    key = {"dataset": bench.setup.dataset, "image": pair.image, **condition._asdict(), "seed": seed}
+    key = {"dataset": bench.setup.dataset, "image": cell.pair.image, **cell.condition._asdict(), "seed": seed}
     ir, vis = seen.ir.clone(), seen.vis.clone()
     with untouched_process():
         started, bench.restored.saved = time.perf_counter(), 0.0
-        fused = quantise(fuse(ir, vis, key))
-        seconds = time.perf_counter() - started + bench.restored.saved
-    if fused.shape != seen.vis_u8.shape:
+        size = 1 if bench.setup.device == "cpu" else len(ir)
+        parts = [to_levels(fuse(*part, key)) for part in zip(ir.split(size), vis.split(size), strict=True)]
+        levels = parts[0] if len(parts) == 1 else torch.cat(parts)  # a device is waited for: is all finite?
+        seconds = (time.perf_counter() - started + bench.restored.saved) / len(levels)
+    if levels.shape != seen.vis.shape:
         raise ValueError(
-            f"the fused image is {fused.shape[1]}×{fused.shape[0]}; expected the size of the pair, "
-            f"{seen.vis_u8.shape[1]}×{seen.vis_u8.shape[0]}"
+            f"the fused image is {levels.shape[3]}×{levels.shape[2]}; expected the size of the pair, "
+            f"{seen.vis.shape[3]}×{seen.vis.shape[2]}"
         )
-    return fused, seconds
+    return levels, seconds
 
 
-def _score(fused: np.ndarray, clean: Sources, seen: Sources, bench: Bench) -> list[tuple[str, str, float]]:
-    """(metric, reference, value) of every metric of the run; the planes lie on the device of the sources."""
+def _score(levels: Tensor, batch: Batch, bench: Bench) -> list[tuple[str, str, list[float]]]:
+    """(metric, reference, a value per image) of every metric of the run, computed where the images lie."""
     metrics = bench.setup.metrics
-    plane = plane_of(as_batch(fused, bench.setup.device))
-    alone = [name for name in metrics if not METRICS[name].reference]
+    plane = plane_of(levels)
     against = [name for name in metrics if METRICS[name].reference]
-    values = [
-        (name, "none", value.item()) for name, value in evaluate(alone, clean.ir_plane, clean.vis_plane, plane).items()
-    ]
-    for reference in bench.setup.suite.references:
-        sources = clean if reference == "clean" else seen
-        of = evaluate(against, sources.ir_plane, sources.vis_plane, plane)
-        values += [(name, reference, value.item()) for name, value in of.items()]
-    return values
+    alone = [name for name in metrics if not METRICS[name].reference]
+    asked: list[tuple[str, list[str], Sources]] = [("none", alone, batch.clean)]
+    for which in bench.setup.suite.references:
+        asked.append((which, against, batch.clean if which == "clean" else batch.seen))
+    found: list[tuple[str, str]] = []
+    values: list[Tensor] = []
+    for reference, ids, sources in asked:
+        of = evaluate(ids, sources.ir_plane, sources.vis_plane, plane)
+        found += [(name, reference) for name in of]
+        values += of.values()
+    table = torch.stack(values).tolist() if values else []  # the device is waited for once
+    return [(name, reference, of) for (name, reference), of in zip(found, table, strict=True)]
+
+
+def _detect(name: str, levels: Tensor, batch: Batch, bench: Bench) -> list[list[DetectionRow]]:
+    """What the detector finds in each image of a labelled pair."""
+    setup = bench.setup
+    found: list[list[Detection]] = [[] for _ in batch.inputs]
+    labelled = [i for i, inputs in enumerate(batch.inputs) if inputs.cell.pair.boxes is not None]
+    if setup.suite.detector is None or not labelled:
+        return [[] for _ in found]
+    detector = bench.detector(setup.detectors.get(name))
+    for i, boxes in zip(
+        labelled, detector.detect_levels(levels if len(labelled) == len(levels) else levels[labelled]), strict=True
+    ):
+        found[i] = boxes
+    rows = []
+    for (cell, *_), boxes in zip(batch.inputs, found, strict=True):
+        seen_by = (setup.dataset, cell.pair.image, *cell.condition, name, detector.name)
+        rows.append([DetectionRow(*seen_by, *box) for box in boxes])
+    return rows
+
+
+def _shown(cell: Cell, bench: Bench) -> bool:
+    key: tuple[str, Condition] = (cell.pair.image, cell.condition)
+    return key in bench.setup.results_shown
 
 
 def _picture(cell: Cell, name: str, pixels: np.ndarray) -> Picture:

@@ -21,7 +21,6 @@ import logging
 from pathlib import Path
 
 from bench.cli.options import add_selection, suite_of, whole_number
-from tsdm_bench.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -41,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
     written = degrade(suite, args.out, data_root=args.data_root, workers=args.workers)
     for failure in written.failures:
         log.error("failed: %s", failure)
-    print(f"{counted(written.pairs, 'pair')} in {args.out}, listed in {args.out / NAME}")
+    print(f"{written.pairs} pairs in {args.out}, listed in {args.out / NAME}")
     return 1 if written.failures else 0

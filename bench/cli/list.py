@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from bench.cli.options import add_data_root, add_weights_dir, comma_list
 from tsdm_bench.errors import UsageError
-from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
     from bench.datasets.pair import Pair
@@ -215,7 +214,7 @@ def _efficiency(args: argparse.Namespace) -> list[dict]:
 
     from bench.methods import expand, find_method, find_weights, unavailable
     from bench.run.cost import SIZE, efficiency_table
-    from bench.run.resolve import pick_device
+    from tsdm_bench.device import pick_device
 
     methods = [find_method(spec) for spec in expand(args.methods)]
     if args.methods == ("all",):
@@ -245,7 +244,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     with tqdm(total=len(pairs), unit="pair") as bar:
         table = calibrate((pair.read() for pair in pairs), list(FACTORS.values()), progress=lambda _: bar.update())
     wide = table.pivot(index=["factor", "modality"], columns="severity", values=["psnr", "ssim"]).round(3)
-    print(f"PSNR (dB) and SSIM to the clean image, mean over {counted(len(pairs), 'pair')}")
+    print(f"PSNR (dB) and SSIM to the clean image, mean over {len(pairs)} pairs")
     print(wide.to_string())
     if args.csv:
         write_csv(args.csv, table)

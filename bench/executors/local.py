@@ -1,16 +1,17 @@
-"""Run cells on this machine: in this process, or in several workers."""
+"""Run cells on this machine: in this process, alone or in batches, or in several workers."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bench.cell.rows import CellResult, Failure
 from bench.cell.setup import Setup
-from bench.cell.sources import Bench
-from bench.cell.work import run_cell
-from bench.executors.pool import Died, map_unordered, note
+from bench.cell.sources import Bench, Inputs
+from bench.cell.work import read_inputs, run_cell, run_together
+from bench.executors.pool import Died, available_cores, map_ahead, map_unordered, note
 from bench.plan import Cell, Condition
 from tsdm_bench.errors import UsageError
 
@@ -18,6 +19,8 @@ DIED = "its process ended while it was at work: a crash in compiled code, exit b
 DIED_OUTSIDE = "the process ended outside any method, twice: most likely no memory was left; use fewer --workers"
 MOST_DEATHS = 3
 """Processes that may end one after the other outside any method before the run is given up."""
+BATCHES_AHEAD = 2
+"""What is read and degraded while a batch is at work."""
 _bench: Bench | None = None
 
 
@@ -30,8 +33,10 @@ def run_cells(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[Cel
     """
     if workers == 1 and not setup.runs_foreign_code:
         bench = Bench(setup)
-        for cell in cells:
-            yield run_cell(cell, bench)
+        if setup.batch == 1 or (setup.batch is None and setup.device == "cpu"):
+            yield from (run_cell(cell, bench) for cell in cells)
+        else:
+            yield from run_in_batches(cells, bench)
         return
     waiting: deque[Cell] = deque(cells)
     failed: dict[tuple[str, Condition], list[Failure]] = {}
@@ -62,6 +67,30 @@ def run_cells(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[Cel
         else:
             again.add(key)
             waiting.append(cell)  # this cell may have nothing to do with it
+
+
+def run_in_batches(cells: Iterable[Cell], bench: Bench) -> Iterator[CellResult]:
+    """Read and degrade ahead, in threads, and let neighbouring cells of one size and the same methods go together."""
+    threads = available_cores()
+    batch: list[Inputs] = []
+    for inputs in map_ahead(partial(read_inputs, bench=bench), cells, threads, _ahead(bench, threads)):
+        if isinstance(inputs, CellResult):
+            yield inputs
+            continue
+        if batch and not (_alike(batch[0], inputs) and len(batch) < bench.together(inputs.clean[0].size)):
+            yield from run_together(batch, bench)
+            batch = []
+        batch.append(inputs)
+    if batch:
+        yield from run_together(batch, bench)
+
+
+def _ahead(bench: Bench, threads: int) -> int:
+    return max(threads, BATCHES_AHEAD * (bench.setup.batch or 1))
+
+
+def _alike(one: Inputs, other: Inputs) -> bool:
+    return one.clean[1].shape == other.clean[1].shape and one.cell.methods == other.cell.methods
 
 
 def _open(setup: Setup) -> None:

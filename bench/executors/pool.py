@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
@@ -99,6 +99,26 @@ def map_ordered(
         while following in ready:
             yield ready.pop(following)
             following += 1
+
+
+def map_ahead(function: Callable[[Task], Result], tasks: Iterable[Task], threads: int, ahead: int) -> Iterator[Result]:
+    """Results in the order of the tasks, by threads of this process, at most ``ahead`` of them before they are asked
+    for.
+
+    >>> list(map_ahead(abs, [-2, -1, 3], threads=2, ahead=2))
+    [2, 1, 3]
+    """
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(function, task))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _apply(function: Callable[[Task], Result], numbered: tuple[int, Task]) -> Result:

@@ -20,6 +20,7 @@ from bench.executors.pool import Died, available_cores, map_unordered
 from bench.run.identities import file_hash
 from bench.run.record import digest
 from fusion.method import Fuse, Method, prepare
+from tsdm_bench.device import compute_in_float32, wait_for
 from tsdm_bench.errors import one_line
 from tsdm_bench.files import write_csv
 
@@ -157,6 +158,7 @@ def _measure_safely(task: _Task) -> dict:
         with untouched_process():
             torch.set_num_threads(task.threads)
             cv2.setNumThreads(task.threads)
+            compute_in_float32()
             fuse = prepare(task.method, task.weights, task.device)
             return measure(fuse, task.device, task.size) | {"problem": ""}
     except KeyboardInterrupt:
@@ -206,13 +208,8 @@ def _pair(size: tuple[int, int], device: torch.device) -> tuple[torch.Tensor, to
 
 
 def _seconds(fuse: Fuse, ir: torch.Tensor, vis: torch.Tensor, device: torch.device) -> float:
-    _synchronise(device)
+    wait_for(device)
     start = time.perf_counter()
     fuse(ir, vis)
-    _synchronise(device)
+    wait_for(device)
     return time.perf_counter() - start
-
-
-def _synchronise(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

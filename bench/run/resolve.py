@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from bench.cell.setup import Setup
 from bench.datasets.pair import Pair
 from bench.executors.pool import available_cores
@@ -29,8 +27,8 @@ from bench.run.retraining import describe_retraining, prepare_retraining
 from bench.suite import Suite
 from degradation.factor import FACTORS
 from fusion.method import Method
+from tsdm_bench.device import pick_device
 from tsdm_bench.errors import UsageError
-from tsdm_bench.words import counted
 
 SOURCE_NAMES = ("ir", "vis")
 log = logging.getLogger(__name__)
@@ -105,25 +103,6 @@ def resolve(suite: Suite, options: Options) -> Resolved:
         parts=(this_part(device, options.data_root),),
     )
     return Resolved(setup, pairs, training, record)
-
-
-def pick_device(name: str) -> str:
-    """``auto`` is CUDA where there is one; raises ``UsageError`` for any other name than that, cpu, cuda or cuda:N.
-
-    >>> pick_device("cpu")
-    'cpu'
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, colon, number = name.partition(":")
-    if name != "cpu" and (kind != "cuda" or (colon and not number.isdecimal())):
-        raise UsageError(f"--device {name}: expected auto, cpu, cuda or cuda:N")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: this machine offers no CUDA device; use --device cpu")
-    if number and int(number) >= torch.cuda.device_count():
-        devices = counted(torch.cuda.device_count(), "CUDA device")
-        raise UsageError(f"--device {name}: this machine has {devices}, from cuda:0")
-    return name
 
 
 def _detector_facts(setup: Setup) -> DetectorFacts | None:

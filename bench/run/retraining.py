@@ -19,12 +19,12 @@ from tqdm import tqdm
 
 from bench.cell.rows import Failure
 from bench.cell.setup import Setup
-from bench.cell.sources import Bench, seen_sources
+from bench.cell.sources import Bench
 from bench.cell.work import fuse_seen
 from bench.datasets.clusters import LARGEST_GAP
 from bench.datasets.pair import Pair
 from bench.methods import find_method
-from bench.plan import CLEAN, Condition, conditions, near_training
+from bench.plan import CLEAN, Cell, Condition, conditions, near_training
 from bench.run.identities import result_identity
 from bench.run.record import DetectorFacts, PairFacts, RunRecord
 from bench.suite import PROTOCOLS, DetectorSettings, Suite
@@ -43,6 +43,7 @@ from detectors.training.training_set import (
 from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.files import write_atomically
 from tsdm_bench.images import ImageProblem
+from tsdm_bench.tensors import as_pixels
 
 FEWEST_PAIRS = 8
 """Below this a detector has nothing to learn from."""
@@ -235,9 +236,11 @@ def _samples(name: str, training: Sequence[Pair], bench: Bench) -> Iterator[Samp
     """The 8-bit fused images that the detector of a method learns from."""
     for pair in tqdm(training, unit="pair", desc=f"fuse with {name}", dynamic_ncols=True):
         for condition in training_conditions(pair.image, bench.setup):
-            seen = seen_sources(pair, condition, bench)
+            cell = Cell(pair, condition, (name,))
+            _, seen = bench.sources([bench.inputs(cell)])
+            levels, _ = fuse_seen(name, cell, seen, bench)
             label = pair.image if condition == CLEAN else "-".join(map(str, (pair.image, *condition)))
-            yield Sample(label, fuse_seen(name, pair, condition, seen, bench)[0], pair.boxes)
+            yield Sample(label, as_pixels(levels[0]), pair.boxes)
 
 
 def _source_key(name: str, record: RunRecord, training: Sequence[Pair], setup: Setup) -> str:

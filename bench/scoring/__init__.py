@@ -15,8 +15,8 @@ import numpy as np
 from bench.executors.pool import Died, available_cores, map_ordered
 from bench.scoring.folders import Picture, few, images_of, methods_of
 from tsdm_bench.errors import UsageError, one_line, printable, words_of
-from tsdm_bench.images import as_batch, read_result, read_rgb, the_one, to_8_bits
-from tsdm_bench.words import counted
+from tsdm_bench.images import read_result, read_rgb, the_one, to_8_bits
+from tsdm_bench.tensors import as_batch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,12 +101,12 @@ def score(
         done += len(task.fused)
         progress(done, total)
     notes += [
-        f"{name} has no result for {counted(len(lacking), 'source pair')} ({few(lacking)})"
+        f"{name} has no result for {len(lacking)} source pairs ({few(lacking)})"
         for name, images in methods.items()
         if (lacking := sorted(known - images.keys()))
     ]
     if alone := sorted(sources["infrared"].keys() ^ sources["visible"].keys()):
-        notes.append(f"{counted(len(alone), 'source image')} without a partner of the same name ({few(alone)})")
+        notes.append(f"{len(alone)} source images have no partner of the same name ({few(alone)})")
     values = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(list(COLUMNS[:2]), kind="stable")
     return Scores(values, ids, tuple(failures), tuple(notes))
 

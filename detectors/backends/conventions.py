@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from detectors.backends.letterbox import Fit
 
@@ -19,7 +20,7 @@ ANCHORS_PER_CELL = 3
 END_TO_END_LIMIT = 1000
 """More rows than this in an N×6 output are dense predictions of a one-class network, not final detections."""
 
-Decoded = tuple[np.ndarray, np.ndarray, bool]
+Decoded = tuple[Tensor, Tensor, bool]
 
 
 @dataclass(frozen=True)
@@ -27,64 +28,64 @@ class Conventions:
     """How the networks of one export family take an image and give their boxes."""
 
     name: str
-    decode: Callable[[np.ndarray, tuple[int, int], int], Decoded]
-    """``decode(raw, (height, width), classes)`` for the output of one image, without its batch axis."""
+    decode: Callable[[Tensor, tuple[int, int], int], Decoded]
+    """``decode(raw, (height, width), classes)`` for the output of one image, without its batch axis, computed where
+    it lies."""
     bgr: bool = False
     scale: float = 1 / 255
     fit: Fit = "centre"
 
 
-def _corners(boxes: np.ndarray) -> np.ndarray:
+def _corners(boxes: Tensor) -> Tensor:
     """x1, y1, x2, y2 from centre x, centre y, width, height."""
     half = boxes[:, 2:4] / 2
-    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+    return torch.cat([boxes[:, :2] - half, boxes[:, :2] + half], dim=1)
 
 
-def _scores(score: np.ndarray, label: np.ndarray, classes: int) -> np.ndarray:
+def _scores(score: Tensor, label: Tensor, classes: int) -> Tensor:
     """One score per detection spread over a row per detection and a column per class."""
-    scores = np.zeros((len(score), classes), dtype=np.float32)
-    scores[np.arange(len(score)), label.astype(int)] = score
-    return scores
+    scores = torch.zeros(len(score), classes, device=score.device)
+    return scores.scatter_(1, label.long()[:, None], score[:, None])
 
 
-def _decode_ultralytics(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+def _decode_ultralytics(raw: Tensor, size: tuple[int, int], classes: int) -> Decoded:
     """(4 + classes)×N: centre boxes in pixels and class scores (YOLOv5u, v8, v9, 11, 12…)."""
     return _corners(raw[:4].T), raw[4 : 4 + classes].T, False
 
 
-def _decode_ultralytics_end_to_end(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+def _decode_ultralytics_end_to_end(raw: Tensor, size: tuple[int, int], classes: int) -> Decoded:
     """N×6: x1, y1, x2, y2, score, class (YOLOv10, YOLO26, exports with nms=True)."""
     return raw[:, :4], _scores(raw[:, 4], raw[:, 5], classes), True
 
 
-def _decode_rtdetr(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+def _decode_rtdetr(raw: Tensor, size: tuple[int, int], classes: int) -> Decoded:
     """N×6 (score, class) or N×(4 + classes), centre boxes as fractions of the input."""
-    boxes = _corners(raw[:, :4]) * np.array([size[1], size[0]] * 2, dtype=raw.dtype)
+    boxes = _corners(raw[:, :4]) * raw.new_tensor([size[1], size[0]] * 2)
     scores = _scores(raw[:, 4], raw[:, 5], classes) if raw.shape[1] == 6 and classes != 2 else raw[:, 4:]
     return boxes, scores, True
 
 
-def _decode_anchored(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+def _decode_anchored(raw: Tensor, size: tuple[int, int], classes: int) -> Decoded:
     """N×(5 + classes): centre boxes in pixels, objectness, class scores (YOLOv5, YOLOv7, decoded YOLOX)."""
     return _corners(raw[:, :4]), raw[:, 5 : 5 + classes] * raw[:, 4:5], False
 
 
-def _decode_yolov7_end_to_end(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+def _decode_yolov7_end_to_end(raw: Tensor, size: tuple[int, int], classes: int) -> Decoded:
     """M×7: image number, x1, y1, x2, y2, class, score (YOLOv7 exported with ``--end2end --max-wh``)."""
     return raw[:, 1:5], _scores(raw[:, 6], raw[:, 5], classes), True
 
 
-def _decode_yolox(raw: np.ndarray, size: tuple[int, int], classes: int) -> Decoded:
+def _decode_yolox(raw: Tensor, size: tuple[int, int], classes: int) -> Decoded:
     """N×(5 + classes) with boxes relative to their grid cells: xy = (p + cell)·stride, wh = exp(p)·stride."""
     cells, strides = [], []
     for stride in STRIDES:
         rows, columns = size[0] // stride, size[1] // stride
-        y, x = np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij")
-        cells.append(np.stack([x.ravel(), y.ravel()], axis=1))
-        strides.append(np.full((rows * columns, 1), stride))
-    of_cell = np.concatenate(strides).astype(raw.dtype)
-    boxes = np.concatenate([(raw[:, :2] + np.concatenate(cells)) * of_cell, np.exp(raw[:, 2:4]) * of_cell], axis=1)
-    return _corners(boxes.astype(raw.dtype)), raw[:, 5 : 5 + classes] * raw[:, 4:5], False
+        y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        cells.append(torch.stack([x.flatten(), y.flatten()], dim=1))
+        strides.append(torch.full((rows * columns, 1), stride))
+    cell, of_cell = (torch.cat(each).to(raw) for each in (cells, strides))
+    boxes = torch.cat([(raw[:, :2] + cell) * of_cell, raw[:, 2:4].exp() * of_cell], dim=1)
+    return _corners(boxes), raw[:, 5 : 5 + classes] * raw[:, 4:5], False
 
 
 ULTRALYTICS = Conventions("ultralytics", _decode_ultralytics)
@@ -97,7 +98,7 @@ YOLOX_DECODED = Conventions("yolox-decoded", _decode_anchored, bgr=True, scale=1
 
 
 def recognise(
-    shape: tuple[int, ...], size: tuple[int, int], first_column: np.ndarray, from_ultralytics: bool
+    shape: tuple[int, ...], size: tuple[int, int], first_column: Tensor, from_ultralytics: bool
 ) -> Conventions:
     """The conventions of a network whose raw output has ``shape`` (with its batch axis) for an input of ``size``.
 

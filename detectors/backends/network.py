@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
+from torch import Tensor
 
 from detectors.backends.conventions import Conventions
 
@@ -19,10 +19,12 @@ class Network:
 
     labels: dict[int, str]
     conventions: Conventions
-    run: Callable[[np.ndarray], list[np.ndarray]]
+    run: Callable[[Tensor], list[Tensor]]
     size: tuple[int, int]
     """Height and width of the input."""
     stride: int | None
     """With a stride the input may be any multiple of it up to ``size``; without one it must be exactly ``size``."""
     batched: bool
     """Whether several images may go through at once."""
+    on_device: bool = False
+    """Whether images are taken, and outputs given, where the network lies; else in the CPU's memory."""

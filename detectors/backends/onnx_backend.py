@@ -46,7 +46,10 @@ def open_onnx(path: Path, *, device: str, image_size: int) -> Network:
     conventions = _conventions(path, probe, size, metadata)
     batched = not isinstance(shape[0], int) and probe.ndim == 3
 
-    def run(batch: np.ndarray) -> list[np.ndarray]:
+    def run(images: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.from_numpy(output) for output in outputs_of(images.numpy())]
+
+    def outputs_of(batch: np.ndarray) -> list[np.ndarray]:
         if number == 1:
             output = forward(batch)
             return list(output) if output.ndim == 3 else [output]
@@ -99,7 +102,7 @@ def _conventions(path: Path, probe: np.ndarray, size: tuple[int, int], metadata:
         return RTDETR
     # Ultralytics writes the task, YOLOv5 writes names and stride alone.
     try:
-        return recognise(probe.shape, size, probe[..., 0], from_ultralytics="task" in metadata)
+        return recognise(probe.shape, size, torch.from_numpy(probe[..., 0]), from_ultralytics="task" in metadata)
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from None
 

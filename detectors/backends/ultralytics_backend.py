@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -92,17 +91,17 @@ def open_ultralytics(path: Path, *, device: str, image_size: int) -> Network:
     size = tuple(fixed) if fixed else (image_size, image_size)
 
     @torch.inference_mode()
-    def run(batch: np.ndarray) -> list[np.ndarray]:
-        output = backend(torch.from_numpy(batch).to(device))
+    def run(batch: torch.Tensor) -> list[torch.Tensor]:
+        output = backend(batch.to(device))
         output = output[0] if isinstance(output, (list, tuple)) else output
-        return list(output.float().cpu().numpy())
+        return list(output.float())
 
     if rtdetr:
         conventions = RTDETR
     else:
-        end_to_end = run(np.full((1, 3, *size), 0.45, dtype=np.float32))[0].shape[-1] == 6
+        end_to_end = run(torch.full((1, 3, *size), 0.45))[0].shape[-1] == 6
         conventions = ULTRALYTICS_END_TO_END if end_to_end else ULTRALYTICS
-    return Network(dict(backend.names), conventions, run, size, stride, path.suffix == ".pt")
+    return Network(dict(backend.names), conventions, run, size, stride, path.suffix == ".pt", on_device=True)
 
 
 def _checkpoint(path: Path) -> tuple[torch.nn.Module, bool]:

@@ -69,7 +69,7 @@ def instance_norm(x: Tensor, state: State, key: str) -> Tensor:
 
 def published_state(path: Path, device: torch.device) -> dict[str, Any]:
     """What an author's file holds, ready for :func:`conv`: on ``device``, and in the memory layout that is fastest."""
-    return _prepared(load_state(path, device))
+    return _prepared(load_state(path), device)
 
 
 def tensorflow_state(index: Path, data: Path, device: torch.device) -> State:
@@ -79,24 +79,26 @@ def tensorflow_state(index: Path, data: Path, device: torch.device) -> State:
     state = {}
     for name, values in read_tensor_bundle(index, data).items():
         scope = name.rpartition("/")[0]
-        tensor = torch.tensor(values, device=device)
+        tensor = torch.tensor(values)
         state[f"{scope}.weight" if tensor.ndim == 4 else f"{scope}.bias"] = (
             tensor.permute(3, 2, 0, 1) if tensor.ndim == 4 else tensor
         )
-    return _prepared(state)
+    return _prepared(state, device)
 
 
-def _prepared(state: dict[str, Any]) -> dict[str, Any]:
-    """Negligible weights are zero, and kernels are channels-last: a convolution and all that follows it then runs
-    channels-last, which is 1.3 to 1.6 times as fast on a CPU.
+def _prepared(state: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """On ``device``, with negligible weights zero and kernels channels-last: a convolution and all that follows it then
+    runs channels-last, which is 1.3 to 1.6 times as fast on a CPU.
     """
     prepared = {}
     for key, value in state.items():
         if isinstance(value, dict):
-            value = _prepared(value)
-        elif isinstance(value, Tensor) and value.is_floating_point():
-            value = torch.where(value.abs() < NEGLIGIBLE, 0, value)
-            if value.ndim == 4:
-                value = value.contiguous(memory_format=torch.channels_last)
+            value = _prepared(value, device)
+        elif isinstance(value, Tensor):
+            if value.is_floating_point():
+                value = torch.where(value.abs() < NEGLIGIBLE, 0, value)
+                if value.ndim == 4:
+                    value = value.contiguous(memory_format=torch.channels_last)
+            value = value.to(device)
         prepared[key] = value
     return prepared

@@ -198,14 +198,14 @@ def test_suppression_equals_ultralytics():
     corners = np.concatenate([raw[:2] - raw[2:4] / 2, raw[:2] + raw[2:4] / 2]).T.astype(np.float32)
     row, column = np.nonzero(raw[4:].T > 0.3)
     score = raw[4:].T[row, column].astype(np.float32)
-    kept = _suppress(corners[row], score, column, 0.5)
+    kept = _suppress(*map(torch.from_numpy, (corners[row], score, column)), 0.5).numpy()
     ours = np.concatenate([corners[row], score[:, None], column[:, None]], axis=1)[kept]
     np.testing.assert_allclose(ours, expected.numpy(), atol=1e-4)
 
 
 def test_yolox_decoding_cell_by_cell():
     raw = np.random.default_rng(1).normal(size=(CELLS, 85)).astype(np.float32)
-    boxes, scores, final = YOLOX.decode(raw, (SIZE, SIZE), 80)
+    boxes, scores, final = YOLOX.decode(torch.from_numpy(raw), (SIZE, SIZE), 80)
     row = 0
     for stride in STRIDES:
         for y in range(SIZE // stride):
@@ -303,7 +303,7 @@ def test_yolov5n_output_equals_the_golden_one(weights_dir, golden_dir):
     golden = np.load(golden_dir / "networks_96x130.npz")
     detector = open_detector("yolov5n_coco.onnx", classes=M3FD, weights_dir=weights_dir)
     pixels = golden["viRGB_u8"][:, :128].transpose(2, 0, 1)[None].astype(np.float32) / 255
-    raw = detector.network.run(pixels)[0]
+    raw = detector.network.run(torch.from_numpy(pixels))[0]
     boxes, scores, _ = detector.network.conventions.decode(raw, (96, 128), 80)
     expected = golden["yolov5n_out_for_viRGB_cols0to127"][0]
     np.testing.assert_allclose((boxes[:, :2] + boxes[:, 2:]) / 2, expected[:, :2], atol=2e-3)

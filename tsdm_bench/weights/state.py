@@ -15,9 +15,9 @@ from tsdm_bench.errors import words_of
 from tsdm_bench.weights.safe_pickle import COPIES, SMALL, check_archive
 
 
-def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+def load_state(path: Path) -> dict[str, Any]:
     """The tensors of a file: ``.safetensors``, or a PyTorch file read with ``weights_only`` (plain tensors, nested
-    dicts, numbers).
+    dicts, numbers), in the CPU's memory.
 
     Raises ``ValueError`` for a file that holds anything else (it would have to be executed), is damaged or declares
     more than it holds, and ``OSError`` where it cannot be opened.
@@ -26,11 +26,11 @@ def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
     path.open("rb").close()  # what happens to the file itself is no fault of its content
     try:
         if path.suffix == ".safetensors":
-            return load_file(path, device=str(device))
+            return load_file(path)
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 check_archive(archive, path.stat().st_size)
-        state = torch.load(path, map_location=device, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         if sum(tensor.numel() * tensor.element_size() for tensor in _tensors(state)) > _most_bytes(path):
             raise ValueError("its tensors repeat their storages: they are larger than the file can hold")
         return state

@@ -86,7 +86,9 @@ def test_trained_detector_is_cached_loads_and_exports(tmp_path):
     assert exported.stat().st_size < 1.1 * path.stat().st_size
     settings = {"classes": CLASSES, "image_size": 64}
     pixels = next(samples()).image[None, :32].transpose(0, 3, 1, 2).astype(np.float32) / 255
-    theirs, ours = (open_detector(file, **settings).network.run(pixels)[0] for file in (path, exported))
+    theirs, ours = (
+        open_detector(file, **settings).network.run(torch.from_numpy(pixels))[0] for file in (path, exported)
+    )
     np.testing.assert_allclose(ours, theirs, atol=0.05)
     np.testing.assert_allclose(ours[4:], theirs[4:], atol=1e-4)
 

@@ -14,7 +14,7 @@ from bench.methods import find_method
 from degradation.condition import degrade
 from degradation.factor import FACTORS
 from fusion.method import prepare
-from tsdm_bench.images import as_batch
+from tsdm_bench.tensors import as_batch
 from tsdm_bench.weights.location import is_intact, locate
 
 LARGEST = {"tsdm_lite": 600_000, "tsdm_student": 3_000_000, "tsdm_teacher": 10_000_000}
