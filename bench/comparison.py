@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.plan import CLEAN, Condition, conditions
-from bench.report.layout import counted, incomplete
+from bench.report.layout import incomplete
 from bench.report.summary import CONDITION, detection_precision, fusion_scores, in_order, labelled_part, selected
 from bench.report.tables import Column, Table
 from bench.run.alike import other_methods, refuse_mixed_definitions, refuse_unlike
@@ -24,6 +24,7 @@ from bench.statistics.basis import Basis, common_basis
 from bench.statistics.detection import detection_table
 from detectors.evaluation import ALL, POOLED
 from tsdm_bench.errors import UsageError
+from tsdm_bench.words import counted
 
 BESIDE = {"mAP50_all": ("AP50", ALL), "mAP50_pooled": ("AP50", POOLED)}
 """Summaries over classes that are compared beside the means that a report ranks by."""

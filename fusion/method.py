@@ -59,6 +59,11 @@ class Method(Card):
     before: Callable[..., Callable[[Tensor, Tensor, dict | None], tuple[Tensor, Tensor]]] | None = None
     """``before(paths, device, memory)`` loads ``restore(ir, vis, key) -> (ir, vis)``, which goes before fusing."""
 
+    @property
+    def ours(self) -> bool:
+        """Whether this project trained its weights; tables show such methods apart from published ones."""
+        return self.kind == "learned" and bool(self.weights) and self.licence == OURS
+
 
 METHODS: Registry[Method] = Registry(
     "method", Method, ("fusion.classical", "fusion.learned", "fusion.tsdm"), "tsdm_bench.methods"

@@ -52,7 +52,9 @@ class Card:
     version: str = "1"
     """Another one where the results differ: stored results of an earlier version are then not mixed with new ones."""
     citation: str = ""
-    """How the source asks to be cited, as BibTeX."""
+    """How the source asks to be cited, as BibTeX; several entries where there are several sources."""
+    warning: str = ""
+    """What a reader of its numbers has to know: a sentence that stands under the tables that show them."""
 
     def __post_init__(self) -> None:
         values = {field.name: getattr(self, field.name) for field in fields(self)}

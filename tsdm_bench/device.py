@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tsdm_bench.errors import UsageError
+from tsdm_bench.words import counted
 
 
 def pick_device(name: str) -> str:
@@ -25,7 +26,8 @@ def pick_device(name: str) -> str:
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: this machine offers no CUDA device; use --device cpu")
     if number and int(number) >= torch.cuda.device_count():
-        raise UsageError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0")
+        devices = counted(torch.cuda.device_count(), "CUDA device")
+        raise UsageError(f"--device {name}: this machine has {devices}, from cuda:0")
     return name
 
 

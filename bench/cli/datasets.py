@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.options import add_data_root
 from tsdm_bench.errors import UsageError
+from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
     from bench.datasets.pair import Dataset, Pair
@@ -46,7 +47,7 @@ def _download(dataset: Dataset, root: Path) -> int:
     print(f"{dataset.title}: {dataset.source}\nlicence: {dataset.licence}")
     count = _pairs_there(dataset, root)
     if count:
-        print(f"{count} pairs are already below {root}, published: {dataset.size}; nothing was downloaded")
+        print(f"already below {root}: {counted(count, 'pair')}, published: {dataset.size}; nothing was downloaded")
     elif dataset.archive is None:
         print(
             f"This dataset cannot be downloaded by a program. By hand:\n"
@@ -61,7 +62,7 @@ def _download(dataset: Dataset, root: Path) -> int:
         except OSError as error:
             raise UsageError(f"cannot write the dataset: {error}; name another folder by --data-root") from None
         found = _pairs_there(dataset, root)
-        print(f"{found} pairs below {root / dataset.archive.folder}, published: {dataset.size}")
+        print(f"{counted(found, 'pair')} below {root / dataset.archive.folder}, published: {dataset.size}")
     print(f"check every file: {verify}")
     return 0
 

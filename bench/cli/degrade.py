@@ -21,6 +21,7 @@ import logging
 from pathlib import Path
 
 from bench.cli.options import add_selection, suite_of, whole_number
+from tsdm_bench.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -40,5 +41,5 @@ def run(args: argparse.Namespace) -> int:
     written = degrade(suite, args.out, data_root=args.data_root, workers=args.workers)
     for failure in written.failures:
         log.error("failed: %s", failure)
-    print(f"{written.pairs} pairs in {args.out}, listed in {args.out / NAME}")
+    print(f"{counted(written.pairs, 'pair')} in {args.out}, listed in {args.out / NAME}")
     return 1 if written.failures else 0

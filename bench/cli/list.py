@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.options import add_data_root, add_weights_dir, comma_list
 from tsdm_bench.errors import UsageError
+from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
     from bench.datasets.pair import Pair
@@ -244,7 +245,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     with tqdm(total=len(pairs), unit="pair") as bar:
         table = calibrate((pair.read() for pair in pairs), list(FACTORS.values()), progress=lambda _: bar.update())
     wide = table.pivot(index=["factor", "modality"], columns="severity", values=["psnr", "ssim"]).round(3)
-    print(f"PSNR (dB) and SSIM to the clean image, mean over {len(pairs)} pairs")
+    print(f"PSNR (dB) and SSIM to the clean image, mean over {counted(len(pairs), 'pair')}")
     print(wide.to_string())
     if args.csv:
         write_csv(args.csv, table)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from bench.datasets.pair import Archive, Dataset, Pair
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.weights.download import receive
+from tsdm_bench.words import counted
 
 LARGEST_ARCHIVE = 8 << 30
 """Bytes; the datasets that are downloaded have below 2 GB."""
@@ -102,7 +103,7 @@ def _check(pairs: list[Pair], dataset: Dataset, zip_file: Path) -> None:
     problem = next((pair.problem for pair in pairs if pair.problem), "")
     archive = _archive(dataset)
     if len(pairs) != archive.pairs:
-        problem = f"{len(pairs)} pairs, where {archive.pairs} were published"
+        problem = f"{counted(len(pairs), 'pair')}, where {archive.pairs} were published"
     if problem:
         raise UsageError(
             f"{zip_file} is not what was expected of {archive.url}: {problem}; unpack it by hand if it serves, "

@@ -35,12 +35,22 @@ def pairs(root: Path) -> list[Pair]:
     return found
 
 
+CITATION = r"""@inproceedings{jia2021llvip,
+  author    = {Jia, Xinyu and Zhu, Chuang and Li, Minzhen and Tang, Wenqi and Zhou, Wenli},
+  title     = {{LLVIP}: A Visible-Infrared Paired Dataset for Low-Light Vision},
+  booktitle = {IEEE/CVF International Conference on Computer Vision Workshops (ICCVW)},
+  pages     = {3496--3504},
+  year      = {2021},
+  doi       = {10.1109/ICCVW54120.2021.00389},
+}"""
+
 LLVIP = Dataset(
     name="llvip",
     title="LLVIP",
     description="pedestrians at low light, 1280×1024, class person",
     classes=CLASSES,
     source="Jia et al., LLVIP: A Visible-infrared Paired Dataset for Low-light Vision, ICCVW 2021",
+    citation=CITATION,
     licence="non-commercial, no identification of people",
     layout="LLVIP/{infrared,visible}/{train,test}/*.jpg, LLVIP/Annotations/*.xml",
     obtain=f"LLVIP.zip from {DRIVE_FILE} (terms must be accepted)",

@@ -54,12 +54,24 @@ def _pairs(root: Path, name: str) -> list[Pair]:
     )
 
 
+CITATION = r"""@inproceedings{liu2022tardal,
+  author    = {Liu, Jinyuan and Fan, Xin and Huang, Zhanbo and Wu, Guanyao and Liu, Risheng and Zhong, Wei and
+             Luo, Zhongxuan},
+  title     = {Target-Aware Dual Adversarial Learning and a Multi-Scenario Multi-Modality Benchmark to Fuse
+             Infrared and Visible for Object Detection},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages     = {5802--5811},
+  year      = {2022},
+  doi       = {10.1109/CVPR52688.2022.00571},
+}"""
+
 M3FD = Dataset(
     name="m3fd",
     title="M3FD (detection)",
     description="labelled street pairs, six classes, four kinds of scene",
     classes=M3FD_CLASSES,
     source=SOURCE,
+    citation=CITATION,
     licence="research; cite TarDAL",
     layout="M3FD_Detection/{Ir,Vis}/*.png, M3FD_Detection/Annotation/*.xml",
     obtain=f"M3FD_Detection.zip from {DRIVE}",
@@ -73,6 +85,7 @@ M3FD_FUSION = Dataset(
     description="the 300 fusion pairs of M3FD; boxes where M3FD_Detection lies beside them",
     classes=M3FD_CLASSES,
     source=SOURCE,
+    citation=CITATION,
     licence="research; cite TarDAL",
     layout="M3FD_Fusion/{Ir,Vis}/*.png",
     obtain=f"M3FD_Fusion.zip from {DRIVE}, or github.com/{FUSION_PAIRS}",

@@ -35,12 +35,24 @@ def pairs(root: Path) -> list[Pair]:
     return found
 
 
+CITATION = r"""@article{tang2022piafusion,
+  author  = {Tang, Linfeng and Yuan, Jiteng and Zhang, Hao and Jiang, Xingyu and Ma, Jiayi},
+  title   = {{PIAFusion}: A Progressive Infrared and Visible Image Fusion Network Based on Illumination
+             Aware},
+  journal = {Information Fusion},
+  volume  = {83--84},
+  pages   = {79--92},
+  year    = {2022},
+  doi     = {10.1016/j.inffus.2022.03.007},
+}"""
+
 MSRS = Dataset(
     name="msrs",
     title="MSRS",
     description="road pairs by day and night; persons, bicycles and cars where YOLO labels are there",
     classes=CLASSES,
     source="Tang et al., PIAFusion, Information Fusion 83–84, 2022",
+    citation=CITATION,
     licence="research",
     layout="MSRS/{train,test}/{ir,vi}/*.png, MSRS/{train,test}/labels/*.txt",
     obtain=f"github.com/{REPOSITORY}",

@@ -26,12 +26,23 @@ def pairs(root: Path) -> list[Pair]:
     )
 
 
+CITATION = r"""@article{toet2017tno,
+  author  = {Toet, Alexander},
+  title   = {The {TNO} Multiband Image Data Collection},
+  journal = {Data in Brief},
+  volume  = {15},
+  pages   = {249--251},
+  year    = {2017},
+  doi     = {10.1016/j.dib.2017.09.038},
+}"""
+
 TNO = Dataset(
     name="tno",
     title="TNO",
     description="the classic grey pairs, 42-pair selection",
     classes=(),
     source="Toet, The TNO Multiband Image Data Collection, Data in Brief 15, 2017",
+    citation=CITATION,
     licence="research",
     layout="TNO/{ir,vi}/*.png",
     obtain=f"{BELOW} of github.com/{SELECTION}",

@@ -43,7 +43,7 @@ def run_cells(cells: Sequence[Cell], setup: Setup, workers: int) -> Iterator[Cel
     try:
         places = _places(ray.cluster_resources(), needs)
         if workers > places:
-            log.warning("the cluster has room for %d worker(s) at once, not %d", places, workers)
+            log.warning("the cluster has room for %d workers at once, not %d", places, workers)
         yield from _collect(ray, worker, cells, setup, min(workers, places))
     finally:
         if started:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import ASLANTAS_2015
 from bench.metrics.covariance import covariance, variance
 from bench.metrics.metric import Metric, Plane
 
@@ -59,6 +60,7 @@ SCD = Metric(
     unit="",
     definition="$r(F-B,A)+r(F-A,B)$ in real arithmetic.",
     source="Aslantas & Bendes, *AEÜ Int. J. Electron. Commun.* 69, 2015",
+    citation=ASLANTAS_2015,
     tables="Tang 2022 and 2023, CDDFuse, IVIF_ZOO",
     cost="c0",
     reference=True,

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import KUMAR_2013, LIU_2012, PETROVIC_2005, XYDEAS_2000, ZHENG_2007
 from bench.metrics.covariance import sum_of_squares
 from bench.metrics.kernels.edges import RIGHT_ANGLE, Edges, polar, preserved_sums
 from bench.metrics.kernels.filters import sobel
@@ -177,6 +178,7 @@ QABF = Metric(
     "zero border, G = smaller over larger magnitude ($g_F$ itself where they are equal), Δ = 1 − |α_X − α_F|/(π/2) "
     "without wrap-around, α = arctan(gy/gx), π/2 where gx = 0.",
     source="Xydeas & Petrović, *Electron. Lett.* 36, 2000, with the quirks shared by VIFB, Tang, CDDFuse and IVIF_ZOO",
+    citation=XYDEAS_2000,
     tables="VIFB (grey images), Tang 2023, CDDFuse, IVIF_ZOO; Tang 2022 within 0.4 % (`qabf_tang2022`)",
     cost="c1",
     reference=True,
@@ -194,6 +196,7 @@ QG = variant(
     "$Q=\\frac{1}{1+e^{-10(G-0.5)}}\\cdot\\frac{1}{1+e^{-20(\\Delta-0.75)}}$, Δ = ||α_X − α_F| − π/2|·2/π; Sobel and "
     "border of `qabf`, gx = 0 replaced by 10⁻⁵.",
     source="Xydeas & Petrović 2000 as in Liu et al., *TPAMI* 34, 2012",
+    citation=f"{XYDEAS_2000}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012; not `qabf`",
     compute=liu_edge_preservation,
     flat="0.987 on three flat images, the value for identical edges",
@@ -207,6 +210,7 @@ QABF_PETROVIC = variant(
     title="Edge information kept (Petrović)",
     definition="The part of `nabf`'s edge information that is kept: $\\sum(Q_Aw_A+Q_Bw_B)/W$. Qabf′ + Labf + Nabf = 1.",
     source="Petrović & Xydeas, *ICCV* 2005; Shreyamsha Kumar, *SIViP* 7, 2013",
+    citation=f"{PETROVIC_2005}\n{KUMAR_2013}",
     tables="Shreyamsha Kumar 2013 and methods that follow his table",
     compute=edge_information_kept,
     flat="3·10⁻⁷ on three flat images: gradients of magnitude 0 count as not preserved",
@@ -251,6 +255,7 @@ QSF = variant(
     definition="$(SF_F-SF_R)/SF_R$; SF over four directions, diagonals weighted 1/√2, every sum divided by HW; the "
     "reference takes the larger of the two sources' differences at each pixel.",
     source="Zheng, Essock, Hansen & Haun, *Inf. Fusion* 8, 2007; Liu et al., *TPAMI* 34, 2012",
+    citation=f"{ZHENG_2007}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012",
     cost="c0",
     compute=spatial_frequency_ratio,

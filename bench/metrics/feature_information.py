@@ -10,6 +10,7 @@ import pywt
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import HAGHIGHAT_2014
 from bench.metrics.kernels.feature_windows import SIZE, score_windows
 from bench.metrics.kernels.filters import sobel
 from bench.metrics.local import double
@@ -97,6 +98,7 @@ FMI_PIXEL = Metric(
     "$t=r\\,\\sigma_p\\sigma_q/\\sum(M-QP^T)$, r = Pearson's correlation of p and q, σ = deviation of the position "
     "1…9. Score $2I/(H(p)+H(q))$, $I=H(p)+H(q)+\\sum j\\log|j|$; mean over windows and sources.",
     source="Haghighat & Razian, *AICT* 2014 (fast FMI)",
+    citation=HAGHIGHAT_2014,
     tables="papers that pass `'none'`; columns headed *FMI_pixel* by Tang's code are `fmi_edge`",
     cost="c3",
     reference=True,

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import HAN_2013, SHEIKH_2006
 from bench.metrics.kernels.filters import ROUNDING, blur
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, moments
@@ -124,6 +125,7 @@ VIF = Metric(
     "17, 9, 5, 3 pixels, σ = size/5, inside the image, noise variance 2 on 0…255: "
     "$\\frac{\\sum\\log(1+g^2\\sigma_r^2/(\\sigma_v^2+2))}{\\sum\\log(1+\\sigma_r^2/2)}$.",
     source="Sheikh & Bovik, *TIP* 15, 2006 (`vifp_mscale`)",
+    citation=SHEIKH_2006,
     tables="Tang 2023, CDDFuse (there *VIFF* or *VIF*); not Tang 2022 (`vif_tang2022`), not VIFF (`viff`)",
     cost="c1",
     reference=True,
@@ -142,6 +144,7 @@ VIFF = variant(
     "gain *g* (ties: B) enters numerator and denominator; 10⁻⁷ added, ratio of sums per scale, weights (1, 0, 0.15, "
     "1)/2.15.",
     source="Han, Cai, Cao & Xu, *Inf. Fusion* 14, 2013",
+    citation=HAN_2013,
     tables="MEFB, cslib and others that call Han's code; not CDDFuse's *VIFF*, which is `vif`",
     compute=fusion_fidelity,
     flat="1 when the sources are flat",

@@ -8,6 +8,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import (
+    BULANON_2009,
+    CVEJIC_2006,
+    HOSSNY_2008,
+    LIU_2012,
+    NAVA_2007,
+    QU_2002,
+    ROBERTS_2008,
+    WANG_2008,
+)
 from bench.metrics.histograms import entropy, histogram, joint_histogram, mutual_information, stretched
 from bench.metrics.metric import Metric, Plane, variant
 
@@ -131,6 +141,7 @@ EN = Metric(
     unit="bit",
     definition="$-\\sum_k p_k\\log_2 p_k$ over the 256 grey values of F.",
     source="Roberts, van Aardt & Ahmed, *J. Appl. Remote Sens.* 2, 2008",
+    citation=ROBERTS_2008,
     tables="VIFB (grey images), Tang 2022 and 2023, CDDFuse",
     cost="c0",
     reference=False,
@@ -149,6 +160,7 @@ MI = Metric(
     unit="bit",
     definition="$I(A;F)+I(B;F)$, $I=H(X)+H(F)-H(X,F)$ from 256×256 joint histograms, no stretch.",
     source="Qu, Zhang & Yan, *Electron. Lett.* 38, 2002",
+    citation=QU_2002,
     tables="Tang 2023, IVIF_ZOO; CDDFuse after division by ln 2 (`mi_nats`); not VIFB (`mi_vifb`)",
     cost="c0",
     reference=True,
@@ -179,6 +191,7 @@ QMI = variant(
     unit="",
     definition=STRETCH + "$2\\left[\\frac{I(A;F)}{H(A)+H(F)}+\\frac{I(B;F)}{H(B)+H(F)}\\right]$.",
     source="Hossny, Nahavandi & Creighton, *Electron. Lett.* 44, 2008; Liu et al., *TPAMI* 34, 2012",
+    citation=f"{HOSSNY_2008}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012 (MEFB, cslib); not IVIF_ZOO's *NMI*",
     compute=normalised_mutual_information,
     flat="a term is 0 where F and its source are flat",
@@ -193,6 +206,7 @@ QTE = variant(
     definition=STRETCH + f"$\\frac{{T(A,F)+T(B,F)}}{{H(A)^q+H(B)^q+T(A,B)}}$, q = {NAVA_ORDER}, "
     "$T=\\frac{1-\\sum p_{xy}^q/(p_xp_y)^{q-1}}{1-q}$, H = Shannon entropy in bits.",
     source="Nava et al. 2007; Cvejic, Canagarajah & Bull, *Electron. Lett.* 42, 2006",
+    citation=f"{NAVA_2007}\n{CVEJIC_2006}",
     range=(-math.inf, math.inf),
     tables="none: the public code swaps the marginals (`qte_liu`)",
     compute=nava(swapped=False),
@@ -208,6 +222,7 @@ QTE_LIU = variant(
     definition="As `qte`, but each marginal is taken along the axis of the other image; pairs whose swapped marginals "
     "are empty are left out.",
     source="Liu et al., *TPAMI* 34, 2012: `tsallis.m`",
+    citation=LIU_2012,
     tables="toolboxes built on Liu 2012 run with q = 0.43137",
     compute=nava(swapped=True),
 )
@@ -219,6 +234,7 @@ QTE_CVEJIC = variant(
     title="Tsallis entropy quality (Cvejic)",
     definition=STRETCH + f"$T(A,F)+T(B,F)$ with q = {CVEJIC_ORDER}.",
     source="Cvejic, Canagarajah & Bull, *Electron. Lett.* 42, 2006",
+    citation=CVEJIC_2006,
     tables="none: the public code swaps the marginals (`qte_cvejic_liu`)",
     compute=cvejic(swapped=False),
     presets={"all": 12},
@@ -245,6 +261,7 @@ QNCIE = variant(
     + "$1+\\sum_i\\frac{\\lambda_i}{3}\\log_{256}\\frac{\\lambda_i}{3}$ of the eigenvalues of the 3×3 matrix of "
     "$I(X;Y)/8$ bit, ones on the diagonal.",
     source="Wang, Shen & Jin 2008; Liu et al., *TPAMI* 34, 2012",
+    citation=f"{WANG_2008}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012; not IVIF_ZOO, which correlates by Pearson",
     compute=nonlinear_correlation_information_entropy,
     flat="a flat image correlates 0 with the others; three flat images give 0.802",
@@ -261,6 +278,7 @@ CE = variant(
     definition="$\\tfrac12[D(p_A\\|p_F)+D(p_B\\|p_F)]$ of the grey-value histograms; bins empty in either image are "
     "left out, so that it can be negative.",
     source="Bulanon, Burks & Alchanatis, *Biosyst. Eng.* 103, 2009, as in VIFB",
+    citation=BULANON_2009,
     tables="VIFB, when evaluated on grey images; not IVIF_ZOO's *CE*",
     compute=cross_entropy,
     flat="0 when F has the histogram of both sources, and where no grey value is shared",

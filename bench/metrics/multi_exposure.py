@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import MA_2015
 from bench.metrics.kernels.filters import box_sum
 from bench.metrics.kernels.strips import pixel_maps, pixel_sums
 from bench.metrics.local import covariances, moments
@@ -98,6 +99,7 @@ MEF_SSIM = Metric(
     "scaled to norm $\\max e_k$; score $(2\\sigma_{rF}+C)/(\\sigma_r^2+\\sigma_F^2+C)$ under G(11, 1.5), "
     "$C=(0.03\\cdot255)^2$. Between scales 2×2 means, border repeated. Negative scale means count 0.",
     source="Ma, Zeng & Wang, *TIP* 24, 2015",
+    citation=MA_2015,
     tables="Tang 2023's *MS-SSIM*",
     cost="c1",
     reference=True,

@@ -9,6 +9,7 @@ from urllib.error import URLError
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import MITTAL_2012, MITTAL_2013
 from bench.metrics.metric import Metric, Plane, variant
 
 WORST = 100.0
@@ -77,6 +78,7 @@ BRISQUE = Metric(
     "trained on LIVE photographs; usually 0…100, can leave that range. piq's implementation and model. Secondary on "
     "images that look thermal.",
     source="Mittal, Moorthy & Bovik, *TIP* 21, 2012; piq",
+    citation=MITTAL_2012,
     tables="papers that use piq or the authors' release, roughly; not MATLAB's `brisque`, which has another model",
     cost="c1",
     reference=False,
@@ -96,6 +98,7 @@ NIQE = variant(
     "photographs. pyiqa's `niqe` with the authors' model. Secondary on images that look thermal. Optional: `pip "
     "install 'tsdm-bench[niqe]'`.",
     source="Mittal, Soundararajan & Bovik, *SPL* 20, 2013; pyiqa",
+    citation=MITTAL_2013,
     tables="papers that use pyiqa or the authors' release; not MATLAB's `niqe`, which has another model",
     cost="c2",
     compute=niqe,

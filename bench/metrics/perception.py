@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.metrics.citations import CHEN_2007, CHEN_2009, LIU_2012
 from bench.metrics.fourier import fourier
 from bench.metrics.histograms import stretched
 from bench.metrics.kernels.filters import correlate, sobel
@@ -141,6 +142,7 @@ QCB = Metric(
     "$C'=C^3/(C^2+10^{-4})$; mean of $\\lambda Q_A+(1-\\lambda)Q_B$, Q = smaller over larger C′, "
     "$\\lambda=C_A'^2/(C_A'^2+C_B'^2)$.",
     source="Chen & Blum, *Image Vis. Comput.* 27, 2009; Liu et al., *TPAMI* 34, 2012",
+    citation=f"{CHEN_2009}\n{LIU_2012}",
     tables="VIFB (grey images), MEFB, cslib; not IVIF_ZOO (half the frequency scale)",
     cost="c1",
     reference=True,
@@ -161,6 +163,7 @@ QCV = variant(
     "of the fifth power of the Sobel magnitude (zero border) and D = mean square in the block of X − F filtered by "
     "$2.6(0.0192+0.144r)e^{-(0.144r)^{1.1}}$, r = |(uW/8, vH/8)|.",
     source="Chen & Varshney, *Inf. Fusion* 8, 2007; Liu et al., *TPAMI* 34, 2012",
+    citation=f"{CHEN_2007}\n{LIU_2012}",
     tables="VIFB (grey images), MEFB, cslib",
     compute=chen_varshney,
     flat="0 when both sources are flat",

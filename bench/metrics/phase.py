@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import KOVESI_1999, LIU_2012, ZHAO_2007
 from bench.metrics.fourier import fourier
 from bench.metrics.kernels.filters import correlate, gaussian_kernel
 from bench.metrics.kernels.phase import ORIENTATIONS, SCALES, accumulate, congruency, median_power
@@ -169,6 +170,7 @@ QP = Metric(
     "F's map with that of A, of B and of the stronger source, each masked where its P > 0.1; pixelwise largest, "
     "averaged over the mask of the stronger source. Product of the three. Filter responses in single precision.",
     source="Zhao, Laganière & Liu, *Int. J. Innov. Comput. Inf. Control* 3, 2007; Kovesi, *Videre* 1, 1999",
+    citation=f"{ZHAO_2007}\n{KOVESI_1999}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012",
     cost="c2",
     reference=True,

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import CUI_2015, ESKICIOGLU_1995, RAJALINGAM_2018, RAO_1997
 from bench.metrics.covariance import squared_error, sum_of_squares, variance
 from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude, sobel
 from bench.metrics.kernels.strips import pixel_sums
@@ -91,6 +92,7 @@ SD = Metric(
     unit="grey levels",
     definition="$\\sqrt{\\tfrac1N\\sum (F-\\bar F)^2}$ on 0…255, divided by N (population).",
     source="Rao, *In-fibre Bragg grating sensors*, 1997, as used by VIFB, Tang and CDDFuse",
+    citation=RAO_1997,
     tables="VIFB (there called *Variance*), Tang 2023, CDDFuse and their descendants; not the Tang 2022 tables (SD "
     "8-10)",
     cost="c0",
@@ -111,6 +113,7 @@ SF = Metric(
     definition="$\\sqrt{RF^2+CF^2}$; RF², CF² = mean square of the first differences along the rows and down the "
     "columns, each over the number of its differences.",
     source="Eskicioglu & Fisher, *IEEE Trans. Commun.* 43, 1995",
+    citation=ESKICIOGLU_1995,
     tables="Tang 2023, CDDFuse; 255 × the Tang 2022 tables; VIFB within about 0.1 %",
     cost="c0",
     reference=False,
@@ -129,6 +132,7 @@ AG = Metric(
     unit="grey levels",
     definition="Mean over all pixels of $\\sqrt{(g_x^2+g_y^2)/2}$; central differences, one-sided at the border.",
     source="Cui et al., *Opt. Commun.* 341, 2015",
+    citation=CUI_2015,
     tables="CDDFuse; VIFB and Tang within about 0.3 % (`ag_vifb`, `ag_tang`)",
     cost="c0",
     reference=False,
@@ -147,6 +151,7 @@ EI = Metric(
     unit="grey levels",
     definition="Mean Sobel magnitude $\\sqrt{g_x^2+g_y^2}$, kernel 1-2-1 not normalised, border replicated.",
     source="Rajalingam & Priya, *Int. J. Eng. Sci. Invention*, 2018, as in VIFB",
+    citation=RAJALINGAM_2018,
     tables="VIFB, when evaluated on grey images",
     cost="c0",
     reference=False,

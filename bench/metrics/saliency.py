@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bench.metrics.citations import CVEJIC_2005, LIU_2012, PIELLA_2003, YANG_2008
 from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, moments
@@ -111,6 +112,7 @@ QS = Metric(
     definition="Mean of $\\lambda S(A,F)+(1-\\lambda)S(B,F)$, $\\lambda=\\sigma_A^2/(\\sigma_A^2+\\sigma_B^2)$ and "
     "SSIM *S* under the window of `ssim_mean`, L = 255.",
     source="Piella & Heijmans, *ICIP* 2003; Liu et al., *TPAMI* 34, 2012 (SSIM instead of the paper's UIQI)",
+    citation=f"{PIELLA_2003}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012 (`sw = 1`)",
     cost="c1",
     reference=True,
@@ -151,6 +153,7 @@ QC = variant(
     definition="Mean of $w S(A,F)+(1-w)S(B,F)$, $w=\\sigma_{AF}/(\\sigma_{AF}+\\sigma_{BF})$; the pixel counts 0 where "
     "w < 0 and 1 where w > 1; Gaussian window 7×7, σ = 1.5, inside the image, $C_1=C_2=2\\cdot10^{-16}$.",
     source="Cvejic et al., *Int. J. Signal Process.* 2, 2005; Liu et al., *TPAMI* 34, 2012",
+    citation=f"{CVEJIC_2005}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012",
     compute=cvejic_quality,
     flat="w = ½ where both covariances are 0; S = luminance term where both windows are flat",
@@ -165,6 +168,7 @@ QY = variant(
     definition="Window and constants of `qc`. Where $S(A,B)\\ge0.75$: $\\lambda S(A,F)+(1-\\lambda)S(B,F)$ with λ of "
     "`qs`; elsewhere $\\max[S(A,F),S(B,F)]$; mean.",
     source="Yang, Zhang, Wang & Liu, *Inf. Fusion* 9, 2008; Liu et al., *TPAMI* 34, 2012",
+    citation=f"{YANG_2008}\n{LIU_2012}",
     tables="toolboxes built on Liu 2012; not IVIF_ZOO",
     compute=yang_quality,
     flat="as `qc`",

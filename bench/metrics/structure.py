@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
+from bench.metrics.citations import WANG_2003, WANG_2004
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, double, moments
 from bench.metrics.metric import Metric, Plane, variant
@@ -109,6 +110,7 @@ SSIM_MEAN = Metric(
     "$SSIM=\\frac{(2\\mu_x\\mu_y+C_1)(2\\sigma_{xy}+C_2)}{(\\mu_x^2+\\mu_y^2+C_1)(\\sigma_x^2+\\sigma_y^2+C_2)}$, "
     "Gaussian window 11×11, σ = 1.5, only windows inside the image, $C_1=(0.01L)^2$, $C_2=(0.03L)^2$, L = 255.",
     source="Wang, Bovik, Sheikh & Simoncelli, *TIP* 13, 2004",
+    citation=WANG_2004,
     tables="half of VIFB's *SSIM* on grey images; not Tang (`ssim_tang`), not CDDFuse (`ssim_cddfuse`)",
     cost="c1",
     reference=True,
@@ -139,6 +141,7 @@ MS_SSIM = variant(
     definition="Mean over the sources of five-scale MS-SSIM, weights 0.0448, 0.2856, 0.3001, 0.2363, 0.1333, 2×2 "
     "average pooling, negative terms 0, window and constants of `ssim_mean`. Needs more than 160 pixels on each side.",
     source="Wang, Simoncelli & Bovik, *Asilomar* 2003; equal to pytorch-msssim",
+    citation=WANG_2003,
     tables="IVIF_ZOO (some versions sum); not Tang's *MS-SSIM*, which is `mef_ssim`",
     compute=multi_scale_ssim,
     presets={"all": 25},

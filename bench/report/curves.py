@@ -15,18 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.lettering import add_legend, text_style
+from bench.report.look import PALETTE, line_styles
 from bench.report.tables import ARROWS, Direction
 from tsdm_bench.errors import printable
 
-# Okabe & Ito 2008 (safe for colour-blind readers), then Tol's muted palette for long lists of methods.
-PALETTE = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#332288", "#117733",
-    "#882255", "#999933", "#AA4499", "#44AA99", "#661100", "#6699CC", "#DDCC77", "#CC6677",
-)  # fmt: skip
-MARKERS = "osD^vP*Xh<>p"
-SOURCE_STYLES = {"ir": {"color": "#111111", "linestyle": "--"}, "vis": {"color": "#777777", "linestyle": ":"}}
-LINES = ("-", "-.", (0, (1, 1)))
-"""Of the first methods, and of those that take the palette again."""
 MOST_BANDS = len(PALETTE)
 """Lines with a band each; of more, the bands would hide the lines."""
 PANELS = ((4.8, 3.0), (3.6, 2.2), (2.6, 1.75))
@@ -45,20 +37,6 @@ STYLE: Any = {
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
 }
-
-
-def line_styles(methods: list[str]) -> dict[str, dict]:
-    """One look per method, the same in every figure of a run."""
-    fused = [name for name in methods if name not in SOURCE_STYLES]
-    styles = {
-        name: {
-            "color": PALETTE[index % len(PALETTE)],
-            "marker": MARKERS[index % len(MARKERS)],
-            "linestyle": LINES[index // len(PALETTE) % len(LINES)],
-        }
-        for index, name in enumerate(fused)
-    }
-    return {name: SOURCE_STYLES.get(name) or styles[name] for name in methods}
 
 
 def draw_curves(

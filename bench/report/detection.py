@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 
 from bench.plan import CLEAN
-from bench.report.layout import Run, Section, counted, curve, detector_name, interval_note, table
+from bench.report.layout import Run, Section, curve, detector_name, interval_note, table
 from bench.report.summary import Precision, in_order, with_bounds
 from bench.report.tables import Column, Table
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.detection import detection_table
 from bench.statistics.robustness import complete_methods, difference_to, fusion_gain
 from detectors.evaluation import ALL, COUNTED, POOLED
+from tsdm_bench.words import counted
 
 
 def detection_section(precision: Precision, run: Run) -> Section:

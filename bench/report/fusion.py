@@ -8,11 +8,12 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.plan import CLEAN
-from bench.report.layout import Run, Section, counted, curve, table
+from bench.report.layout import Run, Section, curve, table
 from bench.report.summary import CONDITION
 from bench.report.tables import Column, Table
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.ranks import rank_table
+from tsdm_bench.words import counted
 
 REFERENCES = {
     "none": "the fused image alone",
@@ -69,7 +70,7 @@ def efficiency_section(costs: pd.DataFrame, run: Run) -> Section:
             f"conversion included; where these ranges overlap none is marked. Operations are those of convolutions and "
             f"matrix products; – where there are none."
         )
-        section.tables.append(table(f"Cost on {where}", note, wide, columns, run, run.sources))
+        section.tables.append(table(f"Cost on {where}", note, wide, columns, run, run.sources, of_images=False))
     return section
 
 

@@ -19,7 +19,11 @@ from bench.statistics.basis import Basis, common_basis
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.suite import Suite
 from degradation.factor import FACTORS
+from tsdm_bench.words import counted
 
+GROUPS = {"source": "Sources", "classical": "Classical", "learned": "Learned", "external": "External"}
+OURS = "Ours"
+"""Heading of the methods that this project trained; they stand last in a table."""
 TRAINED_HERE = "†"
 """Behind the title of a method whose weights were trained on pairs of the dataset of the run."""
 
@@ -74,6 +78,14 @@ class Run:
         return len(self.basis.conditions - {CLEAN})
 
     @property
+    def groups(self) -> dict[str, str]:
+        """Method → the heading that it stands under, in the order of tables."""
+        facts = self.record.methods
+        groups = {name: OURS if facts[name].ours else GROUPS[facts[name].kind] for name in self.suite.methods}
+        order = [*GROUPS.values(), OURS]
+        return dict(sorted(groups.items(), key=lambda item: order.index(item[1])))
+
+    @property
     def incomplete(self) -> str:
         """``INCOMPLETE k of N`` for an unfinished run, empty for a finished one."""
         return incomplete(self.done, self.planned)
@@ -102,15 +114,6 @@ def incomplete(done: int, planned: int) -> str:
     return f"INCOMPLETE {done} of {planned}" if done < planned else ""
 
 
-def counted(number: int, what: str) -> str:
-    """A number with its word.
-
-    >>> counted(1, "pair"), counted(3, "pair")
-    ('1 pair', '3 pairs')
-    """
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
 def distinct(titles: Mapping[str, str]) -> dict[str, str]:
     """``titles`` by name; where two are alike, each with its name behind.
 
@@ -126,7 +129,7 @@ def interval_note(clusters: int, what: str = "95 % intervals") -> str:
     """What the intervals of a table rest on, or why it has none."""
     if clusters < FEWEST_CLUSTERS:
         return f"No {what}: n too small ({counted(clusters, 'cluster')})."
-    return f"{what[:1].upper()}{what[1:]} over resampled scenes ({clusters} clusters)."
+    return f"{what[:1].upper()}{what[1:]} over resampled scenes ({counted(clusters, 'cluster')})."
 
 
 def table(
@@ -136,12 +139,22 @@ def table(
     columns: list[Column],
     run: Run,
     unranked: Iterable[str] = (),
+    *,
+    of_images: bool = True,
 ) -> Table:
-    """A table of methods in the order of the suite, under the titles of their cards."""
-    wide = wide.reindex([name for name in run.suite.methods if name in wide.index]).rename(index=run.titles)
+    """A table of methods by their groups, in the order of the suite, under the titles of their cards.
+
+    Where its numbers are ``of_images``, the note ends with what the cards of the methods warn of.
+    """
+    methods = [name for name in run.groups if name in wide.index]
+    wide = wide.reindex(methods).rename(index=run.titles)
     if any(TRAINED_HERE in name for name in wide.index):
         note += f" {TRAINED_HERE}: trained on pairs of this dataset."
-    return Table(labelled(title, run), note, wide, columns, frozenset(run.titles[name] for name in unranked))
+    warnings = dict.fromkeys(run.record.methods[name].warning for name in methods if of_images)
+    note = " ".join(filter(None, [note, *warnings]))
+    groups = {run.titles[name]: run.groups[name] for name in methods}
+    sources = frozenset(run.titles[name] for name in unranked)
+    return Table(labelled(title, run), note, wide, columns, sources, groups=groups)
 
 
 def detector_name(run: Run) -> str:

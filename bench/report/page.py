@@ -10,9 +10,10 @@ from pathlib import Path
 import jinja2
 
 from bench.cell.rows import Failure
-from bench.report.layout import Run, Section, counted
+from bench.report.layout import Run, Section
 from bench.report.tables import as_html
 from tsdm_bench.errors import printable
+from tsdm_bench.words import counted
 
 OPEN_CURVES = ("map50", "map50-95", "map50_all", "vif-clean", "qabf-clean")
 """Curves that the page shows at once; the others unfold on a click."""

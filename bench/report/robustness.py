@@ -9,7 +9,6 @@ from bench.plan import CLEAN
 from bench.report.layout import (
     Run,
     Section,
-    counted,
     detector_name,
     factor_title,
     interval_note,
@@ -21,6 +20,7 @@ from bench.report.summary import Precision, in_order, robustness_scores
 from bench.report.tables import Column, Direction, Table
 from bench.statistics.robustness import crossover_table, rank_agreement, robustness_table
 from detectors.evaluation import ALL, POOLED
+from tsdm_bench.words import counted
 
 ROBUSTNESS_METRICS = ("vif", "qabf", "ssim_mean")
 """What stands in the robustness tables of a run without detection."""

@@ -9,6 +9,7 @@ from bench.report.tables import Column, Table, latex, markdown
 from bench.scoring import Scores, means, of_common_images
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from tsdm_bench.files import write_csv, write_text
+from tsdm_bench.words import counted
 
 
 def write_scores(scores: Scores, folder: Path) -> None:
@@ -42,10 +43,11 @@ def score_table(scores: Scores) -> Table:
         )
         for card in cards
     ]
-    over = f"the {count} images of {every} that all methods have" if alike else "the images of each method, not ranked"
+    shared = f"the {counted(count, 'image')} of {every} that all methods have"
+    over = shared if alike else "the images of each method, not ranked"
     interval = "95 % bootstrap intervals over images"
     if count < FEWEST_CLUSTERS:
-        interval = f"n too small for intervals ({count} images, fewer than {FEWEST_CLUSTERS})"
+        interval = f"n too small for intervals ({counted(count, 'image')}, fewer than {FEWEST_CLUSTERS})"
     definitions = ", ".join(f"{card.symbol} = {card.name}" for card in cards)
     note = f"Mean over {over}; {interval}. Definitions: {definitions}."
     return Table("Scores", note, wide, columns, frozenset() if alike else frozenset(wide.index))

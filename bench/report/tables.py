@@ -71,6 +71,8 @@ class Table:
     unranked: frozenset[str] = field(default=frozenset())
     rows: str = "method"
     """What the rows are."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Row → the heading of the rows that it stands with; those of one heading follow each other."""
 
     @property
     def caption(self) -> str:

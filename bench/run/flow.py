@@ -30,6 +30,7 @@ from bench.run.store import RunFolder
 from bench.suite import Suite
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import refuse_unwritable_folder
+from tsdm_bench.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -152,8 +153,8 @@ def _compute(
     folder.write_pairs(run.pairs)
     save([])
     log.info(
-        "%s: %d of %d cells to compute, %d worker(s), %s",
-        setup.suite.name, len(work.cells), work.total, workers, setup.device,
+        "%s: %d of %d cells to compute, %s, %s",
+        setup.suite.name, len(work.cells), work.total, counted(workers, "worker"), setup.device,
     )  # fmt: skip
     try:
         _collect(executor(options.executor)(work.cells, setup, workers), save, work.total, len(work.cells))

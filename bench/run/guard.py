@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from bench.run.record import DetectorFacts, MethodFacts, RunRecord
 from bench.run.shards import UNKNOWN, CellKey
+from tsdm_bench.words import counted
 
 NAMES_SHOWN = 3
 
@@ -68,9 +69,9 @@ def elsewhere(before: RunRecord, now: RunRecord) -> Iterator[str]:
         return
     old, new = before.parts[-1], now.parts[-1]
     if missing := [image for image in before.pairs if image not in now.pairs]:
-        yield f"{len(missing)} pairs are not there ({_some(missing)})"
+        yield f"not there: {counted(len(missing), 'pair')} ({_some(missing)})"
     if added := [image for image in now.pairs if before.pairs and image not in before.pairs]:
-        yield f"{len(added)} pairs were not there ({_some(added)})"
+        yield f"new: {counted(len(added), 'pair')} ({_some(added)})"
     versions = [
         f"{name} {new.versions[name] or 'absent'} (was {version or 'absent'})"
         for name, version in old.versions.items()

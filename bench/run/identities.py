@@ -45,6 +45,9 @@ def method_facts(spec: str, weights_dir: Path | None) -> MethodFacts:
         code={str(path): file_hash(path) for path in method.code},
         trained_on=method.trained_on,
         restores=method.restores,
+        ours=method.ours,
+        warning=method.warning,
+        citation=method.citation,
     )
 
 

@@ -73,6 +73,10 @@ class MethodFacts(_Facts):
     trained_on: tuple[str, ...] = ()
     restores: str = ""
     """Name of the method itself where restorers stand in front of it."""
+    ours: bool = False
+    """Whether this project trained its weights."""
+    warning: str = ""
+    citation: str = ""
 
     @property
     def identity(self) -> str:

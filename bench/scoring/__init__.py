@@ -17,6 +17,7 @@ from bench.scoring.folders import Picture, few, images_of, methods_of
 from tsdm_bench.errors import UsageError, one_line, printable, words_of
 from tsdm_bench.images import read_result, read_rgb, the_one, to_8_bits
 from tsdm_bench.tensors import as_batch
+from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,12 +102,12 @@ def score(
         done += len(task.fused)
         progress(done, total)
     notes += [
-        f"{name} has no result for {len(lacking)} source pairs ({few(lacking)})"
+        f"{name} has no result for {counted(len(lacking), 'source pair')} ({few(lacking)})"
         for name, images in methods.items()
         if (lacking := sorted(known - images.keys()))
     ]
     if alone := sorted(sources["infrared"].keys() ^ sources["visible"].keys()):
-        notes.append(f"{len(alone)} source images have no partner of the same name ({few(alone)})")
+        notes.append(f"{counted(len(alone), 'source image')} without a partner of the same name ({few(alone)})")
     values = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(list(COLUMNS[:2]), kind="stable")
     return Scores(values, ids, tuple(failures), tuple(notes))
 

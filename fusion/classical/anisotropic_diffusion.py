@@ -51,6 +51,18 @@ def adf(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return (bases[0] + bases[1]) / 2 + ir_weight * details[0] + vis_weight * details[1]
 
 
+CITATION = r"""@article{bavirisetti2016adf,
+  author  = {Bavirisetti, Durga Prasad and Dhuli, Ravindra},
+  title   = {Fusion of Infrared and Visible Sensor Images Based on Anisotropic Diffusion and {Karhunen-Loeve}
+             Transform},
+  journal = {IEEE Sensors Journal},
+  volume  = {16},
+  number  = {1},
+  pages   = {203--209},
+  year    = {2016},
+  doi     = {10.1109/JSEN.2015.2478655},
+}"""
+
 ADF = Method(
     name="adf",
     title="ADF",
@@ -58,6 +70,7 @@ ADF = Method(
     description="Base layers by anisotropic diffusion, averaged; details weighted by their principal component.",
     source="D. P. Bavirisetti, R. Dhuli, Fusion of infrared and visible sensor images based on anisotropic diffusion "
     "and Karhunen-Loeve transform",
+    citation=CITATION,
     year=2016,
     venue="IEEE Sensors Journal 16(1)",
     luma=True,

@@ -69,6 +69,17 @@ def ifevip(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return vis + np.clip(addition * ratio, 0, 1)
 
 
+CITATION = r"""@article{zhang2017ifevip,
+  author  = {Zhang, Yu and Zhang, Lijia and Bai, Xiangzhi and Zhang, Li},
+  title   = {Infrared and Visual Image Fusion Through Infrared Feature Extraction and Visual Information
+             Preservation},
+  journal = {Infrared Physics \& Technology},
+  volume  = {83},
+  pages   = {227--237},
+  year    = {2017},
+  doi     = {10.1016/j.infrared.2017.05.007},
+}"""
+
 IFEVIP = Method(
     name="ifevip",
     title="IFEVIP",
@@ -76,6 +87,7 @@ IFEVIP = Method(
     description="Bright infrared features above a quadtree-Bézier background, added to the visible image.",
     source="Y. Zhang, L. Zhang, X. Bai, L. Zhang, Infrared and visual image fusion through infrared feature extraction "
     "and visual information preservation",
+    citation=CITATION,
     year=2017,
     venue="Infrared Physics & Technology 83",
     luma=True,

@@ -53,6 +53,15 @@ def fpde(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return (bases[0] + bases[1]) / 2 + ir_weight * details[0] + vis_weight * details[1]
 
 
+CITATION = r"""@inproceedings{bavirisetti2017fpde,
+  author    = {Bavirisetti, Durga Prasad and Xiao, Gang and Liu, Gang},
+  title     = {Multi-Sensor Image Fusion Based on Fourth Order Partial Differential Equations},
+  booktitle = {International Conference on Information Fusion},
+  pages     = {1--9},
+  year      = {2017},
+  doi       = {10.23919/ICIF.2017.8009719},
+}"""
+
 FPDE = Method(
     name="fpde",
     title="FPDE",
@@ -60,6 +69,7 @@ FPDE = Method(
     description="Base layers by fourth-order diffusion, averaged; details weighted by their principal component.",
     source="D. P. Bavirisetti, G. Xiao, G. Liu, Multi-sensor image fusion based on fourth order partial differential "
     "equations",
+    citation=CITATION,
     year=2017,
     venue="International Conference on Information Fusion",
     luma=True,

@@ -76,6 +76,16 @@ def gtf(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return u + vis
 
 
+CITATION = r"""@article{ma2016gtf,
+  author  = {Ma, Jiayi and Chen, Chen and Li, Chang and Huang, Jun},
+  title   = {Infrared and Visible Image Fusion via Gradient Transfer and Total Variation Minimization},
+  journal = {Information Fusion},
+  volume  = {31},
+  pages   = {100--109},
+  year    = {2016},
+  doi     = {10.1016/j.inffus.2016.02.001},
+}"""
+
 GTF = Method(
     name="gtf",
     title="GTF",
@@ -83,6 +93,7 @@ GTF = Method(
     description="Infrared grey levels with visible gradients, by total-variation (L1) minimisation.",
     source="J. Ma, C. Chen, C. Li, J. Huang, Infrared and visible image fusion via gradient transfer and total "
     "variation minimization",
+    citation=CITATION,
     year=2016,
     venue="Information Fusion 31",
     luma=True,

@@ -79,12 +79,24 @@ def gff(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return fused
 
 
+CITATION = r"""@article{li2013gff,
+  author  = {Li, Shutao and Kang, Xudong and Hu, Jianwen},
+  title   = {Image Fusion With Guided Filtering},
+  journal = {IEEE Transactions on Image Processing},
+  volume  = {22},
+  number  = {7},
+  pages   = {2864--2875},
+  year    = {2013},
+  doi     = {10.1109/TIP.2013.2244222},
+}"""
+
 GFF = Method(
     name="gff",
     title="GFF",
     kind="classical",
     description="Base and detail layers weighted by saliency masks that a guided filter aligns with the image edges.",
     source="S. Li, X. Kang, J. Hu, Image fusion with guided filtering",
+    citation=CITATION,
     year=2013,
     venue="IEEE Transactions on Image Processing 22(7)",
     luma=True,

@@ -89,6 +89,17 @@ def hybrid_msd(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return fused + vis_blurred[-1] + base_weight * (ir_blurred[-1] - vis_blurred[-1])
 
 
+CITATION = r"""@article{zhou2016hybridmsd,
+  author  = {Zhou, Zhiqiang and Wang, Bo and Li, Sun and Dong, Mingjie},
+  title   = {Perceptual Fusion of Infrared and Visible Images Through a Hybrid Multi-Scale Decomposition With
+             {Gaussian} and Bilateral Filters},
+  journal = {Information Fusion},
+  volume  = {30},
+  pages   = {15--26},
+  year    = {2016},
+  doi     = {10.1016/j.inffus.2015.11.003},
+}"""
+
 HYBRID_MSD = Method(
     name="hybrid_msd",
     title="Hybrid-MSD",
@@ -96,6 +107,7 @@ HYBRID_MSD = Method(
     description="Texture and edge layers from Gaussian and bilateral smoothing; infrared edges injected perceptually.",
     source="Z. Zhou, B. Wang, S. Li, M. Dong, Perceptual fusion of infrared and visible images through a hybrid "
     "multi-scale decomposition with Gaussian and bilateral filters",
+    citation=CITATION,
     year=2016,
     venue="Information Fusion 30",
     luma=True,

@@ -46,12 +46,24 @@ def msvd(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return rebuilt[:height, :width]
 
 
+CITATION = r"""@article{naidu2011msvd,
+  author  = {Naidu, V. P. S.},
+  title   = {Image Fusion Technique Using Multi-Resolution Singular Value Decomposition},
+  journal = {Defence Science Journal},
+  volume  = {61},
+  number  = {5},
+  pages   = {479--484},
+  year    = {2011},
+  doi     = {10.14429/dsj.61.705},
+}"""
+
 MSVD = Method(
     name="msvd",
     title="MSVD",
     kind="classical",
     description="One level of a data-driven 2×2 block transform; largest detail coefficients, averaged approximation.",
     source="V. P. S. Naidu, Image fusion technique using multi-resolution singular value decomposition",
+    citation=CITATION,
     year=2011,
     venue="Defence Science Journal 61(5)",
     luma=True,

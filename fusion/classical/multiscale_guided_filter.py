@@ -32,12 +32,23 @@ def mgff(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return fused + (bases[0] + bases[1]) / 2
 
 
+CITATION = r"""@article{bavirisetti2019mgff,
+  author  = {Bavirisetti, Durga Prasad and Xiao, Gang and Zhao, Junhao and Dhuli, Ravindra and Liu, Gang},
+  title   = {Multi-Scale Guided Image and Video Fusion: A Fast and Efficient Approach},
+  journal = {Circuits, Systems, and Signal Processing},
+  volume  = {38},
+  pages   = {5576--5605},
+  year    = {2019},
+  doi     = {10.1007/s00034-019-01131-z},
+}"""
+
 MGFF = Method(
     name="mgff",
     title="MGFF",
     kind="classical",
     description="Four guided-filter levels, each image guiding the other; details weighted by their magnitude.",
     source="D. P. Bavirisetti et al., Multi-scale guided image and video fusion: A fast and efficient approach",
+    citation=CITATION,
     year=2019,
     venue="Circuits, Systems, and Signal Processing 38",
     luma=True,

@@ -31,6 +31,17 @@ def weighted(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return ((ir_weight * ir + vis_weight * vis) / (ir_weight + vis_weight)).astype(ir.dtype)
 
 
+CITATION = r"""@article{naidu2008pca,
+  author  = {Naidu, V. P. S. and Raol, J. R.},
+  title   = {Pixel-Level Image Fusion Using Wavelets and Principal Component Analysis},
+  journal = {Defence Science Journal},
+  volume  = {58},
+  number  = {3},
+  pages   = {338--352},
+  year    = {2008},
+  doi     = {10.14429/dsj.58.1653},
+}"""
+
 AVERAGE = Method(
     name="average",
     title="Average",
@@ -57,6 +68,7 @@ WEIGHTED = Method(
     kind="classical",
     description="Weighted mean of infrared and visible luma; the weights are the principal component of the pair.",
     source="V. P. S. Naidu, J. R. Raol, Pixel-level image fusion using wavelets and principal component analysis",
+    citation=CITATION,
     year=2008,
     venue="Defence Science Journal 58(3)",
     luma=True,

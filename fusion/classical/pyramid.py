@@ -52,12 +52,34 @@ def ratio_pyramid(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return fused
 
 
+BURT_1983 = r"""@article{burt1983laplacian,
+  author  = {Burt, Peter J. and Adelson, Edward H.},
+  title   = {The {Laplacian} Pyramid as a Compact Image Code},
+  journal = {IEEE Transactions on Communications},
+  volume  = {31},
+  number  = {4},
+  pages   = {532--540},
+  year    = {1983},
+  doi     = {10.1109/TCOM.1983.1095851},
+}"""
+TOET_1989 = r"""@article{toet1989ratio,
+  author  = {Toet, Alexander},
+  title   = {Image Fusion by a Ratio of Low-Pass Pyramid},
+  journal = {Pattern Recognition Letters},
+  volume  = {9},
+  number  = {4},
+  pages   = {245--253},
+  year    = {1989},
+  doi     = {10.1016/0167-8655(89)90003-2},
+}"""
+
 LAPLACIAN_PYRAMID = Method(
     name="laplacian_pyramid",
     title="Laplacian pyramid",
     kind="classical",
     description="Four-level Laplacian pyramid, choose-max with consistency check, averaged coarsest level.",
     source="P. J. Burt, E. H. Adelson, The Laplacian pyramid as a compact image code",
+    citation=BURT_1983,
     year=1983,
     venue="IEEE Transactions on Communications 31(4)",
     luma=True,
@@ -70,6 +92,7 @@ RATIO_PYRAMID = Method(
     kind="classical",
     description="Four-level ratio-of-low-pass pyramid, choose-max of contrast, averaged coarsest level.",
     source="A. Toet, Image fusion by a ratio of low-pass pyramid",
+    citation=TOET_1989,
     year=1989,
     venue="Pattern Recognition Letters 9(4)",
     luma=True,

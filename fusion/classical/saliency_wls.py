@@ -78,6 +78,17 @@ def vsm_wls(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return fused
 
 
+CITATION = r"""@article{ma2017vsmwls,
+  author  = {Ma, Jinlei and Zhou, Zhiqiang and Wang, Bo and Zong, Hua},
+  title   = {Infrared and Visible Image Fusion Based on Visual Saliency Map and Weighted Least Square
+             Optimization},
+  journal = {Infrared Physics \& Technology},
+  volume  = {82},
+  pages   = {8--17},
+  year    = {2017},
+  doi     = {10.1016/j.infrared.2017.02.005},
+}"""
+
 VSM_WLS = Method(
     name="vsm_wls",
     title="VSM-WLS",
@@ -85,6 +96,7 @@ VSM_WLS = Method(
     description="Rolling-guidance levels; bases weighted by visual saliency, details by weighted least squares.",
     source="J. Ma, Z. Zhou, B. Wang, H. Zong, Infrared and visible image fusion based on visual saliency map and "
     "weighted least square optimization",
+    citation=CITATION,
     year=2017,
     venue="Infrared Physics & Technology 82",
     luma=True,

@@ -37,6 +37,16 @@ def tif(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return (bases[0] + bases[1]) / 2 + ir_weight * (ir - bases[0]) + (1 - ir_weight) * (vis - bases[1])
 
 
+CITATION = r"""@article{bavirisetti2016tif,
+  author  = {Bavirisetti, Durga Prasad and Dhuli, Ravindra},
+  title   = {Two-Scale Image Fusion of Visible and Infrared Images Using Saliency Detection},
+  journal = {Infrared Physics \& Technology},
+  volume  = {76},
+  pages   = {52--64},
+  year    = {2016},
+  doi     = {10.1016/j.infrared.2016.01.009},
+}"""
+
 TIF = Method(
     name="tif",
     title="TIF",
@@ -44,6 +54,7 @@ TIF = Method(
     description="Two scales (mean filter and rest); details weighted by their distance from the local median.",
     source="D. P. Bavirisetti, R. Dhuli, Two-scale image fusion of visible and infrared images using saliency "
     "detection",
+    citation=CITATION,
     year=2016,
     venue="Infrared Physics & Technology 76",
     luma=True,

@@ -122,12 +122,35 @@ def dtcwt(ir: np.ndarray, vis: np.ndarray) -> np.ndarray:
     return unframed(inverse_dual_tree(low, details), ir)
 
 
+LI_1995 = r"""@article{li1995dwt,
+  author  = {Li, H. and Manjunath, B. S. and Mitra, S. K.},
+  title   = {Multisensor Image Fusion Using the Wavelet Transform},
+  journal = {Graphical Models and Image Processing},
+  volume  = {57},
+  number  = {3},
+  pages   = {235--245},
+  year    = {1995},
+  doi     = {10.1006/gmip.1995.1022},
+}"""
+LEWIS_2007 = r"""@article{lewis2007dtcwt,
+  author  = {Lewis, John J. and O'Callaghan, Robert J. and Nikolov, Stavri G. and Bull, David R. and
+             Canagarajah, Nishan},
+  title   = {Pixel- and Region-Based Image Fusion With Complex Wavelets},
+  journal = {Information Fusion},
+  volume  = {8},
+  number  = {2},
+  pages   = {119--130},
+  year    = {2007},
+  doi     = {10.1016/j.inffus.2005.09.006},
+}"""
+
 DWT = Method(
     name="dwt",
     title="DWT",
     kind="classical",
     description="Four-level Haar wavelet transform, choose-max with consistency check, averaged approximation.",
     source="H. Li, B. S. Manjunath, S. K. Mitra, Multisensor image fusion using the wavelet transform",
+    citation=LI_1995,
     year=1995,
     venue="Graphical Models and Image Processing 57(3)",
     luma=True,
@@ -140,6 +163,7 @@ DTCWT = Method(
     kind="classical",
     description="Four-level dual-tree complex wavelet transform, choose-max of magnitude, averaged approximation.",
     source="J. J. Lewis et al., Pixel- and region-based image fusion with complex wavelets",
+    citation=LEWIS_2007,
     year=2007,
     venue="Information Fusion 8(2)",
     luma=True,

@@ -85,6 +85,18 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(base, detail, decoder, ir, y)
 
 
+CITATION = r"""@article{zhao2022auif,
+  author  = {Zhao, Zixiang and Xu, Shuang and Zhang, Jiangshe and Liang, Chengyang and Zhang, Chunxia and Liu,
+             Junmin},
+  title   = {Efficient and Model-Based Infrared and Visible Image Fusion via Algorithm Unrolling},
+  journal = {IEEE Transactions on Circuits and Systems for Video Technology},
+  volume  = {32},
+  number  = {3},
+  pages   = {1186--1196},
+  year    = {2022},
+  doi     = {10.1109/TCSVT.2021.3075745},
+}"""
+
 METHOD = Method(
     name="auif",
     title="AUIF",
@@ -92,6 +104,7 @@ METHOD = Method(
     description="Algorithm unrolling into base and detail; luma.",
     source="Zhao et al., Efficient and model-based infrared and visible image fusion via algorithm unrolling, IEEE "
     "TCSVT 32(3) (2022); github.com/Zhaozixiang1228/IVIF-AUIF-Net",
+    citation=CITATION,
     year=2022,
     venue="IEEE TCSVT",
     licence="none",

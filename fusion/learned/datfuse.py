@@ -50,6 +50,17 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@article{tang2023datfuse,
+  author  = {Tang, Wei and He, Fazhi and Liu, Yu and Duan, Yansong and Si, Tongzhen},
+  title   = {{DATFuse}: Infrared and Visible Image Fusion via Dual Attention Transformer},
+  journal = {IEEE Transactions on Circuits and Systems for Video Technology},
+  volume  = {33},
+  number  = {7},
+  pages   = {3159--3172},
+  year    = {2023},
+  doi     = {10.1109/TCSVT.2023.3234340},
+}"""
+
 METHOD = Method(
     name="datfuse",
     title="DATFuse",
@@ -57,6 +68,7 @@ METHOD = Method(
     description="Dual attention transformer; luma, clamped.",
     source="Tang, He, Liu, Duan & Si, DATFuse: infrared and visible image fusion via dual attention transformer, IEEE "
     "TCSVT (2023); github.com/tthinking/DATFuse",
+    citation=CITATION,
     year=2023,
     venue="IEEE TCSVT",
     licence="none",

@@ -43,6 +43,17 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir * GREY_LEVELS, y * GREY_LEVELS) / GREY_LEVELS
 
 
+CITATION = r"""@article{li2019densefuse,
+  author  = {Li, Hui and Wu, Xiao-Jun},
+  title   = {{DenseFuse}: A Fusion Approach to Infrared and Visible Images},
+  journal = {IEEE Transactions on Image Processing},
+  volume  = {28},
+  number  = {5},
+  pages   = {2614--2623},
+  year    = {2019},
+  doi     = {10.1109/TIP.2018.2887342},
+}"""
+
 METHOD = Method(
     name="densefuse",
     title="DenseFuse",
@@ -50,6 +61,7 @@ METHOD = Method(
     description="Densely connected auto-encoder, features fused by addition; luma, clamped.",
     source="Li & Wu, DenseFuse: a fusion approach to infrared and visible images, IEEE TIP 28(5) (2019); "
     "github.com/hli1221/densefuse-pytorch",
+    citation=CITATION,
     year=2019,
     venue="IEEE TIP",
     licence="none",

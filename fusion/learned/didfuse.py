@@ -62,6 +62,16 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(encoder, decoder, ir, y)
 
 
+CITATION = r"""@inproceedings{zhao2020didfuse,
+  author    = {Zhao, Zixiang and Xu, Shuang and Zhang, Chunxia and Liu, Junmin and Zhang, Jiangshe and Li,
+             Pengfei},
+  title     = {{DIDFuse}: Deep Image Decomposition for Infrared and Visible Image Fusion},
+  booktitle = {International Joint Conference on Artificial Intelligence (IJCAI)},
+  pages     = {970--976},
+  year      = {2020},
+  doi       = {10.24963/ijcai.2020/135},
+}"""
+
 METHOD = Method(
     name="didfuse",
     title="DIDFuse",
@@ -69,6 +79,7 @@ METHOD = Method(
     description="Auto-encoder with base and detail maps, fused by summation; luma.",
     source="Zhao et al., DIDFuse: deep image decomposition for infrared and visible image fusion, IJCAI 2020; "
     "github.com/Zhaozixiang1228/IVIF-DIDFuse",
+    citation=CITATION,
     year=2020,
     venue="IJCAI",
     licence="none",

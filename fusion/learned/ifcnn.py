@@ -55,8 +55,18 @@ def _load_grey(weights: dict[str, Path], device: torch.device):
     return fuse
 
 
+CITATION = r"""@article{zhang2020ifcnn,
+  author  = {Zhang, Yu and Liu, Yu and Sun, Peng and Yan, Han and Zhao, Xiaolin and Zhang, Li},
+  title   = {{IFCNN}: A General Image Fusion Framework Based on Convolutional Neural Network},
+  journal = {Information Fusion},
+  volume  = {54},
+  pages   = {99--118},
+  year    = {2020},
+  doi     = {10.1016/j.inffus.2019.07.011},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
+    "citation": CITATION,
     "source": "Zhang, Liu, Sun, Yan, Zhao & Zhang, IFCNN: a general image fusion framework based on convolutional "
     "neural network, Information Fusion 54 (2020); github.com/uzeful/IFCNN",
     "year": 2020,

@@ -130,6 +130,17 @@ def _load(weights: dict[str, Path], device: torch.device):
     return fuse
 
 
+CITATION = r"""@article{li2023lrrnet,
+  author  = {Li, Hui and Xu, Tianyang and Wu, Xiao-Jun and Lu, Jiwen and Kittler, Josef},
+  title   = {{LRRNet}: A Novel Representation Learning Guided Fusion Network for Infrared and Visible Images},
+  journal = {IEEE Transactions on Pattern Analysis and Machine Intelligence},
+  volume  = {45},
+  number  = {9},
+  pages   = {11040--11052},
+  year    = {2023},
+  doi     = {10.1109/TPAMI.2023.3268209},
+}"""
+
 METHOD = Method(
     name="lrrnet",
     title="LRRNet",
@@ -138,6 +149,7 @@ METHOD = Method(
     "minimum and maximum as in the authors' script (without it the image is nearly black).",
     source="Li, Xu, Wu, Lu & Kittler, LRRNet: a novel representation learning guided fusion network for infrared and "
     "visible images, IEEE TPAMI (2023); github.com/hli1221/imagefusion-LRRNet",
+    citation=CITATION,
     year=2023,
     venue="IEEE TPAMI",
     licence="none",

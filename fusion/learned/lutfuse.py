@@ -103,8 +103,16 @@ def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
     return x if x.shape[-2:] == tuple(size) else F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
+CITATION = r"""@inproceedings{yi2025lutfuse,
+  author    = {Yi, Xunpeng and others},
+  title     = {{LUT-Fuse}: Towards Extremely Fast Infrared and Visible Image Fusion via Distillation to
+             Learnable Look-Up Tables},
+  booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},
+  year      = {2025},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
+    "citation": CITATION,
     "source": "Yi et al., LUT-Fuse: towards extremely fast infrared and visible image fusion via distillation to "
     "learnable look-up tables, ICCV 2025; github.com/zyb5/LUT-Fuse",
     "year": 2025,

@@ -78,6 +78,17 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@article{liu2022mfeif,
+  author  = {Liu, Jinyuan and Fan, Xin and Jiang, Ji and Liu, Risheng and Luo, Zhongxuan},
+  title   = {Learning a Deep Multi-Scale Feature Ensemble and an Edge-Attention Guidance for Image Fusion},
+  journal = {IEEE Transactions on Circuits and Systems for Video Technology},
+  volume  = {32},
+  number  = {1},
+  pages   = {105--119},
+  year    = {2022},
+  doi     = {10.1109/TCSVT.2021.3056725},
+}"""
+
 METHOD = Method(
     name="mfeif",
     title="MFEIF",
@@ -85,6 +96,7 @@ METHOD = Method(
     description="Multi-scale feature ensemble with edge attention; luma, clamped.",
     source="Liu, Fan, Jiang, Liu & Luo, Learning a deep multi-scale feature ensemble and an edge-attention guidance "
     "for image fusion, IEEE TCSVT 32(1) (2022); github.com/JinyuanLiu-CV/MFEIF",
+    citation=CITATION,
     year=2022,
     venue="IEEE TCSVT",
     licence="none",

@@ -40,8 +40,15 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: stretched(fuse(ir, y))
 
 
+CITATION = r"""@inproceedings{deng2024mmdrfuse,
+  author    = {Deng, Yanglin and others},
+  title     = {{MMDRFuse}: Distilled Mini-Model With Dynamic Refresh for Multi-Modality Image Fusion},
+  booktitle = {ACM International Conference on Multimedia},
+  year      = {2024},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
+    "citation": CITATION,
     "source": "Deng et al., MMDRFuse: distilled mini-model with dynamic refresh for multi-modality image fusion, ACM "
     "MM 2024; github.com/yanglinDeng/MMDRFuse",
     "year": 2024,

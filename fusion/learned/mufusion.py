@@ -70,9 +70,19 @@ def _starts(length: int) -> list[int]:
     return [*range(0, last, STRIDE), last]
 
 
+CITATION = r"""@article{cheng2023mufusion,
+  author  = {Cheng, Chunyang and Xu, Tianyang and Wu, Xiao-Jun},
+  title   = {{MUFusion}: A General Unsupervised Image Fusion Network Based on Memory Unit},
+  journal = {Information Fusion},
+  volume  = {92},
+  pages   = {80--92},
+  year    = {2023},
+  doi     = {10.1016/j.inffus.2022.11.010},
+}"""
 _FACTS: dict[str, Any] = {
     "trained_on": ("roadscene",),
     "kind": "learned",
+    "citation": CITATION,
     "source": "Cheng, Xu & Wu, MUFusion: a general unsupervised image fusion network based on memory unit, Information "
     "Fusion 92 (2023); github.com/AWCXV/MUFusion",
     "year": 2023,

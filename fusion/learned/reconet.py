@@ -50,6 +50,14 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@inproceedings{huang2022reconet,
+  author    = {Huang, Zhanbo and Liu, Jinyuan and Fan, Xin and Liu, Risheng and Zhong, Wei and Luo, Zhongxuan},
+  title     = {{ReCoNet}: Recurrent Correction Network for Fast and Efficient Multi-Modality Image Fusion},
+  booktitle = {European Conference on Computer Vision (ECCV)},
+  pages     = {539--555},
+  year      = {2022},
+}"""
+
 METHOD = Method(
     name="reconet",
     title="ReCoNet",
@@ -57,6 +65,7 @@ METHOD = Method(
     description="Recurrent fusion with attention and dilated convolutions, without registration; luma, clamped.",
     source="Huang et al., ReCoNet: recurrent correction network for fast and efficient multi-modality image fusion, "
     "ECCV 2022; github.com/dlut-dimt/ReCoNet",
+    citation=CITATION,
     year=2022,
     venue="ECCV",
     licence="MIT",

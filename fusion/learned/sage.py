@@ -54,6 +54,13 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, y, ir)
 
 
+CITATION = r"""@inproceedings{wu2025sage,
+  author    = {Wu, Guanyao and others},
+  title     = {Every {SAM} Drop Counts: Embracing Semantic Priors for Multi-Modality Image Fusion and Beyond},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2025},
+}"""
+
 METHOD = Method(
     name="sage",
     title="SAGE (student)",
@@ -61,6 +68,7 @@ METHOD = Method(
     description="Student network distilled from one with Segment Anything priors; luma, clamped.",
     source="Wu et al., Every SAM drop counts: embracing semantic priors for multi-modality image fusion and beyond, "
     "CVPR 2025; github.com/RollingPlain/SAGE_IVIF",
+    citation=CITATION,
     year=2025,
     venue="CVPR",
     licence="MIT",

@@ -60,8 +60,19 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: stretched(fuse(ir, y))
 
 
+CITATION = r"""@article{zhang2021sdnet,
+  author  = {Zhang, Hao and Ma, Jiayi},
+  title   = {{SDNet}: A Versatile Squeeze-and-Decomposition Network for Real-Time Image Fusion},
+  journal = {International Journal of Computer Vision},
+  volume  = {129},
+  number  = {10},
+  pages   = {2761--2785},
+  year    = {2021},
+  doi     = {10.1007/s11263-021-01501-8},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
+    "citation": CITATION,
     "source": "Zhang & Ma, SDNet: a versatile squeeze-and-decomposition network for real-time image fusion, IJCV 129 "
     "(2021); github.com/HaoZhang1018/SDNet",
     "year": 2021,

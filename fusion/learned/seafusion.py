@@ -68,9 +68,20 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return fuse
 
 
+CITATION = r"""@article{tang2022seafusion,
+  author  = {Tang, Linfeng and Yuan, Jiteng and Ma, Jiayi},
+  title   = {Image Fusion in the Loop of High-Level Vision Tasks: A Semantic-Aware Real-Time Infrared and
+             Visible Image Fusion Network},
+  journal = {Information Fusion},
+  volume  = {82},
+  pages   = {28--42},
+  year    = {2022},
+  doi     = {10.1016/j.inffus.2021.12.004},
+}"""
 _FACTS: dict[str, Any] = {
     "trained_on": ("msrs",),
     "kind": "learned",
+    "citation": CITATION,
     "source": "Tang, Yuan & Ma, Image fusion in the loop of high-level vision tasks, Information Fusion 82 (2022); "
     "github.com/Linfeng-Tang/SeAFusion",
     "year": 2022,

@@ -74,8 +74,18 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: stretched(fuse(ir, y))
 
 
+CITATION = r"""@article{ma2021stdfusionnet,
+  author  = {Ma, Jiayi and Tang, Linfeng and Xu, Meilong and Zhang, Hao and Xiao, Guobao},
+  title   = {{STDFusionNet}: An Infrared and Visible Image Fusion Network Based on Salient Target Detection},
+  journal = {IEEE Transactions on Instrumentation and Measurement},
+  volume  = {70},
+  pages   = {1--13},
+  year    = {2021},
+  doi     = {10.1109/TIM.2021.3075747},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
+    "citation": CITATION,
     "source": "Ma, Tang, Xu, Zhang & Xiao, STDFusionNet: an infrared and visible image fusion network based on salient "
     "target detection, IEEE TIM 70 (2021); github.com/Linfeng-Tang/STDFusionNet",
     "year": 2021,

@@ -46,6 +46,16 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@article{tang2023ydtr,
+  author  = {Tang, Wei and He, Fazhi and Liu, Yu},
+  title   = {{YDTR}: Infrared and Visible Image Fusion via {Y}-Shape Dynamic Transformer},
+  journal = {IEEE Transactions on Multimedia},
+  volume  = {25},
+  pages   = {5413--5428},
+  year    = {2023},
+  doi     = {10.1109/TMM.2022.3192661},
+}"""
+
 METHOD = Method(
     name="ydtr",
     title="YDTR",
@@ -53,6 +63,7 @@ METHOD = Method(
     description="Y-shaped dynamic transformer; luma, clamped.",
     source="Tang, He & Liu, YDTR: infrared and visible image fusion via Y-shape dynamic transformer, IEEE TMM (2023); "
     "github.com/tthinking/YDTR",
+    citation=CITATION,
     year=2023,
     venue="IEEE TMM",
     licence="none",

@@ -133,6 +133,8 @@ def restoring(steps: Sequence[Step], method: Method) -> Method:
         parameters=method.parameters + sum(restorer.parameters for restorer in restorers),
         weights=tuple(dict.fromkeys(files)),
         before=partial(load_steps, tuple(steps)),
+        citation="\n".join(filter(None, dict.fromkeys(card.citation for card in (method, *restorers)))),
+        warning=" ".join(filter(None, dict.fromkeys(card.warning for card in (method, *restorers)))),
         restores=method.name,
         knows_condition=any(restorer.knows_condition for restorer in restorers),
     )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fusion.method import Method
 from fusion.tsdm.inference import fuse_padded
-from fusion.tsdm.methods import FOLDER
+from fusion.tsdm.methods import CITATION, FOLDER
 from fusion.tsdm.networks.lite import CELL, LiteStudent
 from fusion.tsdm.training.checkpoints import load_network
 from tsdm_bench.cards import OURS
@@ -85,10 +85,11 @@ def _without_source_places(archive: io.BytesIO) -> bytes:
 
 LITE = Method(
     name="tsdm_lite",
-    title="TSDM-Fusion lite",
+    title="TSDM-Fusion lite (our weights)",
     kind="learned",
     description="Small U-shaped network that fuses and restores degraded pairs; a grey pair stays grey.",
     source="this project, with targets and degradations of TSDM-Fusion (Xue et al., IEEE TIM 2024)",
+    citation=CITATION,
     year=2026,
     multiple=CELL,
     parameters=233_926,

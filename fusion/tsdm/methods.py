@@ -116,10 +116,11 @@ _FACTS: dict[str, Any] = {
 _OURS = _FACTS | {"trained_on": ("roadscene", "msrs")}
 _TEACHER = _OURS | {"parameters": 2_341_728, "luma": True}
 _STUDENT = _OURS | {"parameters": 634_707}
+TINT = "TSDM-Fusion (our weights) may give grey pairs a slight tint."
 
 TEACHER = Method(
     name="tsdm_teacher",
-    title="TSDM-Fusion teacher",
+    title="TSDM-Fusion teacher (our weights)",
     description="Convolutional auto-encoder trained on clean pairs; luma. Makes the student's targets.",
     weights=(TEACHER_WEIGHTS,),
     load=_teacher(TEACHER_WEIGHTS),
@@ -127,15 +128,16 @@ TEACHER = Method(
 )
 STUDENT = Method(
     name="tsdm_student",
-    title="TSDM-Fusion",
+    title="TSDM-Fusion (our weights)",
     description="Swin transformer that fuses and restores degraded pairs in one pass; colour, padded as in the paper.",
     weights=(STUDENT_WEIGHTS,),
     load=_student(STUDENT_WEIGHTS),
+    warning=TINT,
     **_STUDENT,
 )
 TEACHER_BF16 = Method(
     name="tsdm_teacher_bf16",
-    title="TSDM-Fusion teacher (bfloat16)",
+    title="TSDM-Fusion teacher (our weights, bfloat16)",
     description="The teacher computed in bfloat16 on GPUs and processors that have it, in float32 on others.",
     weights=(TEACHER_WEIGHTS,),
     load=_teacher(TEACHER_WEIGHTS, torch.bfloat16),
@@ -143,18 +145,20 @@ TEACHER_BF16 = Method(
 )
 STUDENT_BF16 = Method(
     name="tsdm_student_bf16",
-    title="TSDM-Fusion (bfloat16)",
+    title="TSDM-Fusion (our weights, bfloat16)",
     description="The student with matrix products in bfloat16, the rest in float32; all of it on other processors.",
     weights=(STUDENT_WEIGHTS,),
     load=_student(STUDENT_WEIGHTS, torch.bfloat16),
+    warning=TINT,
     **_STUDENT,
 )
 STUDENT_TILED = Method(
     name="tsdm_student_tiled",
-    title="TSDM-Fusion (tiled)",
+    title="TSDM-Fusion (our weights, tiled)",
     description="The student on overlapping tiles, for images whose activations do not fit in memory; same result.",
     weights=(STUDENT_WEIGHTS,),
     load=_student(STUDENT_WEIGHTS, tiled=True),
+    warning=TINT,
     **_STUDENT,
 )
 OFFICIAL_TEACHER = Method(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from bench.metrics import quality, structure
+from bench.metrics.citations import ZHAO_2023
 from bench.metrics.kernels.filters import box_sum
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Plane, variant
@@ -60,6 +61,7 @@ PSNR = variant(
     range=(-100, quality.IDENTICAL),
     definition="$10\\log_{10}(\\max(F)^2/MSE)$: the peak is the largest grey value of F.",
     source="CDDFuse `Evaluator.py`, Zhao et al., *CVPR* 2023",
+    citation=ZHAO_2023,
     tables="CDDFuse and papers that copy its evaluator",
     compute=peak_signal_to_noise_ratio,
     flat=f"{quality.IDENTICAL:g} dB when F equals both sources, −100 dB when F is black and a source is not",
@@ -74,6 +76,7 @@ SSIM = variant(
     definition="$SSIM(A,F)+SSIM(B,F)$ with scikit-image's defaults before 0.20: 7×7 box, sample covariance, windows "
     "inside the image, L = 2 although the data are 0…255.",
     source="CDDFuse `Evaluator.py`, Zhao et al., *CVPR* 2023, with scikit-image < 0.20",
+    citation=ZHAO_2023,
     tables="CDDFuse and papers that copy its evaluator",
     compute=box_ssim(FLOAT_RANGE),
     presets={"paper-cddfuse": 12},
@@ -86,6 +89,7 @@ SSIM_255 = variant(
     title="Structural similarity (CDDFuse, data_range=255)",
     definition="As `ssim_cddfuse`, L = 255.",
     source="CDDFuse `Evaluator.py` with `data_range=255` added for scikit-image ≥ 0.20",
+    citation=ZHAO_2023,
     tables="papers that copy CDDFuse's evaluator and repair it for recent scikit-image",
     compute=box_ssim(structure.PEAK),
 )

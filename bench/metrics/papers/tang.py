@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.metrics import edge, fidelity, information, quality, structure
+from bench.metrics.citations import TANG_CODE
 from bench.metrics.histograms import entropy, histogram, joint_histogram
 from bench.metrics.kernels.filters import blur, correlate, gaussian_kernel
 from bench.metrics.local import double
@@ -157,6 +158,7 @@ AG = variant(
     title="Average gradient (Tang)",
     definition="As `ag`, but the sum over all pixels is divided by (H − 1)(W − 1).",
     source=CODE,
+    citation=TANG_CODE,
     tables=f"{TABLES}, both revisions; VIFB on grey images",
     compute=average_gradient,
     presets={"paper-tang2022": 4, "paper-tang2023": 4},
@@ -171,6 +173,7 @@ MSE = variant(
     unit="",
     definition="$\\tfrac12[MSE(A,F)+MSE(B,F)]$ on [0, 1].",
     source=CODE,
+    citation=TANG_CODE,
     tables=f"{TABLES}, both revisions; IVIF_ZOO",
     compute=unit_mean_squared_error,
     presets={"paper-tang2022": 6, "paper-tang2023": 6},
@@ -184,6 +187,7 @@ PSNR = variant(
     range=(quality.decibel(torch.tensor(PEAK**2)).item(), IDENTICAL),
     definition="$10\\log_{10}(255^2/MSE)$ with MSE on [0, 1]: 48.13 dB more than `psnr`.",
     source=CODE,
+    citation=TANG_CODE,
     tables=f"{TABLES}, both revisions; IVIF_ZOO",
     compute=peak_signal_to_noise_ratio,
     flat=f"{IDENTICAL:.2f} dB when F equals both sources",
@@ -198,6 +202,7 @@ NABF = variant(
     definition="`nabf` with the arguments in the order of the caller, (A, B, F) for (F, A, B): the artefacts of A as a "
     "fusion of B and F. The ranking of methods inverts.",
     source=CODE,
+    citation=TANG_CODE,
     tables=f"{TABLES} of 2023 and later",
     compute=artefacts_as_called,
     flat="0 when A is flat",
@@ -212,6 +217,7 @@ SSIM = variant(
     definition="As `ssim_mean`, but L = 1 on data of 0…255, border replicated, mean over all pixels (MATLAB `ssim` on "
     "doubles).",
     source=CODE,
+    citation=TANG_CODE,
     tables=f"{TABLES} of 2023 and later",
     compute=replicated_ssim,
     presets={"paper-tang2023": 13},
@@ -225,6 +231,7 @@ SD_2022 = variant(
     range=(0, math.sqrt(PEAK)),
     definition="$\\sqrt{\\tfrac1N\\sum\\min(255,\\max(0,round(F-\\bar F))^2)}$: values below the mean count 0.",
     source=CODE_2022,
+    citation=TANG_CODE,
     tables=TABLES_2022,
     compute=saturated_deviation,
     presets={"paper-tang2022": 2},
@@ -239,6 +246,7 @@ SF_2022 = variant(
     unit="",
     definition="`sf`/255.",
     source=CODE_2022,
+    citation=TANG_CODE,
     tables=TABLES_2022,
     compute=unit_spatial_frequency,
     presets={"paper-tang2022": 3},
@@ -251,6 +259,7 @@ MI_2022 = variant(
     title="Mutual information, 254 and 255 merged (Tang 2022)",
     definition="As `mi`, but grey values 254 and 255 share a bin in the joint histogram (not in the marginals).",
     source=CODE_2022,
+    citation=TANG_CODE,
     tables=TABLES_2022,
     compute=saturated_information,
     presets={"paper-tang2022": 5},
@@ -263,6 +272,7 @@ VIF_2022 = variant(
     title="Visual information fidelity in 8-bit integers (Tang 2022)",
     definition="As `vif`, but the products x², y², xy clip at 255 at the first scale.",
     source=CODE_2022,
+    citation=TANG_CODE,
     tables=TABLES_2022,
     compute=saturated_fidelity,
     presets={"paper-tang2022": 8},
@@ -276,6 +286,7 @@ QABF_2022 = variant(
     definition="As `qabf` on images divided by 255: where magnitudes are equal, G is 255 times smaller, and rounding "
     "decides which are equal; the sums run in the order of MATLAB's `conv2`.",
     source=CODE_2022,
+    citation=TANG_CODE,
     tables=TABLES_2022,
     compute=unit_edge_preservation,
     presets={"paper-tang2022": 11},

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bench.metrics import edge, information, perception, quality, structure
+from bench.metrics.citations import ZHANG_2020
 from bench.metrics.covariance import squared_error
 from bench.metrics.histograms import stretched
 from bench.metrics.metric import Metric, Plane, variant
@@ -80,6 +81,7 @@ def by_channel(place: int, card: Metric, compute: Compute | None = None, **chang
         "symbol": f"{card.symbol} (VIFB)",
         "title": f"{card.title} (VIFB)",
         "source": f"{card.source}; VIFB toolbox, Zhang, Ye & Xiao, *CVPRW* 2020",
+        "citation": f"{card.citation}\n{ZHANG_2020}".strip(),
         "tables": "VIFB and papers that use its toolbox",
         "compute": per_channel(compute or card.compute),
         "presets": {"paper-vifb": place},

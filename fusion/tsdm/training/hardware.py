@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from tsdm_bench.errors import words_of
+from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -56,7 +57,7 @@ def hardware_facts(fabric: Fabric, hardware: Hardware) -> dict[str, Any]:
     if on_gpu(fabric):
         name = torch.cuda.get_device_name(fabric.device)
     else:
-        name = f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+        name = f"{platform.machine()} CPU, {counted(torch.get_num_threads(), 'thread')}"
     return {
         "hardware": f"{fabric.world_size} × {name}, precision {hardware.precision}",
         "software": f"Python {sys.version.split()[0]}, PyTorch {torch.__version__}",

@@ -27,6 +27,7 @@ from fusion.tsdm.training.log import log_epoch, open_log
 from fusion.tsdm.training.resume import BEST, LAST, Progress, checkpoint_to_resume, refuse_begun, write_checkpoint
 from fusion.tsdm.training.trainers import NotFinite, StudentTrainer, TeacherTrainer, Trainer
 from tsdm_bench.files import write_atomically
+from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -234,9 +235,10 @@ def _checked_order(config: TrainingConfig, pairs: int, world: int) -> EpochOrder
         )
     order = EpochOrder(pairs * config.data.crops_per_pair, config.batch, config.seed, 0, world)
     if not len(order):
+        crops = counted(config.data.crops_per_pair, "crop")
         raise ValueError(
-            f"{order.count} patches an epoch ({pairs} pairs × {config.data.crops_per_pair} crops) do not fill a batch "
-            f"of {config.batch} on {world} device(s); lower batch or raise data.crops_per_pair"
+            f"{order.count} patches an epoch ({counted(pairs, 'pair')} × {crops}) do not fill a batch "
+            f"of {config.batch} on {counted(world, 'device')}; lower batch or raise data.crops_per_pair"
         )
     return order
 

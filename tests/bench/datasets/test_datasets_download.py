@@ -20,6 +20,7 @@ from bench.cli import main
 from bench.datasets import DATASETS
 from bench.datasets.download import download
 from tsdm_bench.errors import UsageError
+from tsdm_bench.words import counted
 
 PIXELS = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
 PNG = cv2.imencode(".png", PIXELS)[1].tobytes()
@@ -100,7 +101,7 @@ def test_the_archive_becomes_the_layout_and_nothing_else_is_left(name, published
     archive = DATASETS[name].archive
     assert names(root) == sorted(f"{archive.folder}/{part}/{image_in(part)}" for part in archive.parts)
     pairs = DATASETS[name].pairs(root)
-    assert f"{len(pairs)} pairs below" in said
+    assert f"{counted(len(pairs), 'pair')} below" in said
     np.testing.assert_array_equal(pairs[0].read()[0], PIXELS)
     assert main(["datasets", "verify", name, "--data-root", str(root)]) == 0
 
@@ -111,7 +112,7 @@ def test_what_is_there_is_not_downloaded_again(published, tmp_path, capsys):
     assert main(arguments) == 0
     published("tno", b"")
     assert main(arguments) == 0
-    assert "1 pairs are already below" in capsys.readouterr().out
+    assert ": 1 pair, published" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_every_archive_is_of_a_commit_or_has_a_hash_and_says_how_many_pairs_it_h
 @pytest.mark.parametrize("pairs", [2, 43])
 def test_another_number_of_pairs_than_was_published_is_refused(published, tmp_path, pairs):
     card = published("tno", zipped(archive_of("tno")), pairs=pairs)
-    refused(card, tmp_path, f"1 pairs, where {pairs} were published; unpack it by hand")
+    refused(card, tmp_path, f"1 pair, where {pairs} were published; unpack it by hand")
 
 
 def test_half_a_pair_is_refused(published, tmp_path):

@@ -74,7 +74,7 @@ def test_problems_are_named_and_the_rest_is_scored(folders, capsys):
 def test_pairs_without_a_result_are_noted(folders, capsys):
     (folders / "out/second" / "01.tif").unlink()
     assert run(folders, "--metrics", "en") == 0
-    assert "note: second has no result for 1 source pairs (01)" in capsys.readouterr().out
+    assert "note: second has no result for 1 source pair (01)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

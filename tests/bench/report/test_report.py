@@ -134,6 +134,20 @@ def test_own_results_under_the_title_of_a_method_stand_beside_it(make_run: Make)
     assert "Noise, grey ↑" in table(folder, "robustness", "VIF")[""]  # no method gives its name to a factor
 
 
+def test_methods_stand_by_their_groups_and_what_their_cards_warn_of_stands_under_their_tables(make_run: Make) -> None:
+    folder = make_run(methods=("ours", "vis", "net", "a"))
+    record = folder.record()
+    changed = {"ours": {"kind": "learned", "ours": True, "warning": "Grey gets a tint."}, "net": {"kind": "learned"}}
+    methods = {name: facts.model_copy(update=changed.get(name, {})) for name, facts in record.methods.items()}
+    record = record.model_copy(update={"methods": methods})
+    (folder.path / "run.json").write_text(record.model_dump_json(), encoding="utf-8")
+    write_report(folder)
+    assert list(table(folder, "fusion", "Clean pairs"))[1:] == ["Visible", "a", "net", "ours"]
+    tables = text(folder, "tables/fusion.md").split("\n### ")[1:]
+    assert len(tables) == 2
+    assert all("Grey gets a tint." in of_table for of_table in tables)
+
+
 ODD = r"<b>a|b</b>`\input{/etc/passwd}$x_y^2%&#~*c*[d]" + "\x1b[31m\nω"
 
 

@@ -1,0 +1,251 @@
+"""BibTeX of the papers that metrics come from: the cards of metrics name them, several share one."""
+
+from __future__ import annotations
+
+ASLANTAS_2015 = r"""@article{aslantas2015scd,
+  author    = {Aslantas, V. and Bendes, E.},
+  title     = {A New Image Quality Metric for Image Fusion: The Sum of the Correlations of Differences},
+  journal   = {AEU -- International Journal of Electronics and Communications},
+  volume = {69}, number = {12}, pages = {1890--1896}, year = {2015},
+  doi       = {10.1016/j.aeue.2015.09.004},
+}"""
+XYDEAS_2000 = r"""@article{xydeas2000qabf,
+  author    = {Xydeas, C. S. and Petrovi\'{c}, V.},
+  title     = {Objective Image Fusion Performance Measure},
+  journal   = {Electronics Letters},
+  volume = {36}, number = {4}, pages = {308--309}, year = {2000},
+  doi       = {10.1049/el:20000267},
+}"""
+LIU_2012 = r"""@article{liu2012objective,
+  author    = {Liu, Zheng and Blasch, Erik and Xue, Zhiyun and Zhao, Jiying and Laganiere, Robert and Wu, Wei},
+  title     = {Objective Assessment of Multiresolution Image Fusion Algorithms for Context Enhancement in Night
+               Vision: A Comparative Study},
+  journal   = {IEEE Transactions on Pattern Analysis and Machine Intelligence},
+  volume = {34}, number = {1}, pages = {94--109}, year = {2012},
+  doi       = {10.1109/TPAMI.2011.109},
+}"""
+PETROVIC_2005 = r"""@inproceedings{petrovic2005characterisation,
+  author    = {Petrovi\'{c}, V. and Xydeas, C.},
+  title     = {Objective Image Fusion Performance Characterisation},
+  booktitle = {IEEE International Conference on Computer Vision (ICCV)},
+  pages = {1866--1871}, year = {2005},
+  doi       = {10.1109/ICCV.2005.175},
+}"""
+KUMAR_2013 = r"""@article{kumar2013multifocus,
+  author    = {Shreyamsha Kumar, B. K.},
+  title     = {Multifocus and Multispectral Image Fusion Based on Pixel Significance Using Discrete Cosine
+               Harmonic Wavelet Transform},
+  journal   = {Signal, Image and Video Processing},
+  volume = {7}, number = {6}, pages = {1125--1143}, year = {2013},
+  doi       = {10.1007/s11760-012-0361-x},
+}"""
+ZHENG_2007 = r"""@article{zheng2007qsf,
+  author    = {Zheng, Yufeng and Essock, Edward A. and Hansen, Bruce C. and Haun, Andrew M.},
+  title     = {A New Metric Based on Extended Spatial Frequency and Its Application to {DWT} Based Fusion
+               Algorithms},
+  journal   = {Information Fusion},
+  volume = {8}, number = {2}, pages = {177--192}, year = {2007},
+  doi       = {10.1016/j.inffus.2005.04.003},
+}"""
+HAGHIGHAT_2014 = r"""@inproceedings{haghighat2014fmi,
+  author    = {Haghighat, Mohammad and Razian, Masoud Amirkabiri},
+  title     = {Fast-{FMI}: Non-Reference Image Fusion Metric},
+  booktitle = {IEEE International Conference on Application of Information and Communication Technologies
+               (AICT)},
+  year = {2014},
+}"""
+SHEIKH_2006 = r"""@article{sheikh2006vif,
+  author    = {Sheikh, Hamid R. and Bovik, Alan C.},
+  title     = {Image Information and Visual Quality},
+  journal   = {IEEE Transactions on Image Processing},
+  volume = {15}, number = {2}, pages = {430--444}, year = {2006},
+  doi       = {10.1109/TIP.2005.859378},
+}"""
+HAN_2013 = r"""@article{han2013viff,
+  author    = {Han, Yu and Cai, Yunze and Cao, Yin and Xu, Xiaoming},
+  title     = {A New Image Fusion Performance Metric Based on Visual Information Fidelity},
+  journal   = {Information Fusion},
+  volume = {14}, number = {2}, pages = {127--135}, year = {2013},
+  doi       = {10.1016/j.inffus.2011.08.002},
+}"""
+ROBERTS_2008 = r"""@article{roberts2008entropy,
+  author    = {Roberts, J. Wesley and van Aardt, Jan A. and Ahmed, Fethi Babikker},
+  title     = {Assessment of Image Fusion Procedures Using Entropy, Image Quality, and Multispectral
+               Classification},
+  journal   = {Journal of Applied Remote Sensing},
+  volume = {2}, number = {1}, pages = {023522}, year = {2008},
+  doi       = {10.1117/1.2945910},
+}"""
+QU_2002 = r"""@article{qu2002mi,
+  author    = {Qu, Guihong and Zhang, Dali and Yan, Pingfan},
+  title     = {Information Measure for Performance of Image Fusion},
+  journal   = {Electronics Letters},
+  volume = {38}, number = {7}, pages = {313--315}, year = {2002},
+  doi       = {10.1049/el:20020212},
+}"""
+HOSSNY_2008 = r"""@article{hossny2008qmi,
+  author    = {Hossny, M. and Nahavandi, S. and Creighton, D.},
+  title     = {Comments on `Information Measure for Performance of Image Fusion'},
+  journal   = {Electronics Letters},
+  volume = {44}, number = {18}, pages = {1066--1067}, year = {2008},
+  doi       = {10.1049/el:20081754},
+}"""
+CVEJIC_2006 = r"""@article{cvejic2006qte,
+  author    = {Cvejic, N. and Canagarajah, C. N. and Bull, D. R.},
+  title     = {Image Fusion Metric Based on Mutual Information and {Tsallis} Entropy},
+  journal   = {Electronics Letters},
+  volume = {42}, number = {11}, pages = {626--627}, year = {2006},
+  doi       = {10.1049/el:20060693},
+}"""
+NAVA_2007 = r"""@misc{nava2007mutual,
+  author    = {Nava, Rodrigo and Crist\'{o}bal, Gabriel and Escalante-Ram\'{i}rez, Boris},
+  title     = {Mutual Information Improves Image Fusion Quality Assessments},
+  year = {2007},
+  howpublished = {SPIE Newsroom},
+}"""
+WANG_2008 = r"""@incollection{wang2008qncie,
+  author    = {Wang, Qiang and Shen, Yi and Jin, Jing},
+  title     = {Performance Evaluation of Image Fusion Techniques},
+  booktitle = {Image Fusion: Algorithms and Applications},
+  publisher = {Academic Press},
+  pages = {469--492}, year = {2008},
+}"""
+BULANON_2009 = r"""@article{bulanon2009ce,
+  author    = {Bulanon, D. M. and Burks, T. F. and Alchanatis, V.},
+  title     = {Image Fusion of Visible and Thermal Images for Fruit Detection},
+  journal   = {Biosystems Engineering},
+  volume = {103}, number = {1}, pages = {12--22}, year = {2009},
+  doi       = {10.1016/j.biosystemseng.2009.02.009},
+}"""
+MA_2015 = r"""@article{ma2015mefssim,
+  author    = {Ma, Kede and Zeng, Kai and Wang, Zhou},
+  title     = {Perceptual Quality Assessment for Multi-Exposure Image Fusion},
+  journal   = {IEEE Transactions on Image Processing},
+  volume = {24}, number = {11}, pages = {3345--3356}, year = {2015},
+  doi       = {10.1109/TIP.2015.2442920},
+}"""
+MITTAL_2012 = r"""@article{mittal2012brisque,
+  author    = {Mittal, Anish and Moorthy, Anush Krishna and Bovik, Alan Conrad},
+  title     = {No-Reference Image Quality Assessment in the Spatial Domain},
+  journal   = {IEEE Transactions on Image Processing},
+  volume = {21}, number = {12}, pages = {4695--4708}, year = {2012},
+  doi       = {10.1109/TIP.2012.2214050},
+}"""
+MITTAL_2013 = r"""@article{mittal2013niqe,
+  author    = {Mittal, Anish and Soundararajan, Rajiv and Bovik, Alan C.},
+  title     = {Making a `Completely Blind' Image Quality Analyzer},
+  journal   = {IEEE Signal Processing Letters},
+  volume = {20}, number = {3}, pages = {209--212}, year = {2013},
+  doi       = {10.1109/LSP.2012.2227726},
+}"""
+CHEN_2009 = r"""@article{chen2009qcb,
+  author    = {Chen, Yin and Blum, Rick S.},
+  title     = {A New Automated Quality Assessment Algorithm for Image Fusion},
+  journal   = {Image and Vision Computing},
+  volume = {27}, number = {10}, pages = {1421--1432}, year = {2009},
+  doi       = {10.1016/j.imavis.2007.12.002},
+}"""
+CHEN_2007 = r"""@article{chen2007qcv,
+  author    = {Chen, Hao and Varshney, Pramod K.},
+  title     = {A Human Perception Inspired Quality Metric for Image Fusion Based on Regional Information},
+  journal   = {Information Fusion},
+  volume = {8}, number = {2}, pages = {193--207}, year = {2007},
+  doi       = {10.1016/j.inffus.2005.10.001},
+}"""
+ZHAO_2007 = r"""@article{zhao2007qp,
+  author    = {Zhao, Jiying and Lagani\`{e}re, Robert and Liu, Zheng},
+  title     = {Performance Assessment of Combinative Pixel-Level Image Fusion Based on an Absolute Feature
+               Measurement},
+  journal   = {International Journal of Innovative Computing, Information and Control},
+  volume = {3}, number = {6}, pages = {1433--1447}, year = {2007},
+}"""
+KOVESI_1999 = r"""@article{kovesi1999phase,
+  author    = {Kovesi, Peter},
+  title     = {Image Features From Phase Congruency},
+  journal   = {Videre: Journal of Computer Vision Research},
+  volume = {1}, number = {3}, pages = {1--26}, year = {1999},
+}"""
+RAO_1997 = r"""@article{rao1997sd,
+  author    = {Rao, Yun-Jiang},
+  title     = {In-Fibre {Bragg} Grating Sensors},
+  journal   = {Measurement Science and Technology},
+  volume = {8}, number = {4}, pages = {355--375}, year = {1997},
+  doi       = {10.1088/0957-0233/8/4/002},
+}"""
+ESKICIOGLU_1995 = r"""@article{eskicioglu1995sf,
+  author    = {Eskicioglu, Ahmet M. and Fisher, Paul S.},
+  title     = {Image Quality Measures and Their Performance},
+  journal   = {IEEE Transactions on Communications},
+  volume = {43}, number = {12}, pages = {2959--2965}, year = {1995},
+  doi       = {10.1109/26.477498},
+}"""
+CUI_2015 = r"""@article{cui2015ag,
+  author    = {Cui, Guangmang and Feng, Huajun and Xu, Zhihai and Li, Qi and Chen, Yueting},
+  title     = {Detail Preserved Fusion of Visible and Infrared Images Using Regional Saliency Extraction and
+               Multi-Scale Image Decomposition},
+  journal   = {Optics Communications},
+  volume = {341}, pages = {199--209}, year = {2015},
+  doi       = {10.1016/j.optcom.2014.12.032},
+}"""
+RAJALINGAM_2018 = r"""@article{rajalingam2018ei,
+  author    = {Rajalingam, B. and Priya, R.},
+  title     = {Hybrid Multimodality Medical Image Fusion Technique for Feature Enhancement in Medical
+               Diagnosis},
+  journal   = {International Journal of Engineering Science Invention},
+  pages = {52--60}, year = {2018},
+}"""
+PIELLA_2003 = r"""@inproceedings{piella2003qs,
+  author    = {Piella, Gemma and Heijmans, Henk},
+  title     = {A New Quality Metric for Image Fusion},
+  booktitle = {IEEE International Conference on Image Processing (ICIP)},
+  pages = {III-173--III-176}, year = {2003},
+  doi       = {10.1109/ICIP.2003.1247209},
+}"""
+CVEJIC_2005 = r"""@article{cvejic2005qc,
+  author    = {Cvejic, Nedeljko and Loza, Artur and Bull, David and Canagarajah, Nishan},
+  title     = {A Similarity Metric for Assessment of Image Fusion Algorithms},
+  journal   = {International Journal of Signal Processing},
+  volume = {2}, number = {3}, pages = {178--182}, year = {2005},
+}"""
+YANG_2008 = r"""@article{yang2008qy,
+  author    = {Yang, Cui and Zhang, Jian-Qi and Wang, Xiao-Rui and Liu, Xin},
+  title     = {A Novel Similarity Based Quality Metric for Image Fusion},
+  journal   = {Information Fusion},
+  volume = {9}, number = {2}, pages = {156--160}, year = {2008},
+  doi       = {10.1016/j.inffus.2006.09.001},
+}"""
+WANG_2004 = r"""@article{wang2004ssim,
+  author    = {Wang, Zhou and Bovik, Alan Conrad and Sheikh, Hamid Rahim and Simoncelli, Eero P.},
+  title     = {Image Quality Assessment: From Error Visibility to Structural Similarity},
+  journal   = {IEEE Transactions on Image Processing},
+  volume = {13}, number = {4}, pages = {600--612}, year = {2004},
+  doi       = {10.1109/TIP.2003.819861},
+}"""
+WANG_2003 = r"""@inproceedings{wang2003msssim,
+  author    = {Wang, Zhou and Simoncelli, Eero P. and Bovik, Alan C.},
+  title     = {Multiscale Structural Similarity for Image Quality Assessment},
+  booktitle = {Asilomar Conference on Signals, Systems and Computers},
+  pages = {1398--1402}, year = {2003},
+  doi       = {10.1109/ACSSC.2003.1292216},
+}"""
+ZHAO_2023 = r"""@inproceedings{zhao2023cddfuse,
+  author    = {Zhao, Zixiang and Bai, Haowen and Zhang, Jiangshe and Zhang, Yulun and Xu, Shuang and Lin, Zudi
+               and Timofte, Radu and Van Gool, Luc},
+  title     = {{CDDFuse}: Correlation-Driven Dual-Branch Feature Decomposition for Multi-Modality Image Fusion},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages = {5906--5916}, year = {2023},
+  doi       = {10.1109/CVPR52729.2023.00572},
+}"""
+ZHANG_2020 = r"""@inproceedings{zhang2020vifb,
+  author    = {Zhang, Xingchen and Ye, Ping and Xiao, Gang},
+  title     = {{VIFB}: A Visible and Infrared Image Fusion Benchmark},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition Workshops (CVPRW)},
+  pages = {468--478}, year = {2020},
+  doi       = {10.1109/CVPRW50498.2020.00060},
+}"""
+TANG_CODE = r"""@misc{tangevaluation,
+  author    = {Tang, Linfeng},
+  title     = {Evaluation for Image Fusion},
+  
+  howpublished = {\url{https://github.com/Linfeng-Tang/Evaluation-for-Image-Fusion}},
+}"""
