@@ -62,13 +62,17 @@ def run(
         ...     sorted(result.rows["method"])
         ['average', 'vis']
     """
+    from bench.asked import check_names
+    from bench.suite import Suite, load_suite
+
+    asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
+    check_names(asked, data_root)  # before what follows: it takes seconds to import
+
     from bench.report import write_report
     from bench.results import RunResult
     from bench.run.flow import run_benchmark
     from bench.run.resolve import Options
-    from bench.suite import Suite, load_suite
 
-    asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
     options = Options(
         data_root=_path(data_root),
         weights_dir=_path(weights_dir),
@@ -159,6 +163,10 @@ def fuse(
     ...     [path.name for path in Path(place, "out").glob("*.png")]
     ['1.png']
     """
+    from bench.asked import check_method
+
+    check_method(method)
+
     from bench.fusing import fuse_folders
 
     return fuse_folders(method, Path(ir), Path(vis), Path(out), weights_dir=_path(weights_dir), **settings)
@@ -178,6 +186,10 @@ def score(
     >>> score(ramp, ramp, ramp, "mse").values["value"].tolist()
     [0.0]
     """
+    from bench.asked import check_metrics
+
+    check_metrics(metrics)
+
     from bench.scoring import score as score_images
 
     if isinstance(fused, Sequence) and not isinstance(fused, str):
@@ -207,10 +219,14 @@ def degrade(
 
     ``fields`` replace fields of the suite, as in :func:`run`; see :func:`bench.degrading.write_degraded`.
     """
-    from bench.degrading import write_degraded
+    from bench.asked import check_names
     from bench.suite import Suite, load_suite
 
     asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
+    check_names(asked, data_root)
+
+    from bench.degrading import write_degraded
+
     return write_degraded(asked, _path(data_root), Path(out), workers)
 
 

@@ -129,13 +129,19 @@ def near_training(held_out: Sequence[Pair], training: Sequence[Pair]) -> list[st
 
 def _all_pairs(suite: Suite, data_root: Path | None) -> tuple[Dataset, list[Pair]]:
     """All pairs of the dataset, in its order."""
+    dataset = dataset_of(suite, data_root)
+    return dataset, dataset.pairs(data_root or Path())
+
+
+def dataset_of(suite: Suite, data_root: Path | None) -> Dataset:
+    """The dataset of a suite; raises ``UsageError`` where it needs a place and none is named."""
     dataset = DATASETS[suite.dataset]
     if data_root is None and not dataset.synthetic:
         raise UsageError(
             f"dataset {dataset.name} needs its images: name their folder by --data-root or TSDM_BENCH_DATA (looked for "
             f"{dataset.layout}; get it: {dataset.obtain}). To see the harness without data: python run_bench.py"
         )
-    return dataset, dataset.pairs(data_root or Path())
+    return dataset
 
 
 def _training_part(suite: Suite, pairs: list[Pair]) -> list[Pair]:

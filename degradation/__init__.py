@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from degradation.condition import condition_generator, degrade
+import importlib
+from typing import TYPE_CHECKING
+
 from degradation.factor import MAX_SEVERITY, MODALITIES, Factor, Modality
-from degradation.kernels.sharpening import usm_sharpen
-from degradation.random_model import PAPER, RandomModel, degrade_ir, degrade_vis
+
+if TYPE_CHECKING:
+    from degradation.condition import condition_generator, degrade
+    from degradation.kernels.sharpening import usm_sharpen
+    from degradation.random_model import PAPER, RandomModel, degrade_ir, degrade_vis
 
 __all__ = [
     "MAX_SEVERITY",
@@ -20,3 +25,11 @@ __all__ = [
     "degrade_vis",
     "usm_sharpen",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What computes is imported when it is asked for: the names of factors are known before."""
+    for module in ("condition", "random_model", "kernels.sharpening") if name in __all__ else ():
+        if hasattr(found := importlib.import_module(f"{__name__}.{module}"), name):
+            return getattr(found, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tsdm_bench.cards import OURS, Card, Registry
 from tsdm_bench.weights.card import WeightFile
+
+if TYPE_CHECKING:  # names are looked up before torch is imported, which takes seconds
+    import torch
+    from torch import Tensor
 
 
 class Fuse(Protocol):
@@ -51,12 +51,12 @@ class Method(Card):
     result_file: Callable[[dict], Path] | None = None
     """Where the ready result of a pair lies (by its key); None for a method that computes. May raise ``OSError`` or
     ``ValueError`` where there is none."""
-    load: Callable[[dict[str, Path], torch.device], Callable[..., Tensor]]
+    load: Callable[[dict[str, Path], Any], Callable[..., Any]]
     restores: str = ""
     """Name of the method itself where restorers stand in front of it."""
     knows_condition: bool = False
     """Whether it is told how the pair was degraded, which no user of a camera knows."""
-    before: Callable[..., Callable[[Tensor, Tensor, dict | None], tuple[Tensor, Tensor]]] | None = None
+    before: Callable[..., Callable[..., Any]] | None = None
     """``before(paths, device, memory)`` loads ``restore(ir, vis, key) -> (ir, vis)``, which goes before fusing."""
 
     @property
@@ -76,6 +76,7 @@ def rgb_to_ycbcr(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     The constants are those of TSDM-Fusion and kornia: Y = .299R + .587G + .114B, Cb = .564(B-Y) + .5,
     Cr = .713(R-Y) + .5.
 
+    >>> import torch
     >>> y, cb, cr = rgb_to_ycbcr(torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1))
     >>> [round(float(value), 3) for value in (y, cb, cr)]
     [0.299, 0.331, 1.0]
@@ -87,6 +88,8 @@ def rgb_to_ycbcr(rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def ycbcr_to_rgb(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:
     """Inverse of :func:`rgb_to_ycbcr` (N×3×H×W, not clamped)."""
+    import torch
+
     cb, cr = cb - 0.5, cr - 0.5
     return torch.cat([y + 1.403 * cr, y - 0.714 * cr - 0.344 * cb, y + 1.773 * cb], dim=1)
 
@@ -103,10 +106,14 @@ def prepare(
 
     Returns ``fuse(ir, vis[, key])``; raises ``ValueError`` where the two images differ in size or channel count.
 
+    >>> import torch
     >>> fuse = prepare(METHODS["average"])
     >>> fuse(torch.zeros(1, 1, 12, 20), torch.ones(1, 3, 12, 20)).shape
     torch.Size([1, 3, 12, 20])
     """
+    import torch
+    from torch.nn.functional import pad
+
     core = method.load(weights or {}, torch.device(device))
     restore = method.before(weights or {}, torch.device(device), memory) if method.before else None
 
@@ -120,8 +127,8 @@ def prepare(
         if restore:
             ir, vis = restore(ir, vis, key)
         height, width = ir.shape[-2:]
-        pad = (0, -width % method.multiple, 0, -height % method.multiple)
-        ir_in, vis_in = (F.pad(x, pad, mode="replicate") if any(pad) else x for x in (ir, vis))
+        lacking = (0, -width % method.multiple, 0, -height % method.multiple)
+        ir_in, vis_in = (pad(x, lacking, mode="replicate") if any(lacking) else x for x in (ir, vis))
         extra = (key,) if method.keyed else ()
         if method.luma:
             y, cb, cr = rgb_to_ycbcr(vis_in)

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from tsdm_bench.declared import declared
 from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.names import Name
 
@@ -143,6 +144,25 @@ class Registry(Mapping[str, C], Generic[C]):
             return self._cards[name]
         except KeyError:
             raise unknown(self.kind, name, self._cards, self.shown_by) from None
+
+    def check(self, name: str, also: Iterable[str] = ()) -> None:
+        """Raise ``UsageError`` for a name that no card can have, without importing the room; ``also`` are other words.
+
+        A name that a module makes while it is imported, or a plug-in may have, passes: looking it up decides.
+
+        >>> Registry("factor", Card, ("degradation.factors",)).check("gausian_blur")
+        Traceback (most recent call last):
+        tsdm_bench.errors.UsageError: unknown factor 'gausian_blur'; did you mean 'gaussian_blur'? \
+`run_bench.py list factors` shows all
+        """
+        if name not in also and not self.may_hold(name):
+            raise unknown(self.kind, name, [*also, *declared(self.packages).cards], self.shown_by)
+
+    def may_hold(self, name: str) -> bool:
+        """Whether a card can have this name, without importing the room: says yes too often rather than too rarely."""
+        if "_cards" in vars(self):
+            return name in self
+        return declared(self.packages).may_be(name) or bool(self.group and entry_points(group=self.group))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._cards)

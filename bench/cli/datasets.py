@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bench.datasets import DATASETS
 
+    DATASETS.check(args.name)
     dataset = DATASETS[args.name]
     if args.data_root is None and not dataset.synthetic:
         raise UsageError(f"name the folder of {dataset.name} by --data-root (expected there: {dataset.layout})")

@@ -14,6 +14,7 @@ from bench.cli.list import as_text_table
 from bench.cli.options import add_weights_dir
 from bench.weights import READ_BY, WEIGHT_FILES, readers
 from detectors.card import DETECTORS
+from tsdm_bench.cards import unknown
 from tsdm_bench.errors import UsageError
 from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch
@@ -31,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    for name in args.names:  # before all cards are imported, which takes seconds
+        if not any(cards.may_hold(name) for cards in READ_BY):
+            raise unknown(WEIGHT_FILES.kind, name, (), WEIGHT_FILES.shown_by)
     files = _files(args.names)
     if args.action == "list":
         rows = [

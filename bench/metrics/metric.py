@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal
 
 from tsdm_bench.cards import OURS, Card
+
+if TYPE_CHECKING:  # names are looked up before torch is imported, which takes seconds
+    from torch import Tensor
 
 
 @dataclass(eq=False)
@@ -52,7 +53,7 @@ class Metric(Card):
     cost: Literal["c0", "c1", "c2", "c3"]
     reference: bool
     """Whether it compares the fused image with the sources (else it looks at the fused image alone)."""
-    compute: Callable[[Plane, Plane, Plane], Tensor]
+    compute: Callable[[Plane, Plane, Plane], Any]
     tables: str = ""
     """Which published tables the values may be compared with."""
     flat: str = ""

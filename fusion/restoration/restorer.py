@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import torch
-from torch import Tensor
+from typing import Any, Literal
 
 from degradation.factor import Modality
 from tsdm_bench.cards import OURS, Card, Registry
@@ -40,7 +37,7 @@ class Restorer(Card):
     knows_condition: bool = False
     among: tuple[str, ...] = ()
     """Names of the restorers that it chooses from, whose weights it needs."""
-    load: Callable[[dict[str, Path], torch.device], Callable[..., Tensor]]
+    load: Callable[[dict[str, Path], Any], Callable[..., Any]]
 
 
 RESTORERS: Registry[Restorer] = Registry("restorer", Restorer, ("fusion.restoration",), "tsdm_bench.restorers")

@@ -1,0 +1,59 @@
+"""Names that were asked for: a mistyped one is told before anything that takes seconds is imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.datasets import DATASETS
+from bench.metrics import METRICS
+from degradation.factor import FACTORS
+from fusion.method import METHODS
+from fusion.restoration.restorer import RESTORERS
+
+if TYPE_CHECKING:
+    from bench.suite import Suite
+
+METHOD_GROUPS = ("all", "source", "classical", "learned", "variants")
+METRIC_GROUPS = ("core", "all")
+SIDES = ("ir", "vis", "both")
+
+
+def check_names(suite: Suite, data_root: str | Path | None) -> None:
+    """Raise ``UsageError`` for the first name in a suite that no card can have, or where its dataset needs a place.
+
+    What passes may still be refused when it is looked up.
+    """
+    DATASETS.check(suite.dataset)
+    for factor in suite.factors:
+        for part in filter(None, re.split(r"[+:]", factor)):
+            FACTORS.check(part, SIDES)
+    for method in suite.methods:
+        check_method(method, METHOD_GROUPS)
+    check_metrics(suite.metrics)
+    if data_root is None:
+        from bench.plan import dataset_of
+
+        dataset_of(suite, None)
+
+
+def check_method(method: str, groups: Sequence[str] = ()) -> None:
+    """Raise ``UsageError`` for a method, or a restorer in front of it, that no card can be.
+
+    A specification of a user's own is looked up later.
+    """
+    *steps, name = method.split("+")
+    if "=" in method or ":" in name:
+        return
+    for step in steps:
+        RESTORERS.check(re.sub("^(ir|vis):", "", step))
+    METHODS.check(name, groups)
+
+
+def check_metrics(metrics: str | Sequence[str]) -> None:
+    """Raise ``UsageError`` for a metric or preset that no card can be."""
+    for name in metrics.split(",") if isinstance(metrics, str) else metrics:
+        if name.strip():
+            METRICS.check(name.strip(), METRIC_GROUPS)
