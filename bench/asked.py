@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.datasets import DATASETS
+from bench.datasets.subset import SUBSETS
 from bench.metrics import METRICS
 from degradation.factor import FACTORS
 from fusion.method import METHODS
@@ -27,6 +28,8 @@ def check_names(suite: Suite, data_root: str | Path | None) -> None:
     What passes may still be refused when it is looked up.
     """
     DATASETS.check(suite.dataset)
+    if suite.subset:
+        SUBSETS.check(suite.subset)
     for factor in suite.factors:
         for part in filter(None, re.split(r"[+:]", factor)):
             FACTORS.check(part, SIDES)

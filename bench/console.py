@@ -1,10 +1,11 @@
-"""A console of any encoding: a sign that it lacks is replaced by another, and never ends the program."""
+"""What is told on a console: signs that it lacks are replaced, and commands are named as the user called ours."""
 
 from __future__ import annotations
 
 import codecs
 import logging
 import sys
+from pathlib import Path
 
 from tsdm_bench.errors import printable
 
@@ -14,6 +15,22 @@ SIGNS = {
     **{"‘": "'", "’": "'", "“": '"', "”": '"', "█": "#"},
 }
 """What stands for the signs of our tables and messages where only ASCII can be shown."""
+
+
+SCRIPT = "run_bench.py"
+"""The door in a checkout, as the messages name it."""
+OTHER_DOORS = {"tsdm-bench": "tsdm-bench", "__main__": "python -m bench"}
+"""How the command is called where another door was taken, by the stem of ``sys.argv[0]``."""
+
+
+def door() -> str:
+    """The name under which the command was started: ``run_bench.py``, ``tsdm-bench`` or ``python -m bench``."""
+    return OTHER_DOORS.get(Path(sys.argv[0]).stem, SCRIPT)
+
+
+def as_called(text: str) -> str:
+    """A message with the commands in it as the user of this door calls them."""
+    return text if door() == SCRIPT else text.replace(f"python {SCRIPT}", door()).replace(SCRIPT, door())
 
 
 def accept_any_sign() -> None:
@@ -29,7 +46,7 @@ class PrintableFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The lines of a record with everything that could steer a terminal shown as text."""
-        return "\n".join(map(printable, super().format(record).split("\n")))
+        return "\n".join(map(printable, as_called(super().format(record)).split("\n")))
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

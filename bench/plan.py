@@ -12,6 +12,7 @@ from bench.datasets import DATASETS
 from bench.datasets.clusters import scene_clusters
 from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Dataset, Pair
+from bench.datasets.subset import SUBSETS
 from bench.suite import Modality, Suite
 from degradation.factor import FACTORS
 from tsdm_bench.errors import UsageError
@@ -68,6 +69,8 @@ def select_pairs(suite: Suite, data_root: Path | None, *, detects: bool = True) 
     are meant, where what is made of an image cannot have its name or, unless nothing ``detects``, what labels say.
     """
     dataset, pairs = _all_pairs(suite, data_root)
+    if suite.subset:
+        pairs = SUBSETS[suite.subset].select(pairs)
     if suite.retrains:
         trained = {pair.image for pair in _training_part(suite, pairs)}
         pairs = [pair for pair in pairs if pair.image not in trained]
@@ -136,6 +139,8 @@ def _all_pairs(suite: Suite, data_root: Path | None) -> tuple[Dataset, list[Pair
 def dataset_of(suite: Suite, data_root: Path | None) -> Dataset:
     """The dataset of a suite; raises ``UsageError`` where it needs a place and none is named."""
     dataset = DATASETS[suite.dataset]
+    if suite.subset and (of := SUBSETS[suite.subset].dataset) != dataset.name:
+        raise UsageError(f"subset {suite.subset} is one of dataset {of}, not of {dataset.name}; see `list subsets`")
     if data_root is None and not dataset.synthetic:
         raise UsageError(
             f"dataset {dataset.name} needs its images: name their folder by --data-root or TSDM_BENCH_DATA (looked for "

@@ -97,6 +97,8 @@ class Suite(_Model):
     dataset: str
     split: str | None = None
     """Only pairs of this split of the dataset (``train``, ``val``, ``test``); all pairs without it."""
+    subset: str | None = None
+    """Only the pairs of a named subset of the dataset (``list subsets``)."""
     methods: tuple[str, ...] = Field(min_length=1)
     factors: tuple[str, ...] = ()
     severities: tuple[Severity, ...] = Field((0, 1, 2, 3, 4, 5), min_length=1)
@@ -127,11 +129,12 @@ class Suite(_Model):
     def identity(self, data_root: Path | None) -> str:
         """Eight hex digits of everything that decides what a row of this run says.
 
-        Methods, factors, severities, modalities, split and limit only select cells, so a run can be extended by them;
+        Methods, factors, severities, modalities, split, subset and limit only select cells, so a run can be extended
+        by them;
         how many objects a class needs only decides what is made of the rows;
         under ``retrain-augmented`` factors and modalities also decide what the detectors have seen.
         """
-        exclude = {"title", "methods", "factors", "severities", "modalities", "split", "limit"}
+        exclude = {"title", "methods", "factors", "severities", "modalities", "split", "subset", "limit"}
         if not self.retrains:
             exclude |= {"detection"}
         elif self.detection.protocol == "retrain-augmented":

@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
-from bench.console import PrintableFormatter, accept_any_sign
+from bench.console import PrintableFormatter, accept_any_sign, as_called, door
 from tsdm_bench.errors import UsageError, words_of
 
-PROGRAM = "run_bench.py"
 DEFAULT = "run"
 ROOMS = ("bench", "fusion", "detectors", "degradation", "tsdm_bench")
 OBJECTS_PER_COLLECTION = 50_000
@@ -30,7 +29,7 @@ COMMANDS = {
     "datasets": "download a dataset, or verify it on disk",
     "degrade": "write degraded pairs as PNG, for methods that run elsewhere",
     "fuse": "fuse two folders of images with one method",
-    "list": "show suites, datasets, methods, factors, metrics or detectors",
+    "list": "show suites, datasets, subsets, methods, factors, metrics or detectors",
     "report": "rebuild the tables, curves and page of a run",
     "score": "score folders of fused images",
     "train": "train the teacher, the student or a detector; export weights",
@@ -66,12 +65,12 @@ def main(arguments: list[str] | None = None) -> int:
         with _stopping_on_signals():
             return args.run(args)
     except UsageError as error:
-        print(f"{PROGRAM}: {words_of(error, 2000)}", file=sys.stderr)
+        print(f"{door()}: {as_called(words_of(error, 2000))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         number = stop.args[0] if stop.args else signal.SIGINT
         by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
-        print(f"\n{PROGRAM}: stopped{by}; what was computed is kept, repeat the command to go on", file=sys.stderr)
+        print(f"\n{door()}: stopped{by}; what was computed is kept, repeat the command to go on", file=sys.stderr)
         return 128 + number
     except BrokenPipeError:  # the reader of our output (head, less) went away
         sys.stderr.close()
@@ -110,10 +109,10 @@ class _Parser(argparse.ArgumentParser):
 def _parser(command: str) -> argparse.ArgumentParser:
     """The parser that knows the arguments of one command (``--help`` is none); only what is asked for is imported."""
     parser = _Parser(
-        prog=PROGRAM,
+        prog=door(),
         description="TSDM-Bench: which infrared-visible fusion method holds up when the inputs get bad, "
         "and does fusing still help the detector?",
-        epilog=EPILOG,
+        epilog=as_called(EPILOG),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -121,7 +120,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(name, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == command:
             module = importlib.import_module(f"{__name__}.{name}")
-            subparser.description = module.__doc__
+            subparser.description = as_called(module.__doc__ or "")
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     return parser

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.options import add_data_root
+from bench.console import as_called
 from tsdm_bench.errors import UsageError
 from tsdm_bench.words import counted
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("download", "verify"))
     parser.add_argument("name", help="a name of `list datasets`")
+    parser.add_argument("--accept-terms", action="store_true", help="download: the terms of the dataset are accepted")
     add_data_root(parser)
 
 
@@ -33,39 +35,52 @@ def run(args: argparse.Namespace) -> int:
     dataset = DATASETS[args.name]
     if args.data_root is None and not dataset.synthetic:
         raise UsageError(f"name the folder of {dataset.name} by --data-root (expected there: {dataset.layout})")
-    act = _download if args.action == "download" else _verify
-    return act(dataset, Path(args.data_root or ""))
+    root = Path(args.data_root or "")
+    return _download(dataset, root, args.accept_terms) if args.action == "download" else _verify(dataset, root)
 
 
-def _download(dataset: Dataset, root: Path) -> int:
+def _download(dataset: Dataset, root: Path, accepted: bool) -> int:
     """Put the dataset below ``root`` where it is not there yet, or say how a person does it."""
-    from bench.datasets.download import download
+    from bench.datasets.download import download, download_beside
 
     if dataset.synthetic or not dataset.size:
         print(f"{dataset.title}: nothing to download ({dataset.obtain})")
         return 0
-    verify = f"python run_bench.py datasets verify {dataset.name} --data-root {root}"
+    verify = as_called(f"python run_bench.py datasets verify {dataset.name} --data-root {root}")
     print(f"{dataset.title}: {dataset.source}\nlicence: {dataset.licence}")
     count = _pairs_there(dataset, root)
     if count:
         print(f"already below {root}: {counted(count, 'pair')}, published: {dataset.size}; nothing was downloaded")
-    elif dataset.archive is None:
+    elif dataset.archive is None or (lacking := _lacking(dataset, accepted)):
         print(
-            f"This dataset cannot be downloaded by a program. By hand:\n"
+            f"This dataset is not downloaded by this command{f' ({lacking})' if dataset.archive else ''}. By hand:\n"
             f"  1. get {dataset.obtain}\n"
             f"  2. unpack it below {root}, so that there are {dataset.layout}\n"
             f"  3. check it: {verify}"
         )
         return 1
-    else:
-        try:
+    try:
+        if not count and dataset.archive:
             download(dataset, root)
-        except OSError as error:
-            raise UsageError(f"cannot write the dataset: {error}; name another folder by --data-root") from None
-        found = _pairs_there(dataset, root)
-        print(f"{counted(found, 'pair')} below {root / dataset.archive.folder}, published: {dataset.size}")
+            found = _pairs_there(dataset, root)
+            print(f"{counted(found, 'pair')} below {root / dataset.archive.folder}, published: {dataset.size}")
+        for file in download_beside(dataset, root):
+            print(f"labels: {file}")
+    except OSError as error:
+        raise UsageError(f"cannot write the dataset: {error}; name another folder by --data-root") from None
     print(f"check every file: {verify}")
     return 0
+
+
+def _lacking(dataset: Dataset, accepted: bool) -> str:
+    """What has to be there before a program can download the dataset; empty where all is."""
+    from bench.datasets import drive
+
+    if dataset.terms and not accepted:
+        return f"its terms: {dataset.terms}; --accept-terms says that you accept them"
+    if dataset.archive and drive.lies_on_drive(dataset.archive.url) and not drive.can_fetch():
+        return f"it lies on Google Drive: {drive.EXTRA}, and repeat the command"
+    return ""
 
 
 def _pairs_there(dataset: Dataset, root: Path) -> int:

@@ -1,4 +1,4 @@
-"""Show what there is: suites, datasets, methods, restorers, factors, metrics or detectors, from their cards.
+"""Show what there is: suites, datasets, subsets, methods, restorers, factors, metrics or detectors, from their cards.
 
 With --calibrate, `list factors` measures PSNR and SSIM to the clean image per factor and severity on the pairs of a
 data root. With --efficiency, `list methods` measures operations and seconds per megapixel here and now.
@@ -20,12 +20,13 @@ from tsdm_bench.errors import UsageError
 from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
-    from bench.datasets.pair import Pair
+    from bench.datasets.pair import Dataset, Pair
     from tsdm_bench.cards import Card
 
 SHOWN: dict[str, tuple[str, ...]] = {
     "suites": ("name", "title", "dataset", "pairs", "methods", "factors", "severities", "metrics", "detector"),
     "datasets": ("name", "title", "description", "size", "licence", "download", "layout"),
+    "subsets": ("name", "title", "dataset", "split", "pairs", "source"),
     "methods": ("name", "title", "kind", "year", "venue", "parameters", "licence", "available"),
     "restorers": ("name", "title", "kind", "modalities", "removes", "year", "parameters", "licence", "available"),
     "factors": ("name", "title", "modalities", "parameter", "unit", "severities"),
@@ -126,8 +127,23 @@ def _datasets(weights_dir: Path | None) -> Iterator[dict]:
     from bench.datasets import DATASETS
 
     for card in DATASETS.values():
-        download = "yes" if card.archive else "" if card.synthetic or not card.size else "by hand"
-        yield _fields(card, "pairs", "archive") | {"download": download}
+        download = "" if card.synthetic or not card.size else _how_it_comes(card)
+        yield _fields(card, "pairs", "archive", "beside") | {"download": download}
+
+
+def _subsets(weights_dir: Path | None) -> Iterator[dict]:
+    from bench.datasets.subset import SUBSETS
+
+    yield from map(_fields, SUBSETS.values())
+
+
+def _how_it_comes(card: Dataset) -> str:
+    """By one command, by one with an extra, or by hand."""
+    from bench.datasets.drive import lies_on_drive
+
+    if card.archive is None:
+        return "by hand"
+    return "yes, with the extra drive" if lies_on_drive(card.archive.url) else "yes"
 
 
 def _methods(weights_dir: Path | None) -> Iterator[dict]:
@@ -193,6 +209,7 @@ def _detectors(weights_dir: Path | None) -> Iterator[dict]:
 READERS = {
     "suites": _suites,
     "datasets": _datasets,
+    "subsets": _subsets,
     "methods": _methods,
     "restorers": _restorers,
     "factors": _factors,

@@ -46,6 +46,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--factors", type=comma_list, metavar="F,G", help="degradation factors (list factors)")
     parser.add_argument("--severities", type=comma_numbers, metavar="0,3,5", help="0 is the clean pair, 5 the worst")
     parser.add_argument("--modalities", type=comma_list, metavar="ir,vis,both", help="which images are degraded")
+    parser.add_argument("--subset", help="only the pairs that a paper reports on (list subsets)")
     parser.add_argument("--limit", type=whole_number, metavar="N", help="only N pairs, taken evenly over the dataset")
     parser.add_argument("--seed", type=int, help="seed of every random draw (default: the suite's, 0)")
 
@@ -54,7 +55,7 @@ def suite_of(args: argparse.Namespace) -> Suite:
     """The suite that the options describe."""
     from bench.suite import load_suite
 
-    fields = ("factors", "severities", "modalities", "limit", "seed", "methods", "metrics")
+    fields = ("factors", "severities", "modalities", "subset", "limit", "seed", "methods", "metrics")
     overrides = {name: value for name in fields if (value := getattr(args, name, None)) is not None}
     detector, image_size = getattr(args, "detector", None), getattr(args, "image_size", None)
     if detector == "none":

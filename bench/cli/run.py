@@ -33,6 +33,7 @@ WHAT_IS_RUN: tuple[str, ...] = (
     "factors",
     "severities",
     "modalities",
+    "subset",
     "limit",
     "seed",
     "methods",

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.options import add_data_root, add_weights_dir
+from bench.console import as_called
 from bench.suite import load_suite, suite_names
 from fusion.tsdm.training.shipped import config_file, config_names
 from tsdm_bench.errors import UsageError, words_of
@@ -155,7 +156,7 @@ def _tell(outcome: Outcome, config: TrainingConfig, folder: Path) -> None:
         return
     for name, value in progress.history[-1].items():
         print(f"{name:36s} {value:.5g}")
-    print(f"done: {folder / BEST}; pack it with `run_bench.py train export {folder / BEST} --out …`")
+    print(as_called(f"done: {folder / BEST}; pack it with `run_bench.py train export {folder / BEST} --out …`"))
 
 
 def _train_detectors(args: argparse.Namespace) -> int:

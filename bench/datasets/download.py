@@ -13,13 +13,16 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from bench.datasets import drive
 from bench.datasets.pair import Archive, Dataset, Pair
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.weights.download import receive
 from tsdm_bench.words import counted
 
 LARGEST_ARCHIVE = 8 << 30
-"""Bytes; the datasets that are downloaded have below 2 GB."""
+"""Bytes; the archives on Git hosts have below 2 GB."""
+LARGEST_LOOSE_FILE = 1 << 28
+"""Bytes; label files have some million."""
 MOST_EXPANSION = 20
 """How many times an archive of images can grow: they hardly grow at all."""
 
@@ -45,6 +48,7 @@ def download(dataset: Dataset, root: Path, *, progress: bool = True) -> None:
     try:
         _unpack(zip_file, archive, staging / archive.folder, progress)
         _check(dataset.pairs(staging), dataset, zip_file)
+        target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(staging / archive.folder, target)
     except UsageError:
         raise
@@ -74,6 +78,10 @@ def _fetch(dataset: Dataset, zip_file: Path, progress: bool) -> None:
     """The whole archive as ``zip_file``, with the checksum of its card where it has one."""
     part, archive = zip_file.with_suffix(".zip.part"), _archive(dataset)
     free = shutil.disk_usage(zip_file.parent).free
+    if drive.lies_on_drive(archive.url):
+        drive.receive(archive.url, archive.file, part, by_hand(dataset), progress=progress)
+        os.replace(part, zip_file)
+        return
     try:
         receive(
             zip_file.name,
@@ -87,6 +95,29 @@ def _fetch(dataset: Dataset, zip_file: Path, progress: bool) -> None:
     except (ValueError, FileNotFoundError, ConnectionError) as error:
         raise UsageError(str(error)) from None
     os.replace(part, zip_file)
+
+
+def download_beside(dataset: Dataset, root: Path, *, progress: bool = True) -> list[Path]:
+    """Fetch the files of ``dataset`` that are published apart from its archive, and return those that were lacking.
+
+    Raises ``UsageError`` where one cannot be had or is not what it should be; what is below ``root`` stays.
+    """
+    fetched = []
+    for file in dataset.beside:
+        target = root / file.place
+        if target.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.part")
+        other_way = f"put the file there as {target}"
+        try:
+            receive(target.name, file.urls, part, other_way, largest=LARGEST_LOOSE_FILE, check=file.problem,
+                    progress=progress)  # fmt: skip
+        except (ValueError, FileNotFoundError, ConnectionError) as error:
+            raise UsageError(f"the pairs are there, but not all labels: {error}") from None
+        os.replace(part, target)
+        fetched.append(target)
+    return fetched
 
 
 def _wrong(archive: Archive, path: Path) -> str:
@@ -117,16 +148,18 @@ def _unpack(zip_file: Path, archive: Archive, target: Path, progress: bool) -> N
         members = [member for member in zipped.infolist() if not member.is_dir()]
         for member in members:
             _refuse_unsafe(member, zip_file)
+        paths = [PurePosixPath(member.filename) for member in members]
+        inside = PurePosixPath(archive.inside) if archive.inside is not None else _where_parts_lie(paths, archive.parts)
         wanted = [
             (member, path)
-            for member in members
-            for path in _places(PurePosixPath(member.filename), archive)
+            for member, whole in zip(members, paths, strict=True)
+            for path in _places(whole, inside, archive)
             if not path.name.startswith(".")
         ]
         lacking = [part for part in archive.parts if not any(path.is_relative_to(part) for _, path in wanted)]
         if lacking:
             raise UsageError(
-                f"{zip_file} has no {archive.inside}/{lacking[0]}: {archive.url} is not laid out as expected; unpack "
+                f"{zip_file} has no {inside / lacking[0]}: {archive.url} is not laid out as expected; unpack "
                 f"the file by hand into {target.parent.parent / archive.folder} or remove it"
             )
         if len({path for _, path in wanted}) < len(wanted):
@@ -144,12 +177,19 @@ def _unpack(zip_file: Path, archive: Archive, target: Path, progress: bool) -> N
                 shutil.copyfileobj(source, copy)  # no more than the size that the member declares
 
 
-def _places(path: PurePosixPath, archive: Archive) -> list[PurePosixPath]:
+def _where_parts_lie(paths: list[PurePosixPath], parts: tuple[str, ...]) -> PurePosixPath:
+    """The outermost folder of an archive that holds all ``parts``; the top where none does."""
+    folders = {folder for path in paths for folder in path.parents}
+    holding = [folder for folder in folders if all(folder / part in folders for part in parts)]
+    return min(holding, key=lambda folder: (len(folder.parts), folder), default=PurePosixPath())
+
+
+def _places(path: PurePosixPath, top: PurePosixPath, archive: Archive) -> list[PurePosixPath]:
     """Where a file of the archive goes, seen from the folder of the dataset; empty where it is not needed."""
-    if not path.is_relative_to(archive.inside):
+    if not path.is_relative_to(top):
         return []
-    inside = path.relative_to(archive.inside)
-    return [inside] if any(inside.is_relative_to(part) for part in archive.parts) else []
+    inside = path.relative_to(top)
+    return [inside] if any(inside.is_relative_to(part) for part in (*archive.parts, *archive.more)) else []
 
 
 def _refuse_unsafe(member: zipfile.ZipInfo, zip_file: Path) -> None:

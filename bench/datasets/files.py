@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,20 @@ def read_pair(ir: Path, vis: Path) -> tuple[np.ndarray, np.ndarray]:
     return infrared, visible
 
 
+class LabelSource(Protocol):
+    """Where the labels of a dataset lie, and how those of one image are read."""
+
+    @property
+    def absent(self) -> Labels | None:
+        """What an image without labels has: None = it is not labelled, ``Labels()`` = it shows no object."""
+
+    def path(self, image: str) -> Path:
+        """The file that holds the labels of an image; one that does not exist where it has none."""
+
+    def of(self, image: str, size: tuple[int, int] | None) -> Labels:
+        """The labels of an image of ``size`` (H, W), None where that cannot be read."""
+
+
 @dataclass(frozen=True)
 class LabelFolder:
     """Where the labels of a dataset lie, one file per image, and how one is read."""
@@ -48,6 +63,10 @@ class LabelFolder:
         """Where the labels of an image lie, if there are any."""
         return self.folder / f"{image}{self.suffix}"
 
+    def of(self, image: str, size: tuple[int, int] | None) -> Labels:
+        """What the label file of an image says."""
+        return self.read(self.path(image), size)
+
 
 def pair_up(
     ir: Images,
@@ -55,7 +74,7 @@ def pair_up(
     *,
     scene: Callable[[str], str],
     split: Callable[[str], str] | str = "",
-    labels: LabelFolder | None = None,
+    labels: LabelSource | None = None,
 ) -> list[Pair]:
     """Match two folders by stem, and read the labels of each pair.
 
@@ -66,7 +85,7 @@ def pair_up(
     return [_pair(image, ir, vis, scene(image), split_of(image), labels) for image in sorted(ir.keys() | vis.keys())]
 
 
-def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: LabelFolder | None) -> Pair:
+def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: LabelSource | None) -> Pair:
     files, faults, problem = [], [], ""
     for images in (ir, vis):
         if image in images:
@@ -84,7 +103,7 @@ def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: L
     if labels and files and os.path.lexists(labels.path(image)):
         label_file = labels.path(image)
         size = image_size(files[-1])
-        found = labels.read(label_file, size)
+        found = labels.of(image, size)
     known = found if found is not None and not found.faults and size is not None else None
     return Pair(
         image,

@@ -52,7 +52,7 @@ def read_voc(path: Path, size: tuple[int, int] | None, names: Sequence[str] | No
     matched to them ignoring case, and another class is a fault.
     """
     try:
-        data = _content(path)
+        data = content(path)
         try:
             root = ElementTree.fromstring(data)
         except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
@@ -67,7 +67,7 @@ def read_voc(path: Path, size: tuple[int, int] | None, names: Sequence[str] | No
     lines = starts if len(starts) == len(objects) else [1] * len(objects)  # UTF-16, or a comment with such a tag
     canonical = {name.lower(): name for name in names} if names is not None else None
     numbered = zip(lines, objects, strict=True)
-    return _collect(path, size, [(line, _voc_entry, item, line, canonical) for line, item in numbered])
+    return collect(path, size, [(line, _voc_entry, item, line, canonical) for line, item in numbered])
 
 
 def _check_size(stated: ElementTree.Element | None, size: tuple[int, int] | None) -> None:
@@ -110,7 +110,7 @@ def read_yolo(path: Path, size: tuple[int, int] | None, names: Sequence[str]) ->
     except LabelFault as fault:
         return Labels(faults=(f"{short(path)}: {fault}",))
     lines = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    return _collect(path, size, [(number, _yolo_entry, words, number, size, names) for number, words in lines])
+    return collect(path, size, [(number, _yolo_entry, words, number, size, names) for number, words in lines])
 
 
 def _yolo_entry(words: list[str], line: int, size: tuple[int, int], names: Sequence[str]) -> Entry:
@@ -159,7 +159,7 @@ def read_text(path: Path) -> str:
 
     Raises :class:`LabelFault` where it is another encoding, or no ordinary file.
     """
-    data = _content(path)
+    data = content(path)
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         text = data.decode(encoding)
@@ -168,13 +168,13 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _content(path: Path) -> bytes:
-    """The bytes of an ordinary file of a sane size."""
+def content(path: Path, largest: int = LARGEST_FILE) -> bytes:
+    """The bytes of an ordinary file of a sane size; raises :class:`LabelFault` where there is none."""
     try:
         if not path.is_file():
             raise LabelFault("not an ordinary file (a folder, pipe or broken link)")
-        if path.stat().st_size > LARGEST_FILE:
-            raise LabelFault(f"larger than {LARGEST_FILE >> 20} MiB, which no label file is")
+        if path.stat().st_size > largest:
+            raise LabelFault(f"larger than {largest >> 20} MiB, which no label file is")
         return path.read_bytes()
     except OSError as error:
         raise LabelFault(f"cannot be read: {error.strerror}") from None
@@ -196,12 +196,16 @@ def _number(text: str, what: str) -> float:
     return value
 
 
-def _collect(path: Path, size: tuple[int, int] | None, calls: list[tuple]) -> Labels:
-    """All entries of a file: what each call gives, its fault, or a note where it says the same as one before it."""
+def collect(path: Path, size: tuple[int, int] | None, calls: list[tuple], unit: str = "line") -> Labels:
+    """All entries of a file: what each call gives, its fault, or a note where it says the same as one before it.
+
+    A call is the number of the entry, in a ``unit`` that a reader can find, a function that gives its :class:`Entry` or
+    raises :class:`LabelFault`, and the arguments of that function. ``size`` is that of the image (H, W).
+    """
     entries: dict[Box, Entry] = {}
     faults, notes = [], []
     for line, parse, *arguments in calls:
-        where = f"{short(path)} line {line}"
+        where = f"{short(path)} {unit} {line}"
         try:
             entry = parse(*arguments)
             if over := _overhang(entry.box, size):
@@ -211,9 +215,9 @@ def _collect(path: Path, size: tuple[int, int] | None, calls: list[tuple]) -> La
             continue
         before = entries.setdefault(entry.box, entry)
         if before is not entry and before.difficult != entry.difficult:
-            faults.append(f"{where}: the object of line {before.line} again, but once it is difficult and once not")
+            faults.append(f"{where}: the object of {unit} {before.line} again, but once it is difficult and once not")
         elif before is not entry:
-            notes.append(f"{where}: the object of line {before.line} again; it counts once")
+            notes.append(f"{where}: the object of {unit} {before.line} again; it counts once")
     found = entries.values()
     boxes, difficult = (tuple(entry.box for entry in found if entry.difficult is which) for which in (False, True))
     return Labels(boxes, difficult, tuple(faults), tuple(notes))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.datasets.files import LabelFolder, find_folder, pair_up
 from bench.datasets.labels import read_voc
-from bench.datasets.pair import Dataset, Pair
+from bench.datasets.pair import Archive, Dataset, Pair
 from tsdm_bench.errors import UsageError
 from tsdm_bench.images import images_in
 
@@ -55,5 +55,14 @@ LLVIP = Dataset(
     layout="LLVIP/{infrared,visible}/{train,test}/*.jpg, LLVIP/Annotations/*.xml",
     obtain=f"LLVIP.zip from {DRIVE_FILE} (terms must be accepted)",
     size="15,488 pairs",
+    archive=Archive(
+        url=DRIVE_FILE,
+        file="LLVIP.zip",
+        inside=None,
+        folder="LLVIP",
+        parts=("infrared", "visible", "Annotations"),
+        pairs=15488,
+    ),
+    terms="for non-commercial use only; no person in the images is to be identified (the terms of LLVIP)",
     pairs=pairs,
 )

@@ -13,6 +13,7 @@ from tsdm_bench.images import images_in
 
 CLASSES = ("person", "bicycle", "car")
 REPOSITORY = "Linfeng-Tang/MSRS"
+DETECTION_COMMIT = "2052589d3a714d0285c8792e24d2db290d84b6ea"
 
 
 def pairs(root: Path) -> list[Pair]:
@@ -57,6 +58,47 @@ MSRS = Dataset(
     layout="MSRS/{train,test}/{ir,vi}/*.png, MSRS/{train,test}/labels/*.txt",
     obtain=f"github.com/{REPOSITORY}",
     size="1,444 pairs",
-    archive=github_archive(REPOSITORY, "main", "MSRS", ("train/ir", "train/vi", "test/ir", "test/vi"), pairs=1444),
+    archive=github_archive(
+        REPOSITORY,
+        "main",
+        "MSRS",
+        ("train/ir", "train/vi", "test/ir", "test/vi"),
+        pairs=1444,
+        more=("train/labels", "test/labels", "detection/ir", "detection/vi", "detection/labels"),
+    ),
     pairs=pairs,
+)
+
+
+def detection_pairs(root: Path) -> list[Pair]:
+    """The pairs that were published with boxes, under names of their own."""
+    folder = find_folder(root, ("MSRS/detection", "MSRS-main/detection", "detection"), ("ir", "vi", "labels"))
+    if folder is None:
+        raise UsageError(
+            f"no labelled MSRS pairs under {root}: looked for MSRS/detection/ir, vi and labels. Get them by "
+            f"`run_bench.py datasets download msrs_detection` (github.com/{REPOSITORY}) or name another folder by "
+            f"--data-root"
+        )
+    return pair_up(
+        images_in(folder / "ir"),
+        images_in(folder / "vi"),
+        scene=lambda image: image,
+        labels=LabelFolder(folder / "labels", ".txt", partial(read_yolo, names=CLASSES)),
+    )
+
+
+MSRS_DETECTION = Dataset(
+    name="msrs_detection",
+    title="MSRS (detection)",
+    description="the 80 pairs of MSRS with published boxes, under names of their own; every pair a scene of its own",
+    classes=CLASSES,
+    source=MSRS.source,
+    licence=MSRS.licence,
+    layout="MSRS/detection/{ir,vi}/*.png, MSRS/detection/labels/*.txt",
+    obtain=f"detection of github.com/{REPOSITORY}",
+    size="80 pairs",
+    archive=github_archive(
+        REPOSITORY, DETECTION_COMMIT, "MSRS/detection", ("ir", "vi", "labels"), pairs=80, below="detection"
+    ),
+    pairs=detection_pairs,
 )

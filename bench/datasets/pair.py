@@ -58,15 +58,31 @@ class Archive:
     """A zip file that a dataset is published in, and which part of it is the layout."""
 
     url: str
-    inside: str
-    """The folder of the archive in which ``parts`` lie."""
+    """A file, or a folder of Google Drive that holds ``file``."""
+    inside: str | None
+    """The folder of the archive in which ``parts`` lie; None: wherever they lie together."""
     folder: str
     """The folder below the data root that ``parts`` go to."""
     parts: tuple[str, ...]
+    more: tuple[str, ...] = ()
+    """Further parts, unpacked where the archive has them."""
+    file: str = ""
+    """Its name in a folder of Google Drive."""
     md5: str = ""
     """Hexadecimal, where the archive is known to stay the same."""
     pairs: int = 0
     """How many pairs it holds, all of them whole: what is checked after unpacking, beside the hash or in its place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LooseFile:
+    """A file that is published apart from the archive of a dataset, such as its labels."""
+
+    urls: tuple[str, ...]
+    place: str
+    """Where it goes, below the data root."""
+    problem: Callable[[Path], str]
+    """What is wrong with the file that arrived; empty where nothing is."""
 
 
 def github_archive(
@@ -78,11 +94,13 @@ def github_archive(
     pairs: int,
     below: str = "",
     md5: str = "",
+    more: tuple[str, ...] = (),
 ) -> Archive:
     """What GitHub makes of a ``version`` (commit or branch); ``below`` is the folder of ``parts`` in it."""
     top = f"{repository.partition('/')[2]}-{version}"
     url = f"https://github.com/{repository}/archive/{version}.zip"
-    return Archive(url=url, inside=f"{top}/{below}" if below else top, folder=folder, parts=parts, md5=md5, pairs=pairs)
+    inside = f"{top}/{below}" if below else top
+    return Archive(url=url, inside=inside, folder=folder, parts=parts, md5=md5, pairs=pairs, more=more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,4 +118,8 @@ class Dataset(Card):
     size: str = ""
     archive: Archive | None = None
     """What ``datasets download`` fetches; None where a person has to get the data."""
+    beside: tuple[LooseFile, ...] = ()
+    """What it fetches besides."""
+    terms: str = ""
+    """What a person has to accept before anything is downloaded."""
     synthetic: bool = False

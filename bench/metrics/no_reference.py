@@ -42,7 +42,7 @@ def niqe(ir: Plane, vis: Plane, fused: Plane) -> Tensor:
         return scored(fused, lambda image: photographs(image.device)(image / 255), "niqe", model)
     except ImportError:
         raise ValueError(
-            "niqe needs pyiqa, whose licence excludes commercial use: pip install 'tsdm-bench[niqe]', or leave out niqe"
+            "niqe needs pyiqa, whose licence excludes commercial use: pip install 'tsdm-bench[metrics]' or leave it out"
         ) from None
 
 
@@ -96,7 +96,7 @@ NIQE = variant(
     definition="36 statistics of locally normalised luminance at two scales in blocks of 96×96 pixels; distance "
     "$\\sqrt{(\\mu_1-\\mu_2)^T((\\Sigma_1+\\Sigma_2)/2)^{-1}(\\mu_1-\\mu_2)}$ of their Gaussian from that of "
     "photographs. pyiqa's `niqe` with the authors' model. Secondary on images that look thermal. Optional: `pip "
-    "install 'tsdm-bench[niqe]'`.",
+    "install 'tsdm-bench[metrics]'`.",
     source="Mittal, Soundararajan & Bovik, *SPL* 20, 2013; pyiqa",
     citation=MITTAL_2013,
     tables="papers that use pyiqa or the authors' release; not MATLAB's `niqe`, which has another model",

@@ -19,7 +19,7 @@ def export_onnx(checkpoint: Path, target: Path, description: str = "") -> Path:
     """Write the detector of an ultralytics ``.pt`` file to ``target`` for inputs of any size, and return ``target``.
 
     Weights are stored as float16 and cast back when the file is loaded, which halves it; onnxruntime folds the casts,
-    so nothing is slower. Needs the package ``onnx`` (extra ``test``), ``ImportError`` without it.
+    so nothing is slower. Needs the package ``onnx`` (extra ``train``), ``ImportError`` without it.
     """
     import onnx
 

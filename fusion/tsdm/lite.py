@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import warnings
 import zipfile
@@ -17,6 +18,7 @@ from fusion.tsdm.methods import CITATION, FOLDER
 from fusion.tsdm.networks.lite import CELL, LiteStudent
 from fusion.tsdm.training.checkpoints import load_network
 from tsdm_bench.cards import OURS
+from tsdm_bench.errors import UsageError
 from tsdm_bench.weights.card import WeightFile
 
 WEIGHTS = WeightFile(
@@ -54,10 +56,13 @@ def export_lite(weights: Path, target: Path) -> None:
 
     The file maps ir N×1×H×W and vis N×3×H×W RGB in [0, 1] to fused N×3×H×W RGB in [0, 1], any N, H and W.
 
-    Raises ``ValueError`` for another suffix and for weights that are not those of ``tsdm_lite``.
+    Raises ``ValueError`` for another suffix and for weights that are not those of ``tsdm_lite``, and ``UsageError``
+    where the package is not there that writes ONNX.
     """
     if target.suffix not in EXPORTED:
         raise ValueError(f"{target}: expected a file name that ends in {' or '.join(EXPORTED)}")
+    if target.suffix == ".onnx" and importlib.util.find_spec("onnx") is None:
+        raise UsageError(f"writing {target} needs the package onnx: pip install 'tsdm-bench[train]', or write .ts")
     module = AnySize(load_network(LiteStudent(), weights)).eval().requires_grad_(False)
     example = torch.zeros(1, 1, 40, 50), torch.zeros(1, 3, 40, 50)
     buffer = io.BytesIO()
