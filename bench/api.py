@@ -85,9 +85,7 @@ def run(
         recompute=tuple(recompute),
     )
     folder = run_benchmark(asked, options)
-    if report:
-        write_report(folder)
-    return RunResult(folder)
+    return RunResult(folder, write_report(folder) if report else ())
 
 
 def repeat(
@@ -122,9 +120,7 @@ def repeat(
         **settings,
     )
     folder = run_benchmark(before.asked(), options)
-    if report:
-        write_report(folder)
-    return RunResult(folder)
+    return RunResult(folder, write_report(folder) if report else ())
 
 
 def report(folder: str | Path) -> RunResult:
@@ -137,8 +133,7 @@ def report(folder: str | Path) -> RunResult:
     from bench.run.store import RunFolder
 
     found = RunFolder.existing(Path(folder))
-    write_report(found)
-    return RunResult(found)
+    return RunResult(found, write_report(found))
 
 
 def fuse(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.datasets import DATASETS
-from bench.datasets.subset import SUBSETS
 from bench.metrics import METRICS
+from bench.subsets import SUBSETS
 from degradation.factor import FACTORS
 from fusion.method import METHODS
 from fusion.restoration.restorer import RESTORERS

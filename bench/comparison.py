@@ -15,6 +15,7 @@ import pandas as pd
 from bench.metrics import METRICS
 from bench.plan import CLEAN, Condition, conditions
 from bench.report.layout import incomplete
+from bench.report.notebook import shown
 from bench.report.summary import CONDITION, detection_precision, fusion_scores, in_order, labelled_part, selected
 from bench.report.tables import Column, Table
 from bench.run.alike import other_methods, refuse_mixed_definitions, refuse_unlike
@@ -42,6 +43,10 @@ class Comparison:
     """Quantities that not every run has."""
     notes: tuple[str, ...]
     """What differs without making the runs unlike, and what their records do not say."""
+
+    def _repr_html_(self) -> str:
+        left_out = [f"not in every run, left out: {', '.join(self.left_out)}"] if self.left_out else []
+        return shown("Runs side by side", [*self.notes, *left_out], self.tables)
 
 
 @dataclass(frozen=True)

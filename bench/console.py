@@ -19,13 +19,14 @@ SIGNS = {
 
 SCRIPT = "run_bench.py"
 """The door in a checkout, as the messages name it."""
-OTHER_DOORS = {"tsdm-bench": "tsdm-bench", "__main__": "python -m bench"}
-"""How the command is called where another door was taken, by the stem of ``sys.argv[0]``."""
+OTHER_DOORS = {"tsdm-bench": "tsdm-bench", "bench/__main__": "python -m bench"}
+"""How the command is called where another door was taken, by the end of ``sys.argv[0]``."""
 
 
 def door() -> str:
     """The name under which the command was started: ``run_bench.py``, ``tsdm-bench`` or ``python -m bench``."""
-    return OTHER_DOORS.get(Path(sys.argv[0]).stem, SCRIPT)
+    called = f"/{Path(sys.argv[0]).with_suffix('').as_posix()}"
+    return next((name for end, name in OTHER_DOORS.items() if called.endswith(f"/{end}")), SCRIPT)
 
 
 def as_called(text: str) -> str:

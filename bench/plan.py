@@ -12,7 +12,7 @@ from bench.datasets import DATASETS
 from bench.datasets.clusters import scene_clusters
 from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Dataset, Pair
-from bench.datasets.subset import SUBSETS
+from bench.subsets import SUBSETS
 from bench.suite import Modality, Suite
 from degradation.factor import FACTORS
 from tsdm_bench.errors import UsageError

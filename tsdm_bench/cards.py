@@ -155,13 +155,15 @@ class Registry(Mapping[str, C], Generic[C]):
         tsdm_bench.errors.UsageError: unknown factor 'gausian_blur'; did you mean 'gaussian_blur'? \
 `run_bench.py list factors` shows all
         """
-        if name not in also and not self.may_hold(name):
+        known = name in self if "_cards" in vars(self) else self.may_hold(name)
+        if name not in also and not known:
             raise unknown(self.kind, name, [*also, *declared(self.packages).cards], self.shown_by)
 
     def may_hold(self, name: str) -> bool:
-        """Whether a card can have this name, without importing the room: says yes too often rather than too rarely."""
-        if "_cards" in vars(self):
-            return name in self
+        """Whether a card here, or a part of one such as a weight file, can have this name. The room is not imported.
+
+        Says yes too often rather than too rarely.
+        """
         return declared(self.packages).may_be(name) or bool(self.group and entry_points(group=self.group))
 
     def __iter__(self) -> Iterator[str]:

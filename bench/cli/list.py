@@ -132,7 +132,7 @@ def _datasets(weights_dir: Path | None) -> Iterator[dict]:
 
 
 def _subsets(weights_dir: Path | None) -> Iterator[dict]:
-    from bench.datasets.subset import SUBSETS
+    from bench.subsets import SUBSETS
 
     yield from map(_fields, SUBSETS.values())
 

@@ -58,6 +58,18 @@ class Scores:
     notes: tuple[str, ...]
     """What was left out, and why."""
 
+    @property
+    def means(self) -> pd.DataFrame:
+        """A row per method and metric: mean, interval where there are images enough, number of images."""
+        return means(self.values)
+
+    def _repr_html_(self) -> str:
+        from bench.report.notebook import shown
+        from bench.report.scores import score_table
+
+        lines = [*(f"failed: {line}" for line in self.failures), *(f"note: {line}" for line in self.notes)]
+        return shown("Scores", lines, [] if self.values.empty else [score_table(self)])
+
 
 def score(
     ir: Path | np.ndarray,

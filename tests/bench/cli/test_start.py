@@ -11,6 +11,7 @@ import pytest
 
 from bench.datasets import DATASETS
 from bench.metrics import METRICS, PRESETS
+from bench.subsets import SUBSETS
 from degradation.factor import FACTORS
 from detectors.card import DETECTORS
 from fusion.method import METHODS
@@ -64,7 +65,9 @@ def test_a_mistake_is_told_before_anything_heavy_is_imported(command: str, told:
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("registry", [DATASETS, DETECTORS, FACTORS, METHODS, METRICS], ids=lambda each: each.kind)
+@pytest.mark.parametrize(
+    "registry", [DATASETS, DETECTORS, FACTORS, METHODS, METRICS, SUBSETS], ids=lambda each: each.kind
+)
 def test_every_card_can_be_told_from_the_sources(registry: Registry) -> None:
     found = declared(registry.packages)
     assert not [name for name in registry if not found.may_be(name)]

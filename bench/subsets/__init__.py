@@ -1,4 +1,4 @@
-"""The card of a subset: which pairs of a dataset a paper, or a table of ours, reports on."""
+"""Named subsets: which pairs of a dataset a paper, or a table of ours, reports on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Subset(Card):
-    """Some pairs of a dataset: those of the list ``subsets.csv`` under its name, of a split, or all that are published.
+    """Some pairs of a dataset: those that ``published.csv`` lists under its name, those of a split, or all there are.
 
     The source says who reports on them. Degraded inputs are those of the dataset: a pair is degraded the same way in a
     run of a subset and in one of the whole.
@@ -43,56 +43,11 @@ class Subset(Card):
         )
 
 
-SUBSETS: Registry[Subset] = Registry("subset", Subset, ("bench.datasets",), "tsdm_bench.subsets")
+SUBSETS: Registry[Subset] = Registry("subset", Subset, (__name__,), "tsdm_bench.subsets")
 
 
 @functools.cache
 def _ids(name: str) -> frozenset[str]:
     """The ids that the list has for a subset; empty where it is not a matter of ids."""
-    text = files("bench.datasets").joinpath("subsets.csv").read_text(encoding="utf-8")
+    text = files(__name__).joinpath("published.csv").read_text(encoding="utf-8")
     return frozenset(row["id"] for row in csv.DictReader(text.splitlines()) if row["subset"] == name)
-
-
-M3FD72 = Subset(
-    name="m3fd72",
-    title="M3FD, 72 labelled pairs",
-    dataset="m3fd",
-    pairs=72,
-    source="TSDM-Bench: 619 boxes of all six classes; 43 of the pairs are of the official training split",
-)
-M3FD300 = Subset(
-    name="m3fd300",
-    title="M3FD, the 300 fusion pairs",
-    dataset="m3fd_fusion",
-    pairs=300,
-    source="Liu et al., TarDAL, CVPR 2022: M3FD_Fusion",
-)
-LLVIP_TEST = Subset(
-    name="llvip_test",
-    title="LLVIP, test split",
-    dataset="llvip",
-    pairs=3463,
-    split="test",
-    source="Jia et al., LLVIP, ICCVW 2021: visible/test and infrared/test",
-)
-ROADSCENE221 = Subset(
-    name="roadscene221",
-    title="RoadScene, all 221 pairs",
-    dataset="roadscene",
-    pairs=221,
-    source="Xu et al., U2Fusion, TPAMI 2022",
-)
-TNO42 = Subset(
-    name="tno42",
-    title="TNO, 42 pairs",
-    dataset="tno",
-    pairs=42,
-    source="github.com/Linfeng-Tang/Evaluation-for-Image-Fusion, Image/Source-Image/TNO",
-)
-TNO10 = Subset(
-    name="tno10",
-    title="TNO, 10 pairs with published values",
-    dataset="tno",
-    pairs=10,
-    source="github.com/Linfeng-Tang/Evaluation-for-Image-Fusion: the pairs whose metric values are published",
-)

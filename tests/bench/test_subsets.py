@@ -11,8 +11,8 @@ import pytest
 from bench.cli import main
 from bench.datasets import DATASETS
 from bench.datasets.pair import Pair
-from bench.datasets.subset import SUBSETS, _ids
 from bench.plan import select_pairs
+from bench.subsets import SUBSETS, _ids
 from bench.suite import Suite
 from tsdm_bench.errors import UsageError
 
