@@ -38,9 +38,12 @@ def run(
 
     Args:
         suite: the name of a suite, a YAML file, or a :class:`bench.suite.Suite`.
-        data_root, weights_dir, out: folders of the datasets, of weights, and of results.
+        data_root: the folder of the datasets.
+        weights_dir: a folder of weights.
+        out: where run folders go.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        workers, executor: how many processes on the CPU (default: one per core), and who starts them.
+        workers: processes on the CPU (default: one per core).
+        executor: who starts them, ``local`` or ``ray``.
         panels: pairs that are shown as panels.
         recompute: methods that are computed again whatever is stored of them.
         named_methods: refuse a method that cannot run here, instead of leaving it out (default: where ``methods`` is
@@ -96,7 +99,8 @@ def repeat(
     Args:
         record: ``run.json`` of a run folder.
         data_root: folder of the datasets (default: the one of the record, or ``TSDM_BENCH_DATA`` where it is not here).
-        report, settings: as for :func:`run`.
+        report: as for :func:`run`.
+        settings: as for :func:`run`, with the places ``weights_dir`` and ``out``.
 
     Raises:
         tsdm_bench.errors.UsageError: the file is no record, or what it says cannot be run here.

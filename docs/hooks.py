@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ CARDS = re.compile(r"<!-- cards (\w+): ([\w, ]+) -->")
 FORMULA = re.compile(r"(?<![\\`$\w])\$([^$\n`]+)\$(?!\w)")
 CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 FRACTION = re.compile(r"\\tfrac\s*(\w)\s*(\w)")
+PAGE = re.compile(r"<!-- page ([\w./]+) -->")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 OUT = re.compile(r"\[([^\]]+)\]\((?:\.\./)+([\w./-]+)(#[\w-]+)?\)")
 PAGES = {
     "README.md": "index.md",
@@ -38,7 +41,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Tables of cards, formulas as pictures, links out of the docs as what they name."""
-    text = CARDS.sub(lambda found: table_of_cards(found[1], found[2]), markdown)
+    text = PAGE.sub(lambda found: page_of_the_repository(found[1]), markdown)
+    text = CARDS.sub(lambda found: table_of_cards(found[1], found[2]), text)
     text = OUT.sub(lambda found: _link(found[1], found[2], page.file.src_uri), text)
     parts = CODE.split(text)
     return "".join(part if index % 2 else FORMULA.sub(_formula, part) for index, part in enumerate(parts))
@@ -54,6 +58,17 @@ def table_of_cards(kind: str, columns: str) -> str:
     from bench.cli.list import as_markdown, cards_of
 
     return as_markdown(cards_of(kind), tuple(column.strip() for column in columns.split(",")))
+
+
+def page_of_the_repository(path: str) -> str:
+    """A page that lies outside of docs, with its links as they are seen from docs."""
+    folder = (ROOT / path).parent
+
+    def seen_from_docs(found: re.Match[str]) -> str:
+        target = Path(os.path.relpath(folder / found[1], ROOT / "docs")).as_posix()
+        return f"]({target}"
+
+    return LINK.sub(seen_from_docs, (ROOT / path).read_text(encoding="utf-8"))
 
 
 def notebook_page(path: Path) -> str:

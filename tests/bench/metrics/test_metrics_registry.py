@@ -189,7 +189,7 @@ def test_niqe_says_what_to_do_without_its_package_model_or_blocks(monkeypatch):
     photographs.cache_clear()
     image = plane_of(torch.zeros(1, 1, 192, 96, dtype=torch.uint8))
     monkeypatch.setitem(sys.modules, "pyiqa", None)
-    with pytest.raises(ValueError, match=r"needs pyiqa.*pip install 'tsdm-bench\[niqe\]'"):
+    with pytest.raises(ValueError, match=r"needs pyiqa.*pip install 'tsdm-bench\[metrics\]'"):
         METRICS["niqe"].compute(image, image, image)
     monkeypatch.setitem(sys.modules, "pyiqa", SimpleNamespace(create_metric=create_metric))
     with pytest.raises(ValueError, match=r"\(no network\).*place niqe_modelparameters.mat in .*/pyiqa"):
