@@ -3,10 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint benchmark clean
+.PHONY: demo test lint benchmark docs clean
 
 demo: $(VENV)/.installed
+	@echo "== the demo: three rendered street scenes, clean and degraded, seven methods, fusion metrics and detection."
+	@echo "== About two minutes on four cores; the first time about one more, while loops are compiled. Ctrl-C stops it,"
+	@echo "== and the same command goes on."
 	$(BIN)/python run_bench.py
+
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m mkdocs build --strict
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
@@ -24,8 +30,10 @@ benchmark: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.installed: pyproject.toml constraints.txt
+	@echo "== setting up $(VENV), once: Python packages, several GB with the CUDA libraries of torch. That takes a few minutes"
+	@echo "== with a fast connection, and longer with a slow one; every package is named as it comes."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

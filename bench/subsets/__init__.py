@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import functools
 from dataclasses import dataclass
-from importlib.resources import files
 
 from bench.datasets.pair import Pair
 from tsdm_bench.cards import OURS, Card, Registry
@@ -16,7 +13,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Subset(Card):
-    """Some pairs of a dataset: those that ``published.csv`` lists under its name, those of a split, or all there are.
+    """Some pairs of a dataset: those with the listed ids, those of a split, or all there are.
 
     The source says who reports on them. Degraded inputs are those of the dataset: a pair is degraded the same way in a
     run of a subset and in one of the whole.
@@ -25,13 +22,15 @@ class Subset(Card):
     dataset: str
     pairs: int
     """How many there are; a set of another number is refused, since its means would be of something else."""
+    ids: tuple[str, ...] = ()
+    """Names of the pairs; empty where it is not a matter of names."""
     split: str = ""
     licence: str = OURS
     """Of the list, not of the images."""
 
     def select(self, pairs: list[Pair]) -> list[Pair]:
         """The pairs of the subset, in the order of the dataset; raises ``UsageError`` where one is not there."""
-        ids = _ids(self.name)
+        ids = set(self.ids)
         found = [pair for pair in pairs if (not ids or pair.image in ids) and self.split in ("", pair.split)]
         if len(found) == self.pairs:
             return found
@@ -44,10 +43,3 @@ class Subset(Card):
 
 
 SUBSETS: Registry[Subset] = Registry("subset", Subset, (__name__,), "tsdm_bench.subsets")
-
-
-@functools.cache
-def _ids(name: str) -> frozenset[str]:
-    """The ids that the list has for a subset; empty where it is not a matter of ids."""
-    text = files(__name__).joinpath("published.csv").read_text(encoding="utf-8")
-    return frozenset(row["id"] for row in csv.DictReader(text.splitlines()) if row["subset"] == name)
