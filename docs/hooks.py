@@ -42,6 +42,8 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Tables of cards, formulas as pictures, links out of the docs as what they name."""
     text = PAGE.sub(lambda found: page_of_the_repository(found[1]), markdown)
+    if page.file.src_uri != "notebook.md":
+        text = text.replace("](notebook.ipynb)", "](notebook.md)")
     text = CARDS.sub(lambda found: table_of_cards(found[1], found[2]), text)
     text = OUT.sub(lambda found: _link(found[1], found[2], page.file.src_uri), text)
     parts = CODE.split(text)
