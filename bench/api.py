@@ -79,7 +79,7 @@ def run(
     options = Options(
         data_root=_path(data_root),
         weights_dir=_path(weights_dir),
-        out=Path(out),
+        out=Path(out).expanduser(),
         device=device,
         workers=workers,
         executor=executor,
@@ -174,7 +174,7 @@ def fuse(
 def score(
     ir: str | Path | np.ndarray,
     vis: str | Path | np.ndarray,
-    fused: str | Path | np.ndarray | Sequence[str | Path] | Mapping[str, Path | np.ndarray],
+    fused: str | Path | np.ndarray | Sequence[str | Path] | Mapping[str, str | Path | np.ndarray],
     metrics: str | Sequence[str] = "core",
     **settings: Any,
 ) -> Scores:
@@ -191,8 +191,11 @@ def score(
 
     from bench.scoring import score as score_images
 
+    if isinstance(fused, Mapping):
+        images = {name: _image(of) for name, of in fused.items()}
+        return score_images(_image(ir), _image(vis), images, metrics, **settings)
     if isinstance(fused, Sequence) and not isinstance(fused, str):
-        return score_images(_image(ir), _image(vis), [Path(each) for each in fused], metrics, **settings)
+        return score_images(_image(ir), _image(vis), [_image(each) for each in fused], metrics, **settings)
     return score_images(_image(ir), _image(vis), _image(fused), metrics, **settings)
 
 
@@ -230,11 +233,11 @@ def degrade(
 
 
 def _image(image: Any) -> Any:
-    return Path(image) if isinstance(image, str) else image
+    return Path(image).expanduser() if isinstance(image, str) else image
 
 
 def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)
+    return None if path is None else Path(path).expanduser()
 
 
 class CallableRoom(ModuleType):

@@ -66,6 +66,8 @@ def _download(dataset: Dataset, root: Path, accepted: bool) -> int:
             print(f"{counted(found, 'pair')} below {root / dataset.archive.folder}, published: {dataset.size}")
         for file in download_beside(dataset, root):
             print(f"labels: {file}")
+        if labelled := sum(pair.boxes is not None for pair in dataset.pairs(root)):
+            print(f"{labelled} pairs are labelled")
     except OSError as error:
         raise UsageError(f"cannot write the dataset: {error}; name another folder by --data-root") from None
     print(f"check every file: {verify}")

@@ -20,7 +20,10 @@ FUSION_PAIRS_MD5 = "e11dcc73ff6f590d927631467930abb6"
 DRIVE = "https://drive.google.com/drive/folders/1H-oO7bgRuVFYDcMGvxstT1nmy0WF_Y_6"
 LABEL_FILES = tuple(f"meta/instances_{part}2014.json" for part in ("train", "val"))
 """The boxes of all 4,200 pairs in COCO's form, as TarDAL's repository has them below data/M3FD."""
-LABELS = "https://raw.githubusercontent.com/ganlumomo/TarDAL/main/data/M3FD"
+LABELS = tuple(
+    f"https://raw.githubusercontent.com/ganlumomo/TarDAL/{version}/data/M3FD"
+    for version in ("main", "be5f1cc2092a5768e6e53c3a1a99e8bd22e0c6d9")
+)
 
 
 @cache
@@ -113,7 +116,8 @@ M3FD_FUSION = Dataset(
         FUSION_PAIRS, "master", "M3FD_Fusion", ("Ir", "Vis"), pairs=300, below="M3FD_Fusion", md5=FUSION_PAIRS_MD5
     ),
     beside=tuple(
-        LooseFile(urls=(f"{LABELS}/{name}",), place=f"M3FD_Fusion/{name}", problem=coco.problem) for name in LABEL_FILES
+        LooseFile(urls=tuple(f"{place}/{name}" for place in LABELS), place=f"M3FD_Fusion/{name}", problem=coco.problem)
+        for name in LABEL_FILES
     ),
     pairs=partial(_pairs, name="M3FD_Fusion"),
 )

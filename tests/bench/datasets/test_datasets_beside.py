@@ -65,6 +65,7 @@ def test_one_command_brings_pairs_and_boxes(with_labels, tmp_path, capsys):
     command = ["datasets", "download", "m3fd_fusion", "--data-root", str(tmp_path / "data")]
     assert main(command) == 0
     assert {f"M3FD_Fusion/{TRAIN}", f"M3FD_Fusion/{VAL}"} < set(names(tmp_path / "data"))
+    assert "1 pairs are labelled" in capsys.readouterr().out
     pair = DATASETS["m3fd_fusion"].pairs(tmp_path / "data")[0]
     assert [tuple(box) for box in pair.boxes] == [("Car", 4, 5, 20, 10), ("People", 30, 8, 6.5, 12)]
     assert pair.label_file.name == Path(TRAIN).name

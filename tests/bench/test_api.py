@@ -1,0 +1,60 @@
+"""What a notebook calls: paths as text, tables as HTML, no row that a caller could change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import bench
+from bench.results import RunResult
+from bench.run.store import RunFolder
+from tsdm_bench.errors import UsageError
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    generator = np.random.default_rng(1)
+    for kind in ("ir", "vis", "ours", "theirs"):
+        (tmp_path / kind).mkdir()
+        for name in ("1", "2"):
+            pixels = generator.integers(0, 256, (48, 64) if kind == "ir" else (48, 64, 3), np.uint8)
+            cv2.imwrite(str(tmp_path / kind / f"{name}.png"), pixels)
+    return tmp_path
+
+
+def test_folders_are_named_by_text_and_by_the_home_sign(images: Path) -> None:
+    scores = bench.score("~/ir", "~/vis", {"ours": "~/ours", "theirs": images / "theirs"}, ["en", "mse"])
+    assert sorted(set(scores.values["method"])) == ["ours", "theirs"]
+    assert len(bench.score("~/ir", "~/vis", ["~/ours"], "en").values) == 2
+    assert scores.means.set_index(["method", "metric"])["n"].tolist() == [2, 2, 2, 2]
+
+
+def test_scores_show_as_one_table_with_what_went_wrong(images: Path) -> None:
+    (images / "ours" / "2.png").write_bytes(b"")
+    html = bench.score("~/ir", "~/vis", {"<b>": images / "ours"}, "en")._repr_html_()
+    assert html.count("<table>") == 1
+    assert "failed: " in html
+    assert "&lt;b&gt;" in html
+    assert "<details" not in html
+
+
+def test_a_run_without_tables_says_how_to_make_them(tmp_path: Path) -> None:
+    small = {"factors": [], "severities": [0], "metrics": ["en"], "detector": None, "limit": 1}
+    done = bench.run("demo", out=tmp_path, methods=["average"], workers=1, panels=0, report=False, **small)
+    assert "bench.report(path)" in done._repr_html_()
+    assert (done.tables, done.curves) == ((), ())
+    with pytest.raises(UsageError, match=r"no table 'fusion' in .*there are: none; `bench.report\(path\)` makes them"):
+        done.table("fusion")
+    with pytest.raises(UsageError, match="no curve 'en'"):
+        RunResult(RunFolder(done.path)).curve("en")
+
+
+def test_an_unknown_name_is_told_as_on_the_command_line() -> None:
+    with pytest.raises(UsageError, match="unknown method 'gfff'; did you mean 'gff'"):
+        bench.run("demo", methods=["gfff"])
+    with pytest.raises(UsageError, match="unknown factor 'jpg'"):
+        bench.degrade("demo", "nowhere", factors=["jpg"])
