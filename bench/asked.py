@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from bench.datasets import DATASETS
 from bench.metrics import METRICS
 from bench.subsets import SUBSETS
 from degradation.factor import FACTORS
-from fusion.method import METHODS
+from fusion.method import METHODS, Method
 from fusion.restoration.restorer import RESTORERS
 
 if TYPE_CHECKING:
     from bench.suite import Suite
 
-METHOD_GROUPS = ("all", "source", "classical", "learned", "variants")
+METHOD_GROUPS = ("all", "variants", *get_args(get_type_hints(Method)["kind"]))
 METRIC_GROUPS = ("core", "all")
 SIDES = ("ir", "vis", "both")
 

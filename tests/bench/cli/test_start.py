@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.asked import METHOD_GROUPS, check_method, check_names
 from bench.datasets import DATASETS
+from bench.methods import groups
 from bench.metrics import METRICS, PRESETS
 from bench.subsets import SUBSETS
+from bench.suite import load_suite, suite_names
 from degradation.factor import FACTORS
 from detectors.card import DETECTORS
 from fusion.method import METHODS
@@ -78,6 +81,15 @@ def test_every_card_can_be_told_from_the_sources(registry: Registry) -> None:
 def test_presets_can_be_told_from_the_sources() -> None:
     found = declared(METRICS.packages)
     assert not [name for name in PRESETS if not found.may_be(name)]
+
+
+def test_every_suite_group_and_restorer_passes() -> None:
+    for name in suite_names():
+        check_names(load_suite(name), "data")
+    for word in (*groups(), "sci+gff", "ir:snrwdnn+vis:sci+gff", "mine=folder:a+b", "a.py:fuse?luma=1"):
+        check_method(word, METHOD_GROUPS)
+    with pytest.raises(UsageError, match="unknown restorer 'scii'; did you mean 'sci'"):
+        check_method("vis:scii+gff")
 
 
 def test_a_name_that_a_plug_in_may_have_passes(monkeypatch: pytest.MonkeyPatch) -> None:
