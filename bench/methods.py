@@ -10,6 +10,7 @@ from fusion.method import METHODS, Method
 from fusion.restoration.chain import restoring, split
 from fusion.restoration.restorer import Restorer, weights_of
 from tsdm_bench.errors import UsageError, words_of
+from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import locate, missing, remedy
 
@@ -67,8 +68,13 @@ def _own(spec: str) -> Method:
 
 def find_weights(method: Method, weights_dir: Path | None) -> dict[str, Path]:
     """Local path of each weight file that ``method`` needs; ``UsageError`` where one is missing or damaged."""
+    return located(method.weights, weights_dir)
+
+
+def located(files: Iterable[WeightFile], weights_dir: Path | None) -> dict[str, Path]:
+    """Local path of each file; ``UsageError`` where one is missing or damaged."""
     try:
-        return {file.name: locate(file, weights_dir) for file in method.weights}
+        return {file.name: locate(file, weights_dir) for file in files}
     except (FileNotFoundError, ValueError) as error:
         raise UsageError(str(error)) from None
 

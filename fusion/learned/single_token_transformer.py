@@ -1,4 +1,4 @@
-"""The transformer of YDTR and DATFuse: Swin blocks whose window holds one token."""
+"""The transformer of YDTR, DATFuse and ITFuse: Swin blocks whose window holds one token."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from torch import Tensor
 
 from fusion.learned.layers import State
 
-BLOCKS = ("basicLayer.blocks.0", "basicLayer.blocks.1")
 LAYER_NORM_EPSILON = 1e-5
 TOKENS_AT_ONCE = 4096
 """Bounds the memory of the four times wider hidden layer, and keeps it in the processor's cache."""
 
 
-def transform(x: Tensor, state: State) -> Tensor:
-    """Two blocks on the tokens of an N×C×H×W map.
+def transform(x: Tensor, state: State, blocks: int = 2) -> Tensor:
+    """So many blocks on the tokens of an N×C×H×W map.
 
     A token is C consecutive values of the row-major memory (mostly neighbouring pixels of one channel), not the C
     channels of a pixel: the published code re-views the map without permuting it. Tokens do not see each other.
     """
     tokens = x.contiguous().view(-1, x.shape[1])
-    return torch.cat([_blocks(part, state) for part in tokens.split(TOKENS_AT_ONCE)]).view(x.shape)
+    return torch.cat([_blocks(part, state, blocks) for part in tokens.split(TOKENS_AT_ONCE)]).view(x.shape)
 
 
-def _blocks(tokens: Tensor, state: State) -> Tensor:
+def _blocks(tokens: Tensor, state: State, blocks: int) -> Tensor:
     """In a window of one token softmax is 1, so that attention is the value projection, the last third of ``qkv``;
     query, key and position bias have no effect.
     """
     channels = tokens.shape[1]
-    for key in BLOCKS:
+    for number in range(blocks):
+        key = f"basicLayer.blocks.{number}"
         value_weight, value_bias = (state[f"{key}.attn.qkv.{name}"][-channels:] for name in ("weight", "bias"))
         value = F.linear(_layer_norm(tokens, state, f"{key}.norm1"), value_weight, value_bias)
         tokens = tokens + _linear(value, state, f"{key}.attn.proj")

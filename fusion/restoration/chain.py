@@ -23,7 +23,7 @@ from torch import Tensor
 
 from degradation.factor import Modality
 from fusion.method import METHODS, Method
-from fusion.restoration.restorer import RESTORERS, Restorer, weights_of
+from fusion.restoration.restorer import RESTORERS, Restorer, rounded, weights_of
 from fusion.restoration.truth import faults_of
 from tsdm_bench.errors import UsageError
 
@@ -132,6 +132,7 @@ def restoring(steps: Sequence[Step], method: Method) -> Method:
         version=f"{method.version} after {versions}",
         parameters=method.parameters + sum(restorer.parameters for restorer in restorers),
         weights=tuple(dict.fromkeys(files)),
+        trained_on=tuple(dict.fromkeys(data for card in (method, *restorers) for data in card.trained_on)),
         before=partial(load_steps, tuple(steps)),
         citation="\n".join(filter(None, dict.fromkeys(card.citation for card in (method, *restorers)))),
         warning=" ".join(filter(None, dict.fromkeys(card.warning for card in (method, *restorers)))),
@@ -167,8 +168,3 @@ def _apply(
 ) -> Tensor:
     arguments = (image, faults) if restorer.knows_condition else (image,)
     return memory.restored(chain, image, faults, lambda: rounded(function(*arguments)))
-
-
-def rounded(image: Tensor) -> Tensor:
-    """An image as an 8-bit file keeps it: clamped to [0, 1] and rounded to multiples of 1/255."""
-    return (image.clamp(0, 1) * 255).round() / 255

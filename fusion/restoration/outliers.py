@@ -37,7 +37,7 @@ RESTORER = Restorer(
     kind="classical",
     description="A pixel that is more than 0.1 away from the median of its 3×3 neighbourhood becomes that median.",
     source="conditional median filter; OpenCV medianBlur",
-    removes=("dead_pixels",),
+    removes=("dead_pixels", "snow"),
     modalities=("ir", "vis"),
     load=_load,
 )

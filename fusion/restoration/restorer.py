@@ -34,6 +34,8 @@ class Restorer(Card):
     venue: str = ""
     parameters: int = 0
     weights: tuple[WeightFile, ...] = ()
+    trained_on: tuple[str, ...] = ()
+    """Datasets of ours whose pairs it has seen, as far as it is known."""
     knows_condition: bool = False
     among: tuple[str, ...] = ()
     """Names of the restorers that it chooses from, whose weights it needs."""
@@ -47,3 +49,8 @@ def weights_of(restorer: Restorer) -> tuple[WeightFile, ...]:
     """The files of a restorer and of those that it chooses from, each once."""
     chosen = (file for name in restorer.among for file in weights_of(RESTORERS[name]))
     return tuple(dict.fromkeys((*restorer.weights, *chosen)))
+
+
+def rounded(image: Tensor) -> Tensor:
+    """An image as an 8-bit file keeps it: clamped to [0, 1] and rounded to multiples of 1/255."""
+    return (image.clamp(0, 1) * 255).round() / 255

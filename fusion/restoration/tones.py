@@ -82,7 +82,7 @@ GAMMA = Restorer(
     kind="classical",
     description="The power that takes the mean luma to 0.45, from 1/4 to 4, on all channels.",
     source="gamma correction by the mean level",
-    removes=("low_light", "brightness_up", "brightness_down"),
+    removes=("low_light", "over_exposure", "brightness_up", "brightness_down"),
     modalities=("ir", "vis"),
     load=partial(_load, gamma),
 )

@@ -13,6 +13,10 @@ OTHERS = 2e-6
 GOLDEN = {
     ("urfusion", "METHOD"): "urfusion_rgb",
     ("urfusion", "CONTENT"): "urfusion_rgb_nomod",
+    ("refusion", "METHOD"): "refusion",
+    ("sfdfusion", "METHOD"): "sfdfusion",
+    ("itfuse", "METHOD"): "itfuse",
+    ("ultralight", "METHOD"): "ultralight45k",
 }
 """Module and card of the methods whose loaded function is the raw network, and their keys."""
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from fusion.method import METHODS, Method, prepare
-from fusion.restoration import chain
-from fusion.restoration.chain import Memory, Step, restoring, rounded, split
-from fusion.restoration.restorer import Restorer
+from fusion.restoration import chain, oracle
+from fusion.restoration.chain import Memory, Step, restoring, split
+from fusion.restoration.restorer import Restorer, rounded
+from fusion.restoration.truth import Fault
 from tsdm_bench.errors import UsageError
 
 
@@ -144,3 +145,22 @@ def test_ready_results_cannot_be_restored_first():
     assert isinstance(folder, Method)
     with pytest.raises(UsageError, match="its results exist already"):
         restoring(split("gamma+average")[0], folder)
+
+
+def test_the_oracle_takes_the_best_restorer_of_the_last_fault_first(monkeypatch):
+    calls = []
+
+    def noting(name: str) -> Restorer:
+        return restorer(name, lambda image: calls.append(name) or image)
+
+    monkeypatch.setattr(oracle, "RESTORERS", {name: noting(name) for name in ("a", "b")})
+    best = {("rain", "vis", 3): "a", ("noise_gray", "vis", 3): "b", ("fog", "vis", 3): ""}
+    monkeypatch.setattr(oracle, "best_restorers", lambda: best)
+    restore = oracle.RESTORER.load({}, torch.device("cpu"))
+    image = torch.full((1, 3, 4, 4), 0.5)
+    faults = tuple(Fault(name, 3, {}) for name in ("rain", "fog", "noise_gray"))
+    restore(image, faults)
+    assert calls == ["b", "a"]
+    assert torch.equal(restore(image, ()), image)
+    with pytest.raises(ValueError, match="knows no best restorer for snow on vis at severity 3"):
+        restore(image, (Fault("snow", 3, {}),))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fusion.learned.layers import published_state
-from fusion.restoration import dncnn, ffdnet, sci, snrwdnn
+from fusion.restoration import aodnet, dncnn, ffdnet, prenet, sci, snrwdnn, zero_dce
 
 TOLERANCE = 1e-5
 CPU = torch.device("cpu")
@@ -63,3 +63,19 @@ def test_snrwdnn(state, images, golden):
     assert_equal(snrwdnn.network(weights, images["ir"]), golden["snrwdnn_ir"])
     assert_equal(snrwdnn.network(weights, images["striped"]), golden["snrwdnn_ir_striped"])
     assert_equal(snrwdnn.network(weights, images["striped"], all_bands=True), golden["snrwdnn_all4_ir_striped"])
+
+
+def test_zero_dce(state, images, golden):
+    weights = state(zero_dce.WEIGHTS)
+    assert_equal(zero_dce.network(weights, images["vis"]), golden["zerodce"])
+    assert_equal(zero_dce.network(weights, images["vis"] * 0.25), golden["zerodce_in_quarter"])
+
+
+def test_aodnet(state, images, golden):
+    weights = state(aodnet.WEIGHTS)
+    assert_equal(aodnet.network(weights, images["vis"]), golden["aodnet"])
+    assert_equal(aodnet.network(weights, images["vis"] * 0.5 + 0.4), golden["aodnet_in_hazed"])
+
+
+def test_prenet(state, images, golden):
+    assert_equal(prenet.network(state(prenet.WEIGHTS), images["rainy"]), golden["prenet_Rain100L_rainy"])
