@@ -121,6 +121,7 @@ def restoring(steps: Sequence[Step], method: Method) -> Method:
     if method.result_file is not None:
         raise UsageError(f"{chain}+{method.name}: its results exist already, so that restoring first changes nothing")
     restorers = [step.restorer for step in steps]
+    seen = [restorer.trained_on for restorer in restorers]
     versions = ", ".join(f"{restorer.name} {restorer.version}" for restorer in restorers)
     files = (*method.weights, *(file for restorer in restorers for file in weights_of(restorer)))
     return replace(
@@ -132,7 +133,7 @@ def restoring(steps: Sequence[Step], method: Method) -> Method:
         version=f"{method.version} after {versions}",
         parameters=method.parameters + sum(restorer.parameters for restorer in restorers),
         weights=tuple(dict.fromkeys(files)),
-        trained_on=tuple(dict.fromkeys(data for card in (method, *restorers) for data in card.trained_on)),
+        trained_on=tuple(dict.fromkeys(name for names in (method.trained_on, *seen) for name in names)),
         before=partial(load_steps, tuple(steps)),
         citation="\n".join(filter(None, dict.fromkeys(card.citation for card in (method, *restorers)))),
         warning=" ".join(filter(None, dict.fromkeys(card.warning for card in (method, *restorers)))),
