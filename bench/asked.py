@@ -11,6 +11,7 @@ from bench.datasets import DATASETS
 from bench.metrics import METRICS
 from bench.subsets import SUBSETS
 from degradation.factor import FACTORS
+from degradation.presets import PRESETS
 from fusion.method import METHODS, Method
 from fusion.restoration.restorer import RESTORERS
 
@@ -32,7 +33,7 @@ def check_names(suite: Suite, data_root: str | Path | None) -> None:
         SUBSETS.check(suite.subset)
     for factor in suite.factors:
         for part in filter(None, re.split(r"[+:]", factor)):
-            FACTORS.check(part, SIDES)
+            FACTORS.check(part, (*SIDES, *PRESETS))
     for method in suite.methods:
         check_method(method, METHOD_GROUPS)
     check_metrics(suite.metrics)

@@ -19,7 +19,7 @@ from bench.run.identities import pair_facts
 from bench.run.record import digest
 from bench.suite import Suite
 from degradation.condition import degrade
-from degradation.factor import FACTORS
+from degradation.mixed_condition import find_factor
 from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.files import refuse_unwritable_folder
 from tsdm_bench.images import write_png
@@ -106,7 +106,7 @@ def _write_pair(task: _Task) -> tuple[list[dict], str]:
         for condition in task.conditions:
             (ir, vis), drawn = (clean_ir, clean_vis), dict[str, Any]()
             if condition != CLEAN:
-                factor, severity, modality = FACTORS[condition.factor], condition.severity, condition.modality
+                factor, severity, modality = find_factor(condition.factor), condition.severity, condition.modality
                 ir, vis, drawn = degrade(
                     clean_ir, clean_vis, factor, severity, modality,
                     seed=task.seed, dataset=task.dataset, image=task.pair.image,
@@ -123,7 +123,7 @@ def _write_pair(task: _Task) -> tuple[list[dict], str]:
 def _made_by(condition: Condition, seed: int) -> list:
     if condition == CLEAN:
         return [condition]
-    factor = FACTORS[condition.factor]
+    factor = find_factor(condition.factor)
     hit = factor.modalities if condition.modality == "both" else (condition.modality,)
     return [condition, seed, factor.version, {name: factor.ladder[name][condition.severity - 1] for name in hit}]
 
@@ -136,13 +136,13 @@ def _is_there(task: _Task, condition: Condition, manifest: Manifest) -> bool:
 
 
 def _entry(task: _Task, condition: Condition, drawn: dict) -> dict:
-    folder = "/".join(map(str, condition))
+    folder = "/".join(condition.words)
     return {
         "dataset": task.dataset,
         "image": task.pair.image,
         **condition._asdict(),
         "seed": task.seed,
-        "version": "" if condition == CLEAN else FACTORS[condition.factor].version,
+        "version": "" if condition == CLEAN else find_factor(condition.factor).version,
         "identity": task.identities[condition],
         "ir": f"{folder}/ir/{task.pair.image}.png",
         "vis": f"{folder}/vis/{task.pair.image}.png",

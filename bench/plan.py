@@ -14,7 +14,9 @@ from bench.datasets.files import refuse_faults
 from bench.datasets.pair import Dataset, Pair
 from bench.subsets import SUBSETS
 from bench.suite import Modality, Suite
-from degradation.factor import FACTORS
+from degradation.factor import Factor
+from degradation.mixed_condition import MixedCondition, file_word, named_condition
+from degradation.presets import expand
 from tsdm_bench.errors import UsageError
 from tsdm_bench.names import check_image_name
 
@@ -27,6 +29,11 @@ class Condition(NamedTuple):
     factor: str
     severity: int
     modality: Modality
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        """Its three parts as they stand in names of files and folders."""
+        return file_word(self.factor), str(self.severity), self.modality
 
 
 CLEAN = Condition("clean", 0, "both")
@@ -47,18 +54,36 @@ class Cell:
 def conditions(suite: Suite) -> list[Condition]:
     """The conditions of a suite, clean first, then factor by factor with rising severity.
 
-    ``both`` means that one modality where the factor can hit only one; a modality that it cannot hit is left out.
+    ``both`` means that one modality where the factor can hit only one; a modality that it cannot hit is left out. A
+    condition such as ``ir:contrast`` or ``vis:rain+ir:stripe_noise`` says itself what it hits.
     """
     found = [CLEAN] if 0 in suite.severities else []
-    for name in suite.factors:
-        factor = FACTORS[name]
-        for modality in suite.modalities:
+    for name in expand(suite.factors):
+        factor, hit = named_condition(name)
+        for modality in (hit,) if hit else suite.modalities:
             if modality == "both" and len(factor.modalities) == 1:
                 modality = factor.modalities[0]
             if modality != "both" and modality not in factor.modalities:
                 continue
-            found += [Condition(name, severity, modality) for severity in sorted(set(suite.severities)) if severity]
+            found += [
+                Condition(factor.name, severity, modality) for severity in sorted(set(suite.severities)) if severity
+            ]
     return list(dict.fromkeys(found))
+
+
+def factors_of(suite: Suite) -> dict[str, Factor | MixedCondition]:
+    """The factors and mixed conditions that a suite names, by the name that its conditions bear."""
+    named = [named_condition(name)[0] for name in expand(suite.factors)]
+    return {factor.name: factor for factor in named}
+
+
+def hits(suite: Suite) -> dict[str, tuple[Modality, ...]]:
+    """Which images each factor of a suite degrades, one after the other."""
+    degraded = [condition for condition in conditions(suite) if condition != CLEAN]
+    of: dict[str, dict[Modality, None]] = {}
+    for condition in degraded:
+        of.setdefault(condition.factor, {})[condition.modality] = None
+    return {factor: tuple(modalities) for factor, modalities in of.items()}
 
 
 def select_pairs(suite: Suite, data_root: Path | None, *, detects: bool = True) -> tuple[Dataset, list[Pair]]:

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from degradation.factor import MAX_SEVERITY, MODALITIES, Factor, Modality
+from degradation.mixed_condition import MixedCondition, find_factor
 
 if TYPE_CHECKING:
     from degradation.condition import condition_generator, degrade
@@ -17,12 +18,14 @@ __all__ = [
     "MODALITIES",
     "PAPER",
     "Factor",
+    "MixedCondition",
     "Modality",
     "RandomModel",
     "condition_generator",
     "degrade",
     "degrade_ir",
     "degrade_vis",
+    "find_factor",
     "usm_sharpen",
 ]
 

@@ -11,6 +11,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from degradation.condition import degrade
 from degradation.factor import MAX_SEVERITY, Factor
+from degradation.mixed_condition import MixedCondition
 
 TARGET_PSNR = (30.0, 26.0, 22.0, 19.0, 16.0)
 """dB to the clean image that severities 1 to 5 aim at, within 2 dB, averaged over real pairs;
@@ -22,7 +23,7 @@ IDENTICAL = 100.0
 
 def calibrate(
     pairs: Iterable[tuple[np.ndarray, np.ndarray]],
-    factors: Sequence[Factor],
+    factors: Sequence[Factor | MixedCondition],
     *,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from degradation.factor import MAX_SEVERITY, Factor, Modality
+from degradation.mixed_condition import MixedCondition
 from degradation.photometry import to_float, to_uint8
 
 SMALLEST_SIDE = 8
@@ -18,7 +19,7 @@ SMALLEST_SIDE = 8
 def degrade(
     ir: np.ndarray,
     vis: np.ndarray,
-    factor: Factor,
+    factor: Factor | MixedCondition,
     severity: int,
     modality: Literal["ir", "vis", "both"],
     *,
@@ -31,6 +32,9 @@ def degrade(
     The draw depends on (seed, dataset, image, factor, severity, modality) alone, so that ``both`` hits each image with
     the draw that it gets by itself. Values are rounded half to even. Severity 0 returns the inputs byte for byte. The
     third value maps each modality that was hit to the parameters used; it is JSON-serialisable.
+
+    Of a mixed condition each factor draws as it does alone, so that ``rain`` within a mix is ``rain``; they act one
+    after the other, rounded once at the end, and the third value holds the parameters of each under its name.
 
     Raises ``ValueError`` for images of another shape or type, a severity outside 0…5 and a modality that the factor
     cannot hit.
@@ -47,10 +51,12 @@ def degrade(
         return ir.copy(), vis.copy(), {}
     results, drawn = {"ir": ir, "vis": vis}, {}
     for hit in ("ir", "vis") if modality == "both" else (modality,):
-        generator = condition_generator(seed, dataset, image, factor.name, severity, hit)
-        clean = to_float(results[hit].reshape(*ir.shape, -1))
-        degraded, drawn[hit] = factor.apply[hit](clean, factor.ladder[hit][severity - 1], generator)
-        results[hit] = to_uint8(degraded).reshape(results[hit].shape)
+        seen, of_step = to_float(results[hit].reshape(*ir.shape, -1)), {}
+        for step in factor.steps(hit):
+            generator = condition_generator(seed, dataset, image, step.name, severity, hit)
+            seen, of_step[step.name] = step.apply[hit](seen, step.ladder[hit][severity - 1], generator)
+        drawn[hit] = of_step if isinstance(factor, MixedCondition) else of_step[factor.name]
+        results[hit] = to_uint8(seen).reshape(results[hit].shape)
     untouched = {"ir", "vis"} - drawn.keys()
     results.update({name: results[name].copy() for name in untouched})
     return results["ir"], results["vis"], drawn
@@ -77,7 +83,7 @@ def _check_pair(ir: np.ndarray, vis: np.ndarray) -> None:
         raise ValueError(f"expected images of at least {SMALLEST_SIDE}×{SMALLEST_SIDE} pixels, got {ir.shape}")
 
 
-def _check_condition(factor: Factor, severity: int, modality: str) -> None:
+def _check_condition(factor: Factor | MixedCondition, severity: int, modality: str) -> None:
     whole = isinstance(severity, (int, np.integer)) and not isinstance(severity, bool)
     if not whole or not 0 <= severity <= MAX_SEVERITY:
         raise ValueError(f"severity {severity!r}: expected a whole number from 0 (clean) to {MAX_SEVERITY}")

@@ -69,6 +69,10 @@ class Factor(Card):
         if set(self.ladder) != set(self.apply) or any(len(ladder) != MAX_SEVERITY for ladder in self.ladder.values()):
             raise ValueError(f"factor {self.name!r}: expected {MAX_SEVERITY} rungs for each modality that it can hit")
 
+    def steps(self, modality: Modality) -> tuple[Factor, ...]:
+        """The factors that act on one image: itself, or none (a mixed condition has several)."""
+        return (self,) if modality in self.ladder else ()
+
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """The modalities that it can hit."""

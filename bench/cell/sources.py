@@ -16,7 +16,7 @@ from bench.methods import find_method, find_weights
 from bench.metrics import plane_of
 from bench.plan import CLEAN, Cell
 from degradation.condition import degrade
-from degradation.factor import FACTORS
+from degradation.mixed_condition import find_factor
 from fusion.method import Fuse, prepare
 from fusion.restoration.chain import Memory
 from tsdm_bench.device import free_bytes
@@ -89,7 +89,7 @@ class Bench:
         factor, severity, modality = cell.condition
         seed, dataset = self.setup.suite.seed, self.setup.dataset
         ir, vis, _ = degrade(
-            *clean, FACTORS[factor], severity, modality, seed=seed, dataset=dataset, image=cell.pair.image
+            *clean, find_factor(factor), severity, modality, seed=seed, dataset=dataset, image=cell.pair.image
         )
         return Inputs(cell, clean, (ir, vis))
 

@@ -48,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="for --efficiency: auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="where --calibrate or --efficiency writes its table; "
                         "--efficiency measures only what the file lacks")  # fmt: skip
+    parser.add_argument("--factors", type=comma_list, metavar="F,G", help="for --calibrate: factors, mixed conditions "
+                        "(default: all factors)")  # fmt: skip
     parser.add_argument("--limit", type=int, metavar="N", help="pairs per dataset for --calibrate (default: all)")
     add_data_root(parser)
     add_weights_dir(parser)
@@ -58,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         if args.kind != "factors":
             raise UsageError(f"--calibrate goes with `list factors`, not with `list {args.kind}`")
         return _calibrate(args)
+    if args.factors:
+        raise UsageError("--factors goes with `list factors --calibrate`")
     if args.efficiency:
         if args.kind != "methods":
             raise UsageError(f"--efficiency goes with `list methods`, not with `list {args.kind}`")
@@ -256,11 +260,14 @@ def _calibrate(args: argparse.Namespace) -> int:
 
     from degradation.calibration import calibrate
     from degradation.factor import FACTORS
+    from degradation.mixed_condition import find_factor
+    from degradation.presets import expand
     from tsdm_bench.files import write_csv
 
+    factors = [find_factor(name) for name in expand(args.factors or FACTORS)]
     pairs = _pairs_under(args)
     with tqdm(total=len(pairs), unit="pair") as bar:
-        table = calibrate((pair.read() for pair in pairs), list(FACTORS.values()), progress=lambda _: bar.update())
+        table = calibrate((pair.read() for pair in pairs), factors, progress=lambda _: bar.update())
     wide = table.pivot(index=["factor", "modality"], columns="severity", values=["psnr", "ssim"]).round(3)
     print(f"PSNR (dB) and SSIM to the clean image, mean over {counted(len(pairs), 'pair')}")
     print(wide.to_string())

@@ -43,7 +43,8 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("--suite", help=f"{', '.join(suite_names())}, or a YAML file (default: {DEMO})")
     add_data_root(parser)
-    parser.add_argument("--factors", type=comma_list, metavar="F,G", help="degradation factors (list factors)")
+    parser.add_argument("--factors", type=comma_list, metavar="F,G", help="degradation factors (list factors); several "
+                        "at once as vis:rain+ir:stripe_noise, published sets as mixed-ddl, mixed-ems")  # fmt: skip
     parser.add_argument("--severities", type=comma_numbers, metavar="0,3,5", help="0 is the clean pair, 5 the worst")
     parser.add_argument("--modalities", type=comma_list, metavar="ir,vis,both", help="which images are degraded")
     parser.add_argument("--subset", help="only the pairs that a paper reports on (list subsets)")

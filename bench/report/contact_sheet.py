@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from degradation.factor import MAX_SEVERITY, Factor, Modality
+from degradation.mixed_condition import MixedCondition
 
 TITLES: dict[Modality, str] = {"vis": "visible", "ir": "infrared"}
 GAP = 0.04
@@ -19,13 +20,13 @@ GAP = 0.04
 BLOCK_GAP = 0.2
 LABEL_WIDTH = 1.6
 HEAD_HEIGHT = 0.5
-LABEL_CHARACTERS = 26
+LABEL_CHARACTERS, TITLE_CHARACTERS = 26, 19
 FAINT, LIGHT = "#6b6b6b", "#f2f2f2"
 
 
 def draw_contact_sheet(
     images: Mapping[Modality, Mapping[tuple[str, int], np.ndarray]],
-    factors: Sequence[Factor],
+    factors: Sequence[Factor | MixedCondition],
     *,
     severities: Sequence[int] = tuple(range(MAX_SEVERITY + 1)),
     window: tuple[int, int, int, int] | None = None,
@@ -53,8 +54,8 @@ def draw_contact_sheet(
         top = row * (aspect + GAP)
         _label_row(axes, factor, top + aspect / 2)
         for modality, left in lefts.items():
-            if modality not in factor.modalities:
-                _mark_absent(axes, left, top, block, aspect, modality)
+            if why := _why_absent(factor, modality, images[modality]):
+                _mark_absent(axes, left, top, block, aspect, why)
                 continue
             for column, severity in enumerate(severities):
                 key = (factor.name, severity) if severity else ("clean", 0)
@@ -99,8 +100,9 @@ def _label_columns(axes: Axes, left: float, block: float, severities: Sequence[i
         axes.text(left + column * (1 + GAP) + 0.5, -0.08, text, ha="center", va="baseline", fontsize=8, color=FAINT)
 
 
-def _label_row(axes: Axes, factor: Factor, middle: float) -> None:
-    axes.text(-0.12, middle - 0.02, factor.title, ha="right", va="bottom", fontsize=9.5)
+def _label_row(axes: Axes, factor: Factor | MixedCondition, middle: float) -> None:
+    title = textwrap.fill(factor.title, TITLE_CHARACTERS)
+    axes.text(-0.12, middle - 0.02, title, ha="right", va="bottom", fontsize=9.5, linespacing=1.15)
     unit = textwrap.fill(f"{factor.parameter}, {factor.unit}", LABEL_CHARACTERS)
     axes.text(-0.12, middle + 0.05, unit, ha="right", va="top", fontsize=7, color=FAINT, linespacing=1.25)
 
@@ -110,7 +112,15 @@ def _label_image(axes: Axes, left: float, bottom: float, text: str) -> None:
     axes.text(left + 0.04, bottom - 0.05, text, fontsize=6.5, color="white", va="bottom", bbox=box)
 
 
-def _mark_absent(axes: Axes, left: float, top: float, width: float, height: float, modality: Modality) -> None:
+def _why_absent(
+    factor: Factor | MixedCondition, modality: Modality, images: Mapping[tuple[str, int], np.ndarray]
+) -> str:
+    """Why a row has nothing to show of one image; empty where it has."""
+    if modality not in factor.modalities:
+        return f"does not concern the {TITLES[modality]} image"
+    return "" if any(name == factor.name for name, _ in images) else f"the {TITLES[modality]} image was not degraded"
+
+
+def _mark_absent(axes: Axes, left: float, top: float, width: float, height: float, text: str) -> None:
     axes.add_patch(Rectangle((left, top), width, height, facecolor=LIGHT, linewidth=0))
-    text = f"does not concern the {TITLES[modality]} image"
     axes.text(left + width / 2, top + height / 2, text, ha="center", va="center", fontsize=8, color=FAINT)

@@ -73,7 +73,7 @@ def draw_curves(
         figure, grid = _grid(lines, columns, above, below)
         for factor, axes in zip(factors, grid, strict=False):
             _draw_panel(axes, points[points["factor"] == factor], styles, bands)
-            axes.set_title(heads[factor], fontsize=9)
+            axes.set_title("\n".join(textwrap.wrap(heads[factor], int(PANELS[columns - 1][0] / LETTER))), fontsize=9)
         for axes in grid[len(factors) :]:
             axes.set_visible(False)
         for axes in figure.axes[::columns]:

@@ -106,7 +106,7 @@ def ranking_section(rows: pd.DataFrame, run: Run) -> Section | None:
         "clean": ("clean", tidy[clean]),
         "degraded": ("degraded", tidy[~clean]),
     }
-    parts |= {("factor", name): (run.factors[name], tidy[tidy["factor"] == name]) for name in run.suite.factors}
+    parts |= {("factor", name): (run.factors[name], tidy[tidy["factor"] == name]) for name in run.factors}
     shown = {key: (head, of.groupby("method")["mean_rank"].mean()) for key, (head, of) in parts.items() if len(of)}
     wide = pd.DataFrame({place: ranks for place, (_, ranks) in enumerate(shown.values())})
     columns = [Column(place, head, "lower", 2) for place, (head, _) in enumerate(shown.values())]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.datasets.clusters import scene_clusters
-from bench.plan import CLEAN, conditions
+from bench.plan import CLEAN, conditions, factors_of, hits
 from bench.report.curves import MOST_BANDS, draw_curves, save
 from bench.report.summary import CONDITION, curve_points
 from bench.report.tables import Column, Direction, Table
@@ -18,7 +18,8 @@ from bench.run.record import RunRecord
 from bench.statistics.basis import Basis, common_basis
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.suite import Suite
-from degradation.factor import FACTORS
+from degradation.factor import Factor
+from degradation.mixed_condition import MixedCondition
 from tsdm_bench.words import counted
 
 GROUPS = {"source": "Sources", "classical": "Classical", "learned": "Learned", "external": "External"}
@@ -104,9 +105,16 @@ def describe(record: RunRecord, rows: pd.DataFrame, pairs: pd.DataFrame, curves:
     known = pairs[pairs["image"].isin(basis.images)]
     clusters = len(set(scene_clusters(known["image"].tolist(), known["scene"].tolist())))
     planned = len(pairs) * len(conditions(suite)) * len(suite.methods)
-    factors = distinct({name: FACTORS[name].title for name in suite.factors})
+    factors = distinct({name: _title_of_factor(factor, suite) for name, factor in factors_of(suite).items()})
     shown = frozenset(basis.of(cells)["method"])
     return Run(record, distinct(titles), factors, sources, basis, clusters, shown, len(cells), planned, curves)
+
+
+def _title_of_factor(factor: Factor | MixedCondition, suite: Suite) -> str:
+    """Its title; where one image alone is hit by it, and the suite does not hit that image by all, with the image."""
+    hit = hits(suite).get(factor.name, ())
+    told = isinstance(factor, MixedCondition) or len(factor.modalities) == 1 or len(hit) != 1
+    return factor.title if told or hit[0] in suite.modalities else f"{factor.title} ({hit[0]})"
 
 
 def incomplete(done: int, planned: int) -> str:
@@ -190,6 +198,10 @@ def curve(
     if points["severity"].nunique() < 2:
         return
     several = len(run.suite.modalities) > 1
+    panels = run.factors
+    if not several:
+        keys = zip(points["factor"], points["modality"], strict=True)
+        points, panels = points.assign(factor=[factor_title(key, run) for key in keys]), {}
     for modality, group in points.groupby("modality", sort=False) if several else [("", points)]:
         to = run.curves / (f"{name}-{modality}" if several else name)
         shown = labelled(f"{title} ({modality} degraded)" if several else title, run)
@@ -199,7 +211,7 @@ def curve(
         part = number[number < (wanted[modality] if several else wanted.sum())].index
         titles = run.titles | {method: f"{run.titles[method]} (incomplete)" for method in part}
         figure = draw_curves(
-            group, title=shown, label=label, direction=direction, titles=titles, panels=run.factors,
+            group, title=shown, label=label, direction=direction, titles=titles, panels=panels,
             order=run.suite.methods,
         )  # fmt: skip
         save(figure, to)
@@ -215,6 +227,6 @@ def per_factor(frame: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def factor_title(key: tuple[str, str], run: Run) -> str:
-    """Title of a factor, with the modality that was hit where a run has several."""
+    """Title of a factor, with the modality that was hit where the run hit several by it."""
     factor, modality = key
-    return run.factors[factor] + (f" ({modality})" if len(run.suite.modalities) > 1 else "")
+    return run.factors[factor] + (f" ({modality})" if len(hits(run.suite)[factor]) > 1 else "")

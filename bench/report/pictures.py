@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 
 from bench.cell.rows import Picture
 from bench.datasets.pair import Box
-from bench.plan import CLEAN, Condition, conditions
+from bench.plan import CLEAN, Condition, conditions, factors_of, hits
 from bench.report.contact_sheet import draw_contact_sheet
 from bench.report.layout import distinct
 from bench.report.panels import counted, draw_panel
 from bench.run.pictures import shown_conditions
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
-from degradation.factor import FACTORS, Modality
+from degradation.factor import Factor, Modality
+from degradation.mixed_condition import find_factor
 from detectors.detector import Detection
 from tsdm_bench.files import write_atomically
 from tsdm_bench.images import ImageProblem, read_result
@@ -69,8 +70,8 @@ def _boxes(objects: pd.DataFrame) -> list[Box]:
 
 
 def _file_words(condition: Condition, record: RunRecord) -> tuple[str, ...]:
-    words = (condition.factor, str(condition.severity))
-    return words if len(record.suite.modalities) == 1 or condition == CLEAN else (*words, condition.modality)
+    alone = condition == CLEAN or len(hits(record.suite)[condition.factor]) == 1
+    return condition.words[:2] if alone else condition.words
 
 
 def _write_sheet(folder: RunFolder, record: RunRecord) -> Path | None:
@@ -86,7 +87,7 @@ def _write_sheet(folder: RunFolder, record: RunRecord) -> Path | None:
                 found[condition.factor, condition.severity] = pixels
     if not all((CLEAN.factor, 0) in found for found in modalities.values()):
         return None
-    factors = [FACTORS[name] for name in record.suite.factors]
+    factors = list(factors_of(record.suite).values())
     severities = sorted({0, *record.suite.severities})
     return _save(draw_contact_sheet(modalities, factors, severities=severities), folder.path / "degradations.png", 110)
 
@@ -111,7 +112,11 @@ def _read(folder: RunFolder, image: str, condition: Condition, name: str) -> np.
 
 
 def _title(condition: Condition) -> str:
-    return "clean" if condition == CLEAN else f"{FACTORS[condition.factor].title}, severity {condition.severity}"
+    if condition == CLEAN:
+        return "clean"
+    factor = find_factor(condition.factor)
+    chosen = isinstance(factor, Factor) and len(factor.modalities) > 1 and condition.modality != "both"
+    return f"{factor.title}{f' ({condition.modality})' * chosen}, severity {condition.severity}"
 
 
 def _save(figure: Figure, path: Path, dpi: float | str = "figure") -> Path:

@@ -17,7 +17,8 @@ def references(record: RunRecord) -> str:
     """The entries of a run's ``references.bib``, sorted by their keys."""
     dataset = [DATASETS[record.dataset.name].citation] if record.dataset.name in DATASETS else []
     methods = [record.methods[name].citation for name in record.suite.methods]
-    factors = [FACTORS[name].citation for name in record.suite.factors if name in FACTORS]
+    words = {word for name in record.factors for word in re.split("[+:]", name)}
+    factors = [FACTORS[name].citation for name in words if name in FACTORS]
     return merged([*methods, *(METRICS[name].citation for name in record.metrics), *factors, *dataset])
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.executors.pool import available_cores
 from bench.metrics import resolve
-from bench.plan import CLEAN, Condition, conditions
+from bench.plan import CLEAN, Condition, conditions, factors_of
 from bench.run.store import RunFolder
 from bench.statistics.detection import DetectionSamples, detection_by_scene, sample_detection
 from bench.statistics.intervals import RESAMPLES, mean_with_interval
@@ -34,7 +34,7 @@ def selected(frame: pd.DataFrame, suite: Suite, images: Iterable[str]) -> pd.Dat
 
 def in_order(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     """Rows in the order in which the suite names its factors, methods and metrics."""
-    orders = {"factor": [CLEAN.factor, *suite.factors], "method": suite.methods, "metric": resolve(suite.metrics)}
+    orders = {"factor": [CLEAN.factor, *factors_of(suite)], "method": suite.methods, "metric": resolve(suite.metrics)}
     columns = [name for name in ("factor", "severity", "modality", "method", "metric") if name in frame]
     places = {name: {value: place for place, value in enumerate(order)} for name, order in orders.items()}
     return frame.sort_values(

@@ -13,7 +13,7 @@ from bench.executors.pool import available_cores
 from bench.methods import expand, find_method, obtain
 from bench.metrics import METRICS
 from bench.metrics import resolve as resolve_metrics
-from bench.plan import conditions, select_pairs, select_training_pairs
+from bench.plan import conditions, factors_of, select_pairs, select_training_pairs
 from bench.run.identities import method_facts, pair_facts
 from bench.run.pictures import with_pictures
 from bench.run.provenance import this_part
@@ -25,7 +25,6 @@ from bench.run.record import (
 )
 from bench.run.retraining import describe_retraining, prepare_retraining
 from bench.suite import Suite
-from degradation.factor import FACTORS
 from fusion.method import Method
 from tsdm_bench.device import pick_device
 from tsdm_bench.errors import UsageError
@@ -94,7 +93,8 @@ def resolve(suite: Suite, options: Options) -> Resolved:
         pairs={pair.image: facts[pair.image] for pair in pairs},
         methods={name: method_facts(spec, options.weights_dir) for name, spec in specs.items()},
         factors={
-            name: FactorFacts(version=FACTORS[name].version, ladder=FACTORS[name].ladder) for name in suite.factors
+            name: FactorFacts(version=factor.version, ladder=factor.ladder)
+            for name, factor in factors_of(suite).items()
         },
         metrics={name: METRICS[name].version for name in metrics},
         detector=detector,

@@ -24,12 +24,11 @@ from bench.cell.work import fuse_seen
 from bench.datasets.clusters import LARGEST_GAP
 from bench.datasets.pair import Pair
 from bench.methods import find_method
-from bench.plan import CLEAN, Cell, Condition, conditions, near_training
+from bench.plan import CLEAN, Cell, Condition, conditions, factors_of, near_training
 from bench.run.identities import result_identity
 from bench.run.record import DetectorFacts, PairFacts, RunRecord
 from bench.suite import PROTOCOLS, DetectorSettings, Suite
 from degradation.condition import condition_generator
-from degradation.factor import FACTORS
 from detectors.detector import find_weights
 from detectors.training.loop import detector_path, train_detector
 from detectors.training.training_set import (
@@ -239,7 +238,7 @@ def _samples(name: str, training: Sequence[Pair], bench: Bench) -> Iterator[Samp
             cell = Cell(pair, condition, (name,))
             _, seen = bench.sources([bench.inputs(cell)])
             levels, _ = fuse_seen(name, cell, seen, bench)
-            label = pair.image if condition == CLEAN else "-".join(map(str, (pair.image, *condition)))
+            label = pair.image if condition == CLEAN else "-".join((pair.image, *condition.words))
             yield Sample(label, as_pixels(levels[0]), pair.boxes)
 
 
@@ -259,7 +258,7 @@ def _source_key(name: str, record: RunRecord, training: Sequence[Pair], setup: S
 def _factors(suite: Suite) -> dict[str, list]:
     """Version and ladder of the factors that training images are degraded by."""
     augmented = suite.detection.protocol == "retrain-augmented"
-    return {name: [FACTORS[name].version, FACTORS[name].ladder] for name in suite.factors} if augmented else {}
+    return {name: [of.version, of.ladder] for name, of in factors_of(suite).items()} if augmented else {}
 
 
 def _first_to_be_had(names: Sequence[str], weights_dir: Path | None) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from bench.datasets.pair import Pair
 from bench.plan import Condition
 from bench.run.record import RunRecord, read_record
 from bench.run.shards import UNKNOWN, CellKey, Shard, as_parquet, as_table, flat, is_of, packed, read_shard
+from degradation.mixed_condition import file_word
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.files import write_atomically, write_bytes
 from tsdm_bench.names import check_image_name
@@ -209,9 +210,10 @@ class RunFolder:
         elsewhere.
         """
         _, factor, severity, modality, name, _ = picture
-        for part in (factor, modality, picture.image, name):
+        word = file_word(factor)
+        for part in (word, modality, picture.image, name):
             check_image_name(part)
-        return self.path / "fused" / factor / str(severity) / modality / picture.image / f"{name}.png"
+        return self.path / "fused" / word / str(severity) / modality / picture.image / f"{name}.png"
 
     # --- shards on disk ---
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from degradation.mixed_condition import file_word
 from fusion.external.contract import Options, external, read_image, result_like
 from fusion.method import Method
 from tsdm_bench.images import IMAGE_SUFFIXES, images_in, the_one
@@ -53,7 +54,8 @@ def stored_result(template: str, key: dict) -> Path:
             f"asked for); put {' '.join(lacking)} into the path, or run on clean pairs only (--severities 0)"
         )
     filled = template if "{image}" in template else f"{template.rstrip('/')}/{{image}}"
-    filled = re.sub(r"\{(\w+)\}", lambda match: str(key.get(match[1], match[0])), filled)
+    words = key | {"factor": file_word(key["factor"])}
+    filled = re.sub(r"\{(\w+)\}", lambda match: str(words.get(match[1], match[0])), filled)
     path = Path(os.path.expanduser(filled))
     if os.path.isfile(path):
         return path

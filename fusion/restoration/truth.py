@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from degradation.condition import condition_generator
-from degradation.factor import FACTORS, Drawn, Modality
+from degradation.factor import Drawn, Modality
+from degradation.mixed_condition import find_factor
 
 SAMPLE_SIDE = 160
 """Of the empty image on which a draw is repeated: the kernels of all factors fit into it."""
@@ -33,14 +34,18 @@ def faults_of(key: dict | None, modality: Modality) -> tuple[Fault, ...]:
     (Fault(factor='noise_gray', severity=2, drawn={'sigma': 13.0}),)
     >>> faults_of(key, "ir")
     ()
+    >>> mixed = key | {"factor": "vis:jpeg+vis:noise_gray+ir:stripe_noise", "modality": "both"}
+    >>> [fault.factor for fault in faults_of(mixed, "vis")]
+    ['noise_gray', 'jpeg']
     """
     if key is None or "seed" not in key:
         raise ValueError("it needs to know how the pair was degraded, which only a run knows")
     severity, hit = key["severity"], key["modality"]
     if not severity or hit not in (modality, "both"):
         return ()
-    factor = FACTORS[key["factor"]]
-    generator = condition_generator(key["seed"], key["dataset"], key["image"], factor.name, severity, modality)
-    sample = np.zeros((SAMPLE_SIDE, SAMPLE_SIDE, 1 if modality == "ir" else 3), np.float32)
-    _, drawn = factor.apply[modality](sample, factor.ladder[modality][severity - 1], generator)
-    return (Fault(factor.name, severity, drawn),)
+    sample, faults = np.zeros((SAMPLE_SIDE, SAMPLE_SIDE, 1 if modality == "ir" else 3), np.float32), []
+    for factor in find_factor(key["factor"]).steps(modality):
+        generator = condition_generator(key["seed"], key["dataset"], key["image"], factor.name, severity, modality)
+        _, drawn = factor.apply[modality](sample, factor.ladder[modality][severity - 1], generator)
+        faults.append(Fault(factor.name, severity, drawn))
+    return tuple(faults)

@@ -16,6 +16,7 @@ from bench.plan import (
     select_training_pairs,
 )
 from bench.suite import Suite
+from degradation.presets import PRESETS
 from tsdm_bench.errors import UsageError
 from tsdm_bench.images import write_png
 
@@ -42,6 +43,33 @@ def test_a_factor_of_one_modality_is_run_on_that_one() -> None:
 def test_an_unknown_factor_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="unknown factor 'jpg'; did you mean 'jpeg'"):
         conditions(suite(factors=("jpg",)))
+
+
+def test_a_mixed_condition_says_itself_which_images_it_hits() -> None:
+    asked = suite(
+        factors=("ir:stripe_noise+vis:rain", "vis:rain+vis:fog", "ir:jpeg"), severities=(2,), modalities=("ir",)
+    )
+    assert conditions(asked) == [
+        Condition("vis:rain+ir:stripe_noise", 2, "both"),
+        Condition("vis:rain+vis:fog", 2, "vis"),
+        Condition("jpeg", 2, "ir"),
+    ]
+    assert conditions(asked)[0].words == ("vis-rain--ir-stripe_noise", "2", "both")
+
+
+def test_one_condition_under_two_names_is_run_once() -> None:
+    twice = ("vis:rain+ir:jpeg", "ir:jpeg+vis:rain", "ir:noise_gray", "vis:noise_gray+ir:noise_gray", "noise_gray")
+    found = conditions(suite(factors=twice, severities=(1,)))
+    assert [(c.factor, c.modality) for c in found] == [
+        ("vis:rain+ir:jpeg", "both"), ("noise_gray", "ir"), ("noise_gray", "both"),
+    ]  # fmt: skip
+
+
+def test_a_preset_stands_for_its_conditions() -> None:
+    found = conditions(suite(factors=("mixed-ems", "vis:low_light+ir:contrast"), severities=(1,)))
+    assert [condition.factor for condition in found] == list(PRESETS["mixed-ems"])
+    with pytest.raises(UsageError, match="did you mean 'mixed-ems'"):
+        conditions(suite(factors=("mixed-emms",)))
 
 
 def test_only_what_is_missing_is_planned(small_pairs: Path) -> None:

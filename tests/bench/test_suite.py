@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.methods import expand
+from bench.plan import factors_of
 from bench.suite import Suite, load_suite, suite_names
-from degradation.factor import FACTORS
+from degradation.presets import expand as expand_factors
 from fusion.method import METHODS
 from tsdm_bench.errors import UsageError
 
@@ -16,7 +17,8 @@ def test_shipped_suites_name_things_that_exist(name: str) -> None:
     suite = load_suite(name)
     assert suite.name == name
     assert set(expand(suite.methods)) <= set(METHODS)
-    assert set(suite.factors) <= set(FACTORS)
+    assert factors_of(suite)
+    assert len(factors_of(suite)) == len(expand_factors(suite.factors))
 
 
 def test_the_five_suites_are_there() -> None:

@@ -12,6 +12,7 @@ import pytest
 from bench.cli import main
 from degradation import degrade
 from degradation.factor import FACTORS
+from fusion.external.folder import stored_result
 
 SUITE = """
 name: small
@@ -72,6 +73,18 @@ def test_images_are_what_the_methods_of_a_run_see(write, small_pairs: Path, tmp_
     assert (out / "clean/0/both/ir/1.png").is_file()
 
 
+def test_a_mixed_condition_lies_in_a_folder_of_a_safe_name(write, small_pairs: Path, tmp_path: Path) -> None:
+    out, name = tmp_path / "out", "vis:rain+ir:stripe_noise"
+    assert write(out, "--factors", "ir:stripe_noise+vis:rain,rain", "--severities", "2", "--limit", "1") == 0
+    rain, mixed = entries(out)  # sorted
+    assert (mixed["factor"], mixed["modality"]) == (name, "both")
+    assert mixed["ir"] == "vis-rain--ir-stripe_noise/2/both/ir/0.png"
+    assert (out / mixed["vis"]).read_bytes() == (out / rain["vis"]).read_bytes()
+    assert mixed["drawn"]["vis"] == {"rain": rain["drawn"]["vis"]}
+    key = {"factor": name, "severity": 2, "modality": "both", "image": "0"}
+    assert stored_result(f"{out}/{{factor}}/{{severity}}/{{modality}}/ir", key) == out / mixed["ir"]
+
+
 def test_repeating_the_command_completes_the_folder(write, tmp_path: Path) -> None:
     whole, part = tmp_path / "whole", tmp_path / "part"
     assert write(whole) == 0
@@ -124,6 +137,9 @@ def test_a_foreign_output_is_not_touched(write, tmp_path: Path, capsys: pytest.C
     [
         (["--severities", "6"], "severities"),
         (["--factors", "noise_grey"], "did you mean 'noise_gray'"),
+        (["--factors", "vis:rain+ir:rain"], "rain cannot hit 'ir'; write vis:rain"),
+        (["--factors", "vis:rain+ir:strip_noise"], "did you mean 'stripe_noise'"),
+        (["--factors", "vis:rain+vis:rain"], "names vis:rain twice"),
         (["--workers", "0"], "argument --workers: expected a whole number of at least 1"),
         (["--data-root", "/nowhere"], "nowhere"),
     ],
