@@ -127,17 +127,23 @@ def repeat(
     return RunResult(folder, write_report(folder) if report else ())
 
 
-def report(folder: str | Path) -> RunResult:
+def report(folder: str | Path, **style: Any) -> RunResult:
     """Write tables, curves and page of a run anew from its stored rows.
 
-    Raises ``UsageError`` where ``folder`` is no run folder.
+    Args:
+        folder: a run folder.
+        style: of the LaTeX tables: fields of :class:`bench.report.latex.LatexStyle` (``best``, ``spread``, ``page``).
+
+    Raises:
+        tsdm_bench.errors.UsageError: ``folder`` is no run folder.
     """
     from bench.report import write_report
+    from bench.report.latex import LatexStyle
     from bench.results import RunResult
     from bench.run.store import RunFolder
 
     found = RunFolder.existing(Path(folder))
-    return RunResult(found, write_report(found))
+    return RunResult(found, write_report(found, LatexStyle(**style)))
 
 
 def fuse(

@@ -37,6 +37,36 @@ def add_weights_dir(parser: argparse._ActionsContainer) -> None:
     )
 
 
+LATEX = {
+    "best": (
+        ("bold", "colour"),
+        "how the best and second best number are marked: bold and underlined, or red and blue",
+    ),
+    "spread": (
+        ("auto", "interval", "std", "none"),
+        "what stands behind a mean: an interval where the page shows one, everywhere where there is one, the standard "
+        "deviation of the pairs, or nothing",
+    ),
+    "page": (
+        ("any", "ieee", "article"),
+        "the class that tables fit; any: LaTeX takes the layout that fits",
+    ),
+}
+"""Fields of the style of LaTeX tables, with their values (the first is the default)."""
+
+
+def add_latex_style(parser: argparse.ArgumentParser) -> None:
+    """Options of LaTeX tables: ``--latex-best`` and so on."""
+    group = parser.add_argument_group("LaTeX tables")
+    for name, (values, text) in LATEX.items():
+        group.add_argument(f"--latex-{name}", choices=values, default=values[0], help=f"{text} (default: {values[0]})")
+
+
+def latex_style(args: argparse.Namespace) -> dict[str, str]:
+    """Fields of :class:`bench.report.latex.LatexStyle` from the options."""
+    return {name: getattr(args, f"latex_{name}") for name in LATEX}
+
+
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """The options that choose which part of a suite is meant; shared with ``degrade``."""
     from bench.suite import suite_names

@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.options import whole_number
+from bench.cli.options import add_latex_style, latex_style, whole_number
 from tsdm_bench.errors import UsageError, printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--metrics", default="core", metavar="IDS", help="preset or ids, by commas (default: core)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="where the value of every image and metric goes")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where tables go, as CSV, Markdown and LaTeX")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where tables go (CSV, Markdown, LaTeX), and who ranks where"
+    )
+    add_latex_style(parser)
     parser.add_argument(
         "--workers", type=whole_number, metavar="N", help="processes (default: by cores and number of images)"
     )
@@ -60,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
     if scores.values.empty:
         raise UsageError("no image could be scored; the lines above say why")
     print(_means(scores))
-    _write(scores, args.csv, args.out)
+    _write(scores, args.csv, args.out, latex_style(args))
     return 1 if scores.failures else 0
 
 
-def _write(scores: Scores, csv: Path | None, out: Path | None) -> None:
+def _write(scores: Scores, csv: Path | None, out: Path | None, style: dict[str, str]) -> None:
     """Write what was asked for; one place that has become unwritable costs nothing of the other."""
     from tsdm_bench.files import write_csv
 
@@ -76,10 +79,11 @@ def _write(scores: Scores, csv: Path | None, out: Path | None) -> None:
         except OSError as error:
             problems.append(f"{csv} cannot be written ({error.strerror})")
     if out:
+        from bench.report.latex import LatexStyle
         from bench.report.scores import write_scores
 
         try:
-            write_scores(scores, out)
+            write_scores(scores, out, LatexStyle(**style))
             print(f"tables: {out / 'tables'}")
         except OSError as error:
             problems.append(f"{out} cannot be written ({error.strerror})")

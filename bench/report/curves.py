@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -15,25 +14,33 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.report.lettering import add_legend, text_style
-from bench.report.look import PALETTE, line_styles
+from bench.report.look import line_styles
 from bench.report.tables import ARROWS, Direction
 from tsdm_bench.errors import printable
 
-MOST_BANDS = len(PALETTE)
-"""Lines with a band each; of more, the bands would hide the lines."""
-PANELS = ((4.8, 3.0), (3.6, 2.2), (2.6, 1.75))
-"""Inches of a panel where one, two or three stand side by side."""
-GAP, LEFT, RIGHT = (0.15, 0.62), 0.65, 0.12
+MOST_BANDS = 4
+"""Lines whose intervals can be told apart in one panel; of more there is a panel each (:func:`draw_multiples`)."""
+ONE_COLUMN, TWO_COLUMNS = 3.5, 7.16
+"""Inches of a figure in one column of IEEEtran, and over both."""
+PANEL = 0.72
+"""Height of a panel in its width."""
+GAP, LEFT, RIGHT = (0.1, 0.34), 0.58, 0.06
 """Inches between panels, and at the sides of a figure."""
-LINE: dict[str, Any] = {"lw": 1.4, "ms": 3.5}
-KEY, LETTER, LETTER_OF_TITLE = 0.55, 0.062, 0.078
+LINE: dict[str, Any] = {"lw": 1.2, "ms": 3}
+OTHERS: dict[str, Any] = {"color": "#c8c8c8", "lw": 0.8}
+"""Of the methods that a panel is not about."""
+KEY, LETTER, LETTER_OF_TITLE = 0.46, 0.062, 0.078
 """Inches of a line's sample in the legend, of a letter there, and of one in the title."""
 STYLE: Any = {
-    "font.size": 9,
+    "font.size": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
 }
@@ -48,78 +55,130 @@ def draw_curves(
     titles: Mapping[str, str],
     panels: Mapping[str, str] | None = None,
     order: Sequence[str] = (),
+    width: float = TWO_COLUMNS,
 ) -> Figure:
     """A figure of ``points`` (columns factor, severity, method, mean, low, high; clean points repeated per factor).
 
-    No band is drawn where ``low`` and ``high`` are NaN, nor for more than 16 methods. ``titles`` names methods and
-    ``panels`` factors for the reader; any text is shown as it stands. ``order`` names all methods of the run, so that
-    each has the same look in a figure that lacks some.
+    ``low`` and ``high`` are drawn as a band where there are no more than four methods, and where they are known.
+    ``titles`` names methods and ``panels`` factors for the reader; any text is shown as it stands. ``order`` names all
+    methods of the run, so that each has the same look in a figure that lacks some. ``width`` is in inches.
     """
-    names = {method: printable(titles.get(method, method)) for method in points["method"].unique()}
     heads = {factor: printable((panels or {}).get(factor, factor)) for factor in points["factor"].unique()}
-    factors = list(dict.fromkeys(points["factor"]))
+    broad = int(width / _columns(width, len(heads)) / LETTER)
+    heads = {factor: "\n".join(textwrap.wrap(head, broad)) for factor, head in heads.items()}
     methods = list(dict.fromkeys(points["method"]))
-    styles = line_styles(list(dict.fromkeys([*order, *methods])))
+    styles = line_styles(dict.fromkeys([*order, *methods]))
     bands = len(methods) <= MOST_BANDS
-    columns = min(len(PANELS), len(factors))
-    lines = math.ceil(len(factors) / columns)
-    width = _width(columns)
-    heading = textwrap.wrap(printable(title), int(width / LETTER_OF_TITLE))
-    longest = max(map(len, names.values()))
-    names_per_row = max(1, min(int(width / (KEY + LETTER * longest)), len(methods)))
-    rows_of_names = math.ceil(len(methods) / names_per_row)
     with matplotlib.rc_context(STYLE | text_style()):
-        above, below = 0.47 + 0.15 * len(heading), 0.5 + 0.2 * rows_of_names
-        figure, grid = _grid(lines, columns, above, below)
-        for factor, axes in zip(factors, grid, strict=False):
-            _draw_panel(axes, points[points["factor"] == factor], styles, bands)
-            axes.set_title("\n".join(textwrap.wrap(heads[factor], int(PANELS[columns - 1][0] / LETTER))), fontsize=9)
-        for axes in grid[len(factors) :]:
-            axes.set_visible(False)
-        for axes in figure.axes[::columns]:
-            axes.set_ylabel(f"{label} {ARROWS[direction]}".strip())
-        figure.suptitle("\n".join(heading), fontsize=10, fontweight="bold")
-        entries = [(names[method], LINE | styles[method]) for method in methods]
-        add_legend(figure, entries, ncols=names_per_row, fontsize=8)
+        figure, grid = _figure(width, list(heads.values()), title, _names(titles, methods))
+        for axes, (factor, head) in zip(grid, heads.items(), strict=False):
+            for method, line in points[points["factor"] == factor].groupby("method", sort=False):
+                _draw_line(axes, line, styles[method], bands)
+            _label_panel(axes, head)
+        _label_rows(figure, grid, len(heads), f"{label} {ARROWS[direction]}".strip())
+        _legend(figure, {name: styles[method] for method, name in _names(titles, methods).items()}, width)
     return figure
 
 
-def _width(columns: int) -> float:
-    """Inches of a figure with that many panels side by side."""
-    return LEFT + columns * PANELS[columns - 1][0] + (columns - 1) * GAP[0] + RIGHT
+def draw_multiples(
+    points: pd.DataFrame,
+    *,
+    title: str,
+    label: str,
+    direction: Direction,
+    titles: Mapping[str, str],
+    order: Sequence[str] = (),
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """A panel per method with its line and interval, the others in grey, so that intervals can be read.
+
+    ``points`` has the columns severity, method, mean, low and high; ``order``, ``titles`` and ``width`` as for
+    :func:`draw_curves`.
+    """
+    methods = list(dict.fromkeys(points["method"]))
+    names = _names(titles, methods)
+    styles = line_styles(dict.fromkeys([*order, *methods]))
+    lines = {method: line.sort_values("severity") for method, line in points.groupby("method", sort=False)}
+    with matplotlib.rc_context(STYLE | text_style()):
+        figure, grid = _figure(width, list(names.values()), title, {}, most=4)
+        for axes, method in zip(grid, methods, strict=False):
+            for other in methods:
+                if other != method:
+                    axes.plot(lines[other]["severity"], lines[other]["mean"], **OTHERS)
+            _draw_line(axes, lines[method], styles[method], bands=True)
+            _label_panel(axes, names[method])
+        _label_rows(figure, grid, len(methods), f"{label} {ARROWS[direction]}".strip())
+    return figure
 
 
-def _grid(lines: int, columns: int, above: float, below: float) -> tuple[Figure, list[Axes]]:
-    """Panels with fixed margins in inches (a layout engine would double the drawing time)."""
-    panel = PANELS[columns - 1]
-    width = _width(columns)
-    height = above + lines * panel[1] + (lines - 1) * GAP[1] + below
+# --- parts of a figure ---
+
+
+def _names(titles: Mapping[str, str], methods: Sequence[str]) -> dict[str, str]:
+    return {method: printable(titles.get(method, method)) for method in methods}
+
+
+def _figure(
+    width: float, panels: int, title: str, names: Mapping[str, str], most: int = 3
+) -> tuple[Figure, list[Axes]]:
+    """Panels, at most so many side by side, with fixed margins in inches (a layout engine would take twice as long)."""
+    columns = min(most if width > ONE_COLUMN else 2, panels)
+    lines = math.ceil(panels / columns)
+    panel = (width - LEFT - RIGHT - (columns - 1) * GAP[0]) / columns
+    tall = min(panel * PANEL, 2.6)
+    heading = textwrap.wrap(printable(title), int(width / LETTER_OF_TITLE))
+    rows_of_names = math.ceil(len(names) / _names_per_row(names.values(), width)) if names else 0
+    above, below = 0.28 + 0.14 * len(heading) + more, 0.42 + 0.16 * rows_of_names
+    height = above + lines * tall + (lines - 1) * between + below
     figure = Figure(figsize=(width, height))
-    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     figure.subplots_adjust(
         left=LEFT / width,
         right=1 - RIGHT / width,
         top=1 - above / height,
         bottom=below / height,
-        wspace=GAP[0] / panel[0],
-        hspace=GAP[1] / panel[1],
+        wspace=GAP[0] / panel,
+        hspace=between / tall,
     )
-    return figure, list(panels.flat)
+    figure.suptitle("\n".join(heading), fontsize=8.5, fontweight="bold", y=1 - 0.05 / height, va="top")
+    grid = list(grid.flat)
+    for axes in grid[len(heads) :]:
+        axes.set_visible(False)
+    return figure, grid
 
 
-def _draw_panel(axes: Axes, points: pd.DataFrame, styles: dict[str, dict], bands: bool) -> None:
-    for method, line in points.groupby("method", sort=False):
-        line = line.sort_values("severity")
-        style = styles[method]
-        axes.plot(line["severity"], line["mean"], **LINE, **style)
-        if bands and line["low"].notna().any():
-            axes.fill_between(line["severity"], line["low"], line["high"], color=style["color"], alpha=0.12, lw=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("severity")
+def _draw_line(axes: Axes, line: pd.DataFrame, style: Mapping[str, Any], bands: bool) -> None:
+    line = line.sort_values("severity")
+    axes.plot(line["severity"], line["mean"], **LINE, **style)
+    if bands and line["low"].notna().any():
+        axes.fill_between(line["severity"], line["low"], line["high"], color=style["color"], alpha=0.2, lw=0)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write ``path.png`` and ``path.pdf``."""
-    with matplotlib.rc_context(STYLE | text_style()):
-        figure.savefig(path.with_suffix(".png"), dpi=130)
-        figure.savefig(path.with_suffix(".pdf"))
+def _label_panel(axes: Axes, head: str) -> None:
+    room = axes.get_position().width * axes.figure.get_figwidth()
+    longest = int(room / LETTER)
+    axes.set_title(head if len(head) <= longest else f"{head[: longest - 1]}…", pad=3)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def _label_rows(figure: Figure, grid: Sequence[Axes], panels: int, label: str) -> None:
+    """The quantity at the left of each line of panels, the severity below the last panel of each column."""
+    columns = grid[0].get_gridspec().ncols
+    for axes in grid[:panels:columns]:
+        axes.set_ylabel(label)
+    for place in range(max(0, panels - columns), panels):
+        grid[place].set_xlabel("severity", labelpad=1)
+        grid[place].tick_params(labelbottom=True)
+
+
+def _names_per_row(names: Sequence[str] | Any, width: float) -> int:
+    longest = max(map(len, names))
+    return max(1, min(int(width / (KEY + LETTER * longest)), len(names)))
+
+
+def _legend(figure: Figure, looks: Mapping[str, Mapping[str, Any]], width: float) -> None:
+    entries = [(name, LINE | dict(style)) for name, style in looks.items()]
+    add_legend(
+        figure, entries, ncols=_names_per_row(looks.keys(), width), fontsize=7, handlelength=2, columnspacing=1.2,
+        labelspacing=0.25, borderpad=0.2, borderaxespad=0.1,
+    )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from bench.plan import CLEAN
-from bench.report.layout import Run, Section, curve, detector_name, interval_note, table
-from bench.report.summary import Precision, in_order, with_bounds
+from bench.report.layout import Run, Section, add_curve, detector_name, interval_note, table
+from bench.report.summary import Precision, in_order, pooled_precision, with_bounds
 from bench.report.tables import Column, Table
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.detection import detection_table
@@ -32,7 +33,8 @@ def detection_section(precision: Precision, run: Run) -> Section:
         title, name = f"{head} of {detector_name(run)}", head.replace(":", "-").lower()
         title += "" if precision.ranked else ", too few objects to rank by"
         points, samples = with_bounds(overall, measure), precision.samples
-        curve(points, run, name, title, head, "higher", section, samples.images, samples.clusters)
+        pooled = pooled_precision(precision, measure)
+        add_curve(points, run, name, title, head, "higher", section, samples.images, samples.clusters, pooled)
     gains = in_order(fusion_gain(precision.samples, "AP50", precision.name), run.suite)
     if not gains.empty:
         head = next(iter(precision.quantities))
@@ -142,7 +144,7 @@ def _class_table(clean: pd.DataFrame, precision: Precision, run: Run) -> Table:
         note += f" The detector knows no {', '.join(blind)}: AP 0 for every method, and part of any mean it counts in."
     if absent:
         note += f" These pairs show no {', '.join(absent)}: not part of the mean."
-    return table("Clean pairs", note, wide, columns, run, run.sources)
+    return replace(table("Clean pairs", note, wide, columns, run, run.sources), of="detection")
 
 
 def _severity_table(

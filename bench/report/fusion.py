@@ -1,18 +1,17 @@
-"""Fusion metrics: means on clean and degraded pairs, curves, and who ranks where."""
+"""Fusion metrics: means on clean and degraded pairs, and curves."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pandas as pd
 
 from bench.metrics import METRICS
 from bench.plan import CLEAN
-from bench.report.layout import Run, Section, curve, table
-from bench.report.summary import CONDITION
+from bench.report.layout import Run, Section, add_curve, table
+from bench.report.robustness import ROBUSTNESS_METRICS
+from bench.report.summary import pooled_scores, spread_scores
 from bench.report.tables import Column, Table
-from bench.statistics.clusters import FEWEST_CLUSTERS
-from bench.statistics.ranks import rank_table
 from tsdm_bench.words import counted
 
 REFERENCES = {
@@ -20,108 +19,62 @@ REFERENCES = {
     "clean": "compared with the clean pair (recovery)",
     "seen": "compared with the inputs as the method saw them",
 }
-SET_UP = ["height", "width", "device", "threads"]
-"""What two costs must have in common to be compared."""
 
 
-def fusion_section(scores: pd.DataFrame, run: Run) -> Section:
-    """Fusion metrics: a table of means on clean pairs, tables and curves of the degraded ones."""
+def fusion_section(scores: pd.DataFrame, rows: pd.DataFrame, run: Run) -> Section:
+    """Fusion metrics: a table of means on clean pairs, tables and curves of the degraded ones.
+
+    ``scores`` are those of ``rows`` (:func:`bench.report.summary.fusion_scores`).
+    """
     section = Section("fusion", "Fusion metrics", scores)
     clean = scores["factor"] == CLEAN.factor
+    spreads = {part: spread_scores(rows[(rows["severity"] == 0) == part]) for part in (True, False)}
     if clean.any():
         # On a clean pair both references are the same images.
-        kept = scores["reference"].isin(["none", run.suite.references[0]])
+        reference = run.suite.references[0]
         note = f"Mean over {counted(run.pairs, 'pair')}."
-        section.tables.append(_metric_table(scores[clean & kept], run, "Clean pairs", note, run.pairs))
+        section.tables.append(
+            _metric_table(scores[clean], spreads[True], reference, run, "Clean pairs", note, run.pairs)
+        )
     for reference in run.suite.references if (~clean).any() else ():
-        kept = scores["reference"].isin(["none", reference])
         note = (
             f"Mean over {counted(run.pairs, 'pair')} and {counted(run.degraded, 'degraded condition')}; "
             f"full-reference metrics {REFERENCES[reference]}."
         )
-        title = f"Degraded pairs, reference: {reference}"
-        section.tables.append(_metric_table(scores[~clean & kept], run, title, note, run.pairs * run.degraded))
+        title, full = f"Degraded pairs, reference: {reference}", run.pairs * run.degraded
+        section.tables.append(_metric_table(scores[~clean], spreads[False], reference, run, title, note, full))
     for (metric, reference), group in scores.groupby(["metric", "reference"], sort=False):
         card = METRICS[metric]
         name = metric if reference == "none" else f"{metric}-{reference}"
         label = card.symbol if reference == "none" else f"{card.symbol} ({reference})"
         title = f"{card.title}: {REFERENCES[reference]}"
-        curve(group, run, name, title, label, card.direction, section, run.pairs, run.clusters)
+        shown = metric in ROBUSTNESS_METRICS and reference in ("none", run.suite.references[0])
+        of = (rows["metric"] == metric) & (rows["reference"] == reference)
+        pooled = pooled_scores(rows[of]) if shown else None
+        add_curve(group, run, name, title, label, card.direction, section, run.pairs, run.clusters, pooled)
     return section
 
 
-def efficiency_section(costs: pd.DataFrame, run: Run) -> Section:
-    """What each method costs (:mod:`bench.run.cost`), a table per size, device and number of threads."""
-    section = Section("efficiency", "Efficiency", costs)
-    of_run = costs[costs["method"].isin(run.suite.methods)]
-    unmeasured = of_run.groupby(SET_UP[:-1], sort=False)["threads"]
-    of_run = of_run.assign(threads=unmeasured.transform(lambda threads: threads.bfill().ffill()))
-    for (height, width, device, threads), group in of_run.groupby(SET_UP, dropna=False, sort=False):
-        wide = group.drop_duplicates("method", keep="last").set_index("method")
-        wide = wide.assign(thousands=wide["parameters"].astype(float) / 1000)
-        columns = [
-            Column("thousands", "parameters (thousands)", "lower", 1),
-            Column("gflops_per_megapixel", "Gflop per megapixel", "lower", 1),
-            Column("seconds_per_megapixel", "seconds per megapixel", "lower", 3, ("fastest", "slowest"), repeated=True),
-        ]
-        where = device if pd.isna(threads) else f"{device}, {counted(int(threads), 'thread')}"
-        note = (
-            f"Median [fastest, slowest] of repeated runs, warm, on one {width}×{height} pair, {where}, colour "
-            f"conversion included; where these ranges overlap none is marked. Operations are those of convolutions and "
-            f"matrix products; – where there are none."
-        )
-        section.tables.append(table(f"Cost on {where}", note, wide, columns, run, run.sources, of_images=False))
-    return section
-
-
-def _metric_table(scores: pd.DataFrame, run: Run, title: str, note: str, full: int) -> Table:
-    """``full`` is how many values the mean of a complete method rests on."""
+def _metric_table(
+    scores: pd.DataFrame, spread: pd.DataFrame, reference: str, run: Run, title: str, note: str, full: int
+) -> Table:
+    """Means of the metrics with one reference; ``full`` is how many values that of a complete method rests on."""
+    scores, spread = (of[of["reference"].isin(["none", reference])] for of in (scores, spread))
     groups = scores.groupby(["method", "metric"], sort=False)
     wide, counts = groups["mean"].mean().unstack(), groups["n"].sum().unstack(fill_value=0)
+    beside = spread.pivot(index="method", columns="metric", values=["std", "low", "high"])
+    beside.columns = [f"{metric} {what}" for what, metric in beside.columns]
+    wide = wide.join(counts.add_suffix(" n")).join(beside)
     names = list(scores["metric"].unique())
     columns = [
-        Column(name, METRICS[name].symbol, METRICS[name].direction, count=f"{name} n", full=full) for name in names
-    ]
+        Column(
+            name, METRICS[name].symbol, METRICS[name].direction, count=f"{name} n", full=full, std=f"{name} std",
+            further=(f"{name} low", f"{name} high"),
+        )
+        for name in names
+    ]  # fmt: skip
     ids = ", ".join(f"{METRICS[name].symbol} = {name}" for name in names)
     note = f"{note} Source images alone are shown for orientation and not ranked. Definitions: {ids}."
-    return table(title, note, wide.join(counts.add_suffix(" n")), columns, run, run.sources)
-
-
-def ranking_section(rows: pd.DataFrame, run: Run) -> Section | None:
-    """Mean ranks with tests of significance (CSV), and their mean over the metrics (tables); None where none competes.
-
-    Only methods that have every pair under every condition are ranked.
-    """
-    directions = {name: METRICS[name].direction for name in rows["metric"].unique()}
-    fused = [name for name in run.suite.methods if name not in run.sources]
-    ranked = [name for name in fused if name in run.basis.complete]
-    tidy = rank_table(rows[rows["method"].isin(ranked)], directions, (*CONDITION, "metric", "reference"))
-    if tidy.empty or len(ranked) < 2:
-        return None
-    section = Section("ranking", "Ranking", tidy)
-    tidy = tidy[tidy["reference"].isin(["none", run.suite.references[0]])]
-    clean = tidy["factor"] == CLEAN.factor
-    parts: dict[Any, tuple[str, pd.DataFrame]]
-    parts = {
-        "clean": ("clean", tidy[clean]),
-        "degraded": ("degraded", tidy[~clean]),
-    }
-    parts |= {("factor", name): (run.factors[name], tidy[tidy["factor"] == name]) for name in run.factors}
-    shown = {key: (head, of.groupby("method")["mean_rank"].mean()) for key, (head, of) in parts.items() if len(of)}
-    wide = pd.DataFrame({place: ranks for place, (_, ranks) in enumerate(shown.values())})
-    columns = [Column(place, head, "lower", 2) for place, (head, _) in enumerate(shown.values())]
-    metrics = ", ".join(METRICS[name].symbol for name in directions)
-    clusters = int(tidy["clusters"].min())
-    note = (
-        f"Rank on each scene (1 = best of {len(wide)}), mean over {counted(run.pairs, 'pair')} in "
-        f"{counted(run.clusters, 'scene cluster')} and over {metrics} (reference: {run.suite.references[0]}); source "
-        f"images alone take no part."
-    )
-    if clusters < FEWEST_CLUSTERS:
-        note += f" No tests of significance: n too small ({counted(clusters, 'cluster')})."
-    else:
-        note += " Friedman's and Wilcoxon's tests per metric, p corrected by Holm, are in ranking.csv."
-    if left := [run.titles[name] for name in fused if name not in ranked]:
-        note += f" Not ranked, since pairs or conditions are missing: {', '.join(left)}."
-    section.tables.append(table("Mean rank over the fusion metrics", note, wide, columns, run))
-    return section
+    warnings = dict.fromkeys(METRICS[name].warning for name in names)
+    note = " ".join(filter(None, [note, *warnings]))
+    return replace(table(title, note, wide, columns, run, run.sources), of="fusion metrics")

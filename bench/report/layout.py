@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from bench.datasets.clusters import scene_clusters
 from bench.plan import CLEAN, conditions, factors_of, hits
-from bench.report.curves import MOST_BANDS, draw_curves, save
+from bench.report.curves import MOST_BANDS
+from bench.report.drawing import Drawing
 from bench.report.summary import CONDITION, curve_points
 from bench.report.tables import Column, Direction, Table
 from bench.run.record import RunRecord
@@ -29,6 +30,30 @@ TRAINED_HERE = "†"
 """Behind the title of a method whose weights were trained on pairs of the dataset of the run."""
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One quantity against severity, as it is drawn in a file and on the page."""
+
+    name: str
+    """Of the files, without a suffix."""
+    heading: str
+    """Short, for a list to choose from."""
+    title: str
+    label: str
+    """Of the vertical axis."""
+    direction: Direction
+    points: pd.DataFrame
+    """Columns factor (its title), severity, modality, method, mean, low, high; clean points repeated per factor."""
+    titles: dict[str, str]
+    """Names of the methods for the reader."""
+    main: bool = False
+    """Whether it is among the few that a paper prints: it is drawn for one column as well."""
+    pooled: pd.DataFrame | None = None
+    """Columns severity, method, mean, low, high: the mean over the factors, where its intervals are worth a panel per
+    method."""
+    pooled_title: str = ""
+
+
 @dataclass
 class Section:
     """One part of the page and one family of files."""
@@ -37,7 +62,11 @@ class Section:
     heading: str
     tidy: pd.DataFrame
     tables: list[Table] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    drawings: list[Drawing] = field(default_factory=list)
+    """Figures that are no curves, in the folder of curves as well."""
     figures: list[Path] = field(default_factory=list)
+    """The PNG files of both."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +90,6 @@ class Run:
     """Results (pair × condition × method) that the run has."""
     planned: int
     """Results that its suite asks for."""
-    curves: Path
 
     @property
     def suite(self) -> Suite:
@@ -92,7 +120,7 @@ class Run:
         return incomplete(self.done, self.planned)
 
 
-def describe(record: RunRecord, rows: pd.DataFrame, pairs: pd.DataFrame, curves: Path) -> Run:
+def describe(record: RunRecord, rows: pd.DataFrame, pairs: pd.DataFrame) -> Run:
     """The run whose selected ``rows`` and ``pairs`` these are."""
     suite = record.suite
     titles = {
@@ -107,7 +135,7 @@ def describe(record: RunRecord, rows: pd.DataFrame, pairs: pd.DataFrame, curves:
     planned = len(pairs) * len(conditions(suite)) * len(suite.methods)
     factors = distinct({name: _title_of_factor(factor, suite) for name, factor in factors_of(suite).items()})
     shown = frozenset(basis.of(cells)["method"])
-    return Run(record, distinct(titles), factors, sources, basis, clusters, shown, len(cells), planned, curves)
+    return Run(record, distinct(titles), factors, sources, basis, clusters, shown, len(cells), planned)
 
 
 def _title_of_factor(factor: Factor | MixedCondition, suite: Suite) -> str:
@@ -177,7 +205,7 @@ def labelled(title: str, run: Run) -> str:
     return f"{run.incomplete}: {title}" if run.incomplete else title
 
 
-def curve(
+def add_curve(
     scores: pd.DataFrame,
     run: Run,
     name: str,
@@ -187,10 +215,12 @@ def curve(
     section: Section,
     pairs: int,
     clusters: int,
+    pooled: pd.DataFrame | None = None,
 ) -> None:
-    """Draw the curves of one quantity; of points over fewer than ``pairs`` pairs (column n) none is drawn.
+    """Add the curves of one quantity; points over fewer than ``pairs`` pairs (column n) are left out.
 
-    ``clusters`` are those of the pairs: the bands rest on them.
+    ``clusters`` are those of the pairs: the bands rest on them. ``pooled`` is the mean over the factors with its
+    intervals: it is drawn with a panel per method where there are too many for bands, and intervals are known.
     """
     points = curve_points(scores, run.suite)
     wanted = points[[*CONDITION]].drop_duplicates().groupby("modality").size()
@@ -198,24 +228,29 @@ def curve(
     if points["severity"].nunique() < 2:
         return
     several = len(run.suite.modalities) > 1
-    panels = run.factors
-    if not several:
-        keys = zip(points["factor"], points["modality"], strict=True)
-        points, panels = points.assign(factor=[factor_title(key, run) for key in keys]), {}
+    keys = zip(points["factor"], points["modality"], strict=True)
+    heads = [run.factors[factor] if several else factor_title((factor, modality), run) for factor, modality in keys]
+    points = points.assign(factor=heads)
     for modality, group in points.groupby("modality", sort=False) if several else [("", points)]:
-        to = run.curves / (f"{name}-{modality}" if several else name)
         shown = labelled(f"{title} ({modality} degraded)" if several else title, run)
         if group["method"].nunique() <= MOST_BANDS:
             shown += f". {interval_note(clusters, '95 % bands')[:-1]}"
         number = group.groupby("method").size()
         part = number[number < (wanted[modality] if several else wanted.sum())].index
         titles = run.titles | {method: f"{run.titles[method]} (incomplete)" for method in part}
-        figure = draw_curves(
-            group, title=shown, label=label, direction=direction, titles=titles, panels=panels,
-            order=run.suite.methods,
-        )  # fmt: skip
-        save(figure, to)
-        section.figures.append(to.with_suffix(".png"))
+        of, heading = (f"{name}-{modality}", f"{label}, {modality} degraded") if several else (name, label)
+        curve = Curve(of, heading, shown, label, direction, group, titles, main=pooled is not None)
+        if (
+            pooled is not None
+            and not several
+            and group["method"].nunique() > MOST_BANDS
+            and clusters >= FEWEST_CLUSTERS
+        ):
+            over = f"{title}, mean over {counted(points['factor'].nunique(), 'factor')}"
+            shown = f"{labelled(over, run)}. {interval_note(clusters, '95 % bands')[:-1]}; the others in grey"
+            complete = pooled[pooled["method"].isin(number[number == number.max()].index)]
+            curve = replace(curve, pooled=complete, pooled_title=shown)
+        section.curves.append(curve)
 
 
 def per_factor(frame: pd.DataFrame, key: str) -> pd.DataFrame:

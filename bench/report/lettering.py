@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.font_manager import get_font_names
+from matplotlib.font_manager import findfont, get_font, get_font_names
 from matplotlib.lines import Line2D
 
 from tsdm_bench.errors import printable
@@ -25,6 +25,18 @@ def text_style() -> dict[str, Any]:
     installed = set(get_font_names())
     families = [name for name in FONTS if name in installed] or ["sans-serif"]
     return {"text.parse_math": False, "font.family": families, "pdf.fonttype": 42}  # TrueType, as publishers ask for
+
+
+def lacking(texts: Iterable[str]) -> str:
+    """The letters of ``texts`` that no font of this machine has, each once.
+
+    >>> lacking(["GFF", "a_b$c ω"])
+    ''
+    """
+    letters = {letter for text in texts for letter in printable(text) if ord(letter) > 0x7F}
+    for family in text_style()["font.family"] if letters else ():
+        letters -= {chr(code) for code in get_font(findfont(family)).get_charmap()}
+    return "".join(sorted(letters))
 
 
 def add_legend(figure: Figure, entries: Iterable[tuple[str, Mapping[str, Any]]], **options: Any) -> None:

@@ -14,7 +14,8 @@ from bench.metrics import resolve
 from bench.plan import CLEAN, Condition, conditions, factors_of
 from bench.run.store import RunFolder
 from bench.statistics.detection import DetectionSamples, detection_by_scene, sample_detection
-from bench.statistics.intervals import RESAMPLES, mean_with_interval
+from bench.statistics.intervals import RESAMPLES, interval, mean_with_interval
+from bench.statistics.robustness import complete_methods
 from bench.suite import Suite
 from detectors.evaluation import ALL, COUNTED
 
@@ -46,6 +47,18 @@ def in_order(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
 def fusion_scores(rows: pd.DataFrame) -> pd.DataFrame:
     """Mean, std, n, clusters and 95 % interval per condition × method × metric × reference."""
     return mean_with_interval(rows, (*CONDITION, "method", "metric", "reference"))
+
+
+def pooled_scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of one metric: severity, method, mean, low, high over all factors, as points of curves."""
+    return mean_with_interval(rows, ("severity", "method"))
+
+
+def spread_scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """std over the pairs (each its mean over the conditions) and 95 % interval per method × metric × reference."""
+    of = ["method", "metric", "reference"]
+    by_pair = rows.groupby(["dataset", "image", "scene", *of], sort=False, observed=True)["value"].mean().reset_index()
+    return mean_with_interval(by_pair, of)
 
 
 class Labelled(NamedTuple):
@@ -124,6 +137,15 @@ def clean_by_scene(part: Labelled, classes: Iterable[str], fewest_objects: int) 
     if clean.cells["scene"].nunique() < 2:
         return pd.DataFrame()
     return detection_by_scene(*clean, tuple(classes), fewest_objects=fewest_objects)
+
+
+def pooled_precision(precision: Precision, measure: str) -> pd.DataFrame:
+    """severity, method, mean, low, high of a measure over all factors, of methods that have every condition."""
+    value, cells = precision.samples.of(measure, precision.name), precision.samples.cells
+    whole = cells[cells["method"].isin(complete_methods(precision.samples))]
+    means = {key: value[part.index].mean(axis=0) for key, part in whole.groupby(["severity", "method"], sort=False)}
+    rows = [(*key, mean[0], *interval(mean[1:])) for key, mean in means.items()]
+    return pd.DataFrame(rows, columns=["severity", "method", "mean", "low", "high"])
 
 
 def with_bounds(table: pd.DataFrame, key: str) -> pd.DataFrame:

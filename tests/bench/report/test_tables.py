@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.report.escape import _LATEX, html_text, latex_text, markdown_text
-from bench.report.tables import Column, Table, as_html, latex, markdown
+from bench.report.latex import latex
+from bench.report.tables import Column, Table, as_html, markdown
 
 FRAME = pd.DataFrame(
     {"psnr": [20.0, 31.25, 31.25, 25.0], "mse": [9.0, 4.0, 2.0, 1.0], "qsf": [0.5, -0.1, 0.2, None]},
@@ -125,20 +123,6 @@ def test_letters_that_pdflatex_does_not_know_are_named_in_a_comment() -> None:
     assert latex(TABLE).startswith(r"\begin{table}")
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (texlive-latex-base)")
-def test_a_table_of_odd_names_compiles(tmp_path: Path) -> None:
-    names = [*LATEX, *NAMES]
-    frame = pd.DataFrame({"q": range(len(names))}, index=names, dtype=float)
-    tables = [latex(Table(name, name, frame, [Column("q", name)])) for name in names]
-    rules = [rf"\newcommand\{name}{{\hline}}" for name in ("toprule", "midrule", "bottomrule")]  # of booktabs
-    document = "\n".join([r"\documentclass{article}", *rules, r"\begin{document}", *tables])
-    (tmp_path / "t.tex").write_text(document + "\\end{document}\n", encoding="utf-8")
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert "root:" not in done.stdout
-
-
 def test_marks_follow_what_is_shown_not_hidden_digits() -> None:
     frame = pd.DataFrame({"q": [0.70004, 0.70001, 0.6]}, index=list("abc"))
     marks = [cells[0].mark for _, cells in Table("", "", frame, [Column("q", "Q", digits=3)]).cells()]
@@ -151,14 +135,6 @@ def test_markdown_has_arrows_and_marks() -> None:
     assert lines[4] == "| ir | 20.00 | 9.0 | 0.50 |"
     assert lines[5] == "| A_1 | **31.25** | 4.0 | **-0.10** |"
     assert lines[7].endswith("| – |")
-
-
-def test_latex_escapes_and_sets_sources_apart() -> None:
-    text = latex(TABLE)
-    assert r"Method & PSNR $\uparrow$ & MSE $\downarrow$ & Qsf $\to 0$ \\" in text
-    assert "ir & 20.00 & 9.0 & 0.50 \\\\\n\\midrule\nA\\_1 & \\textbf{31.25}" in text
-    assert r"\underline{25.00}" in text
-    assert r"Note 50 \%." in text
 
 
 def test_html_marks_source_rows() -> None:
@@ -180,7 +156,7 @@ def test_an_interval_stands_behind_its_number() -> None:
     table = Table("", "", frame, [Column("q", "Q", digits=2, interval=("low", "high"))])
     assert "| a | **0.50** [0.40, 0.62] |" in markdown(table)
     assert "| b | <u>0.25</u> |" in markdown(table)
-    assert r"a & \textbf{0.50} {\scriptsize [0.40, 0.62]}" in latex(table)
+    assert r"a & \benchbest{0.50} & \scriptsize [0.40, 0.62]" in latex(table)
     assert "<b>0.50</b> <small>[0.40, 0.62]</small>" in as_html(table)
 
 

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from scipy.stats import friedmanchisquare, wilcoxon
 
-from bench.statistics.ranks import friedman_p, holm, rank_methods, rank_table, signed_rank_p
+from bench.statistics.ranks import (
+    cluster_ranks,
+    friedman_p,
+    holm,
+    nemenyi,
+    rank_methods,
+    rank_table,
+    signed_rank_p,
+)
 
 # Demšar 2006, table 6: AUC of four variants of C4.5 on 14 data sets.
 DEMSAR = np.array(
@@ -128,3 +136,44 @@ def test_the_test_of_each_metric_is_corrected_for_their_number():
     alone = rank_table(pd.concat(parts[:2]), directions, ("metric",))["friedman_p"].iloc[0]
     together = rank_table(pd.concat(parts), directions, ("metric",))["friedman_p"]
     assert together.tolist() == pytest.approx([min(1, 3 * alone)] * 6)
+
+
+def test_nemenyi_of_the_published_example():
+    """Demšar 2006, section 3.2.2: four methods on 14 data sets have the critical difference 1.25 at 0.05."""
+    found = nemenyi(-pd.DataFrame(DEMSAR, columns=["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"]))
+    assert found.critical == pytest.approx(1.25, abs=0.005)
+    assert found.mean_rank.round(3).tolist() == [3.143, 2.0, 2.893, 1.964]
+    assert (found.p.to_numpy() > 0.05).all() == (found.mean_rank.max() - found.mean_rank.min() < found.critical)
+    assert found.clusters == 14
+
+
+def test_nemenyi_needs_three_methods_and_ten_clusters():
+    values = pd.DataFrame(DEMSAR, columns=list("abcd"))
+    assert nemenyi(values.iloc[:9]) is None
+    assert nemenyi(values[["a", "b"]]) is None
+
+
+def test_ranks_of_clusters_are_means_over_metrics_and_conditions():
+    """In cluster ``x`` the metrics disagree; in ``y`` both prefer ``b``. The two images of ``x`` are one video."""
+    table = [
+        (image, scene, method, metric, value)
+        for image, scene, of in (
+            ("x_001", "s", {"en": (2.0, 1.0), "mse": (2.0, 1.0)}),
+            ("x_002", "s", {"en": (2.0, 1.0), "mse": (2.0, 1.0)}),
+            ("y", "t", {"en": (0.0, 1.0), "mse": (1.0, 0.0)}),
+        )
+        for metric, values in of.items()
+        for method, value in zip("ab", values, strict=True)
+    ]
+    rows = pd.DataFrame(table, columns=["image", "scene", "method", "metric", "value"])
+    ranks = cluster_ranks(rows, {"en": "higher", "mse": "lower"}, ("metric",))
+    assert ranks[["a", "b"]].to_numpy().tolist() == [[1.5, 1.5], [2.0, 1.0]]
+
+
+def test_a_method_that_a_group_lacks_takes_no_part_there():
+    rows = pd.DataFrame(
+        [(f"i{i}", f"i{i}", m, "en", f, 1.0) for i in range(3) for m, f in (("a", "x"), ("b", "x"), ("a", "y"))],
+        columns=["image", "scene", "method", "metric", "factor", "value"],
+    )
+    table = rank_table(rows, {"en": "higher"}, ("metric", "factor"))
+    assert table.groupby("factor")["method"].agg(list).to_dict() == {"x": ["a", "b"], "y": ["a"]}
