@@ -64,7 +64,7 @@ def draw_curves(
     methods of the run, so that each has the same look in a figure that lacks some. ``width`` is in inches.
     """
     heads = {factor: printable((panels or {}).get(factor, factor)) for factor in points["factor"].unique()}
-    broad = int(width / _columns(width, len(heads)) / LETTER)
+    broad = int(0.88 * width / _columns(width, len(heads)) / LETTER)
     heads = {factor: "\n".join(textwrap.wrap(head, broad)) for factor, head in heads.items()}
     methods = list(dict.fromkeys(points["method"]))
     styles = line_styles(dict.fromkeys([*order, *methods]))
@@ -75,7 +75,7 @@ def draw_curves(
             for method, line in points[points["factor"] == factor].groupby("method", sort=False):
                 _draw_line(axes, line, styles[method], bands)
             _label_panel(axes, head)
-        _label_rows(figure, grid, len(heads), f"{label} {ARROWS[direction]}".strip())
+        _label_rows(grid, len(heads), _columns(width, len(heads)), f"{label} {ARROWS[direction]}".strip())
         _legend(figure, {name: styles[method] for method, name in _names(titles, methods).items()}, width)
     return figure
 
@@ -96,7 +96,8 @@ def draw_multiples(
     :func:`draw_curves`.
     """
     methods = list(dict.fromkeys(points["method"]))
-    names = _names(titles, methods)
+    broad = int(0.88 * width / _columns(width, len(methods), 4) / LETTER)
+    names = {method: "\n".join(textwrap.wrap(name, broad)) for method, name in _names(titles, methods).items()}
     styles = line_styles(dict.fromkeys([*order, *methods]))
     lines = {method: line.sort_values("severity") for method, line in points.groupby("method", sort=False)}
     with matplotlib.rc_context(STYLE | text_style()):
@@ -107,7 +108,7 @@ def draw_multiples(
                     axes.plot(lines[other]["severity"], lines[other]["mean"], **OTHERS)
             _draw_line(axes, lines[method], styles[method], bands=True)
             _label_panel(axes, names[method])
-        _label_rows(figure, grid, len(methods), f"{label} {ARROWS[direction]}".strip())
+        _label_rows(grid, len(methods), _columns(width, len(methods), 4), f"{label} {ARROWS[direction]}".strip())
     return figure
 
 
@@ -118,12 +119,18 @@ def _names(titles: Mapping[str, str], methods: Sequence[str]) -> dict[str, str]:
     return {method: printable(titles.get(method, method)) for method in methods}
 
 
+def _columns(width: float, panels: int, most: int = 3) -> int:
+    return min(most if width > ONE_COLUMN else 2, panels)
+
+
 def _figure(
-    width: float, panels: int, title: str, names: Mapping[str, str], most: int = 3
+    width: float, heads: Sequence[str], title: str, names: Mapping[str, str], most: int = 3
 ) -> tuple[Figure, list[Axes]]:
-    """Panels, at most so many side by side, with fixed margins in inches (a layout engine would take twice as long)."""
-    columns = min(most if width > ONE_COLUMN else 2, panels)
-    lines = math.ceil(panels / columns)
+    """A panel per head, at most so many side by side; margins are fixed: a layout engine takes twice as long."""
+    columns = _columns(width, len(heads), most)
+    lines = math.ceil(len(heads) / columns)
+    more = 0.13 * max(head.count("\n") for head in heads)
+    between = GAP[1] + more
     panel = (width - LEFT - RIGHT - (columns - 1) * GAP[0]) / columns
     tall = min(panel * PANEL, 2.6)
     heading = textwrap.wrap(printable(title), int(width / LETTER_OF_TITLE))
@@ -131,7 +138,7 @@ def _figure(
     above, below = 0.28 + 0.14 * len(heading) + more, 0.42 + 0.16 * rows_of_names
     height = above + lines * tall + (lines - 1) * between + below
     figure = Figure(figsize=(width, height))
-    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    panels_of = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     figure.subplots_adjust(
         left=LEFT / width,
         right=1 - RIGHT / width,
@@ -141,7 +148,7 @@ def _figure(
         hspace=between / tall,
     )
     figure.suptitle("\n".join(heading), fontsize=8.5, fontweight="bold", y=1 - 0.05 / height, va="top")
-    grid = list(grid.flat)
+    grid = list(panels_of.flat)
     for axes in grid[len(heads) :]:
         axes.set_visible(False)
     return figure, grid
@@ -155,15 +162,12 @@ def _draw_line(axes: Axes, line: pd.DataFrame, style: Mapping[str, Any], bands: 
 
 
 def _label_panel(axes: Axes, head: str) -> None:
-    room = axes.get_position().width * axes.figure.get_figwidth()
-    longest = int(room / LETTER)
-    axes.set_title(head if len(head) <= longest else f"{head[: longest - 1]}…", pad=3)
+    axes.set_title(head, pad=3)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
 
-def _label_rows(figure: Figure, grid: Sequence[Axes], panels: int, label: str) -> None:
+def _label_rows(grid: Sequence[Axes], panels: int, columns: int, label: str) -> None:
     """The quantity at the left of each line of panels, the severity below the last panel of each column."""
-    columns = grid[0].get_gridspec().ncols
     for axes in grid[:panels:columns]:
         axes.set_ylabel(label)
     for place in range(max(0, panels - columns), panels):

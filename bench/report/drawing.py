@@ -83,7 +83,8 @@ def draw_all(drawings: Sequence[Drawing], workers: int | None = None) -> list[Dr
 def _draw(drawing: Drawing) -> None:
     figure = drawing.draw(**drawing.arguments)
     drawing.path.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(text_style()), warnings.catch_warnings():
+    style: Any = text_style()
+    with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # told once for all figures
         for path in drawing.files:
             figure.savefig(path, **{"dpi": DPI} if path.suffix == ".png" else {"metadata": {"CreationDate": None}})

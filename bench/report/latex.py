@@ -75,7 +75,7 @@ def latex_file(tables: Sequence[Table], style: LatexStyle, section: str) -> str:
     best, second = LOOKS[style.best]
     packages = "booktabs,multirow" + (",xcolor" if style.best == "colour" else "")
     lines = [
-        rf"% needs \usepackage{{{packages}}}; define these two before \input for another look of the best numbers",
+        rf"% needs \usepackage{{{packages}}}; define these two beforehand for another look of the best numbers",
         rf"\providecommand{{\benchbest}}[1]{{{best}}}",
         rf"\providecommand{{\benchsecond}}[1]{{{second}}}",
     ]

@@ -6,7 +6,7 @@ Frames of one video are no independent evidence, so the unit is the scene cluste
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -106,7 +106,7 @@ def nemenyi(scores: pd.DataFrame) -> Difference | None:
 
 def _by_group(
     rows: pd.DataFrame, directions: Mapping[str, Direction], by: list[str], largest_gap: int
-) -> Iterator[tuple[dict[Hashable, Any], pd.DataFrame, pd.DataFrame]]:
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
     """Of each group of rows: its key, images × methods, and their means, clusters × methods.
 
     Only images count that have a finite value for every method of the group; groups without any are left out.
@@ -129,11 +129,11 @@ def _by_group(
         wide = pd.DataFrame(own[whole], columns=names[here])
         seen = tuple(zip(part["image"][whole], part["scene"][whole], strict=True))
         if seen not in clusters:
-            clusters[seen] = scene_clusters(*map(list, zip(*seen, strict=True)), largest_gap)
+            clusters[seen] = scene_clusters([name for name, _ in seen], [scene for _, scene in seen], largest_gap)
         yield dict(zip(by, key, strict=True)), wide, wide.groupby(clusters[seen]).mean()
 
 
-def _metric(rows: pd.DataFrame, key: Mapping[Hashable, Any]) -> str:
+def _metric(rows: pd.DataFrame, key: Mapping[str, Any]) -> str:
     return key.get("metric", rows["metric"].iloc[0])
 
 

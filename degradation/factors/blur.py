@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from degradation.citations import XUE_2024
 from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.kernels.blur import anisotropic_kernel, convolve, gaussian_kernel, motion_kernel
 
@@ -39,6 +40,7 @@ GAUSSIAN_BLUR = Factor(
     parameter="standard deviation",
     unit="px",
     source="TSDM-Fusion (IEEE TIM 2024), blur step, isotropic case",
+    citation=XUE_2024,
     stage="optics",
     ladder={  # the student was trained on up to 1.2 px
         "ir": rungs(sigma=(0.6, 0.9, 1.2, 3.0, 8.0)),
@@ -54,6 +56,7 @@ ANISOTROPIC_BLUR = Factor(
     parameter="standard deviations",
     unit="px",
     source="TSDM-Fusion (IEEE TIM 2024), blur step, anisotropic case",
+    citation=XUE_2024,
     stage="optics",
     ladder={  # the student was trained on variances up to 3 px², so standard deviations up to 1.73 px
         "ir": rungs(sigma_major=(0.8, 1.2, 1.7, 4.5, 12.0), sigma_minor=(0.4, 0.6, 0.85, 1.5, 4.0)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from degradation.citations import XUE_2024
 from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.photometry import brightness, to_float, to_uint8
 
@@ -19,6 +20,7 @@ BRIGHTNESS_DOWN = Factor(
     parameter="factor",
     unit="×",
     source="TSDM-Fusion (IEEE TIM 2024), visible step 1; PIL ImageEnhance.Brightness",
+    citation=XUE_2024,
     stage="illumination",
     ladder={  # the student was trained on 0.5 to 1.5 (visible only), which holds all severities
         "ir": rungs(factor=(0.935, 0.895, 0.83, 0.76, 0.66)),
@@ -34,6 +36,7 @@ BRIGHTNESS_UP = Factor(
     parameter="factor",
     unit="×",
     source="TSDM-Fusion (IEEE TIM 2024), visible step 1; PIL ImageEnhance.Brightness",
+    citation=XUE_2024,
     stage="illumination",
     ladder={  # the student was trained on 0.5 to 1.5 (visible only), which holds all severities
         "ir": rungs(factor=(1.075, 1.12, 1.19, 1.27, 1.40)),

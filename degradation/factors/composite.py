@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from degradation.citations import XUE_2024
 from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.noise import random_covariance
 from degradation.random_model import PAPER, Step, apply_steps
@@ -62,6 +63,7 @@ TSDM = Factor(
     parameter="strengths of all steps",
     unit="units of the single factors",
     source="TSDM-Fusion (IEEE TIM 2024), the whole degradation model",
+    citation=XUE_2024,
     stage="coding",
     ladder={  # the student was trained on qualities 70 to 89, then 30 to 69; the rest as in the single factors
         "ir": rungs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from degradation.citations import XUE_2024
 from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.photometry import contrast, to_float, to_uint8
 
@@ -19,6 +20,7 @@ CONTRAST = Factor(
     parameter="factor",
     unit="×",
     source="TSDM-Fusion (IEEE TIM 2024), step 2; PIL ImageEnhance.Contrast",
+    citation=XUE_2024,
     stage="illumination",
     ladder={  # the student was trained on 0.6 to 0.8 infrared, 0.7 to 0.9 visible
         "ir": rungs(factor=(0.80, 0.74, 0.60, 0.40, 0.16)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from degradation.citations import NARASIMHAN_2002
 from degradation.factor import Drawn, Factor, Parameters, rungs
 
 NEAREST = 0.3
@@ -35,6 +36,7 @@ FOG = Factor(
     parameter="density",
     unit="optical thickness at the horizon",
     source="Koschmieder's law; Narasimhan & Nayar, IJCV 2002",
+    citation=NARASIMHAN_2002,
     stage="weather",
     ladder={
         "vis": rungs(density=(0.14, 0.225, 0.38, 0.575, 0.90)),

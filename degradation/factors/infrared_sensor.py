@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from degradation.citations import XUE_2024
 from degradation.factor import Drawn, Factor, Parameters, rungs
 
 LOWEST_GAIN = 0.95
@@ -37,6 +38,7 @@ STRIPE_NOISE = Factor(
     parameter="largest offset",
     unit="grey levels of 255",
     source="named in the configuration of TSDM-Fusion's release; column and row non-uniformity of microbolometers",
+    citation=XUE_2024,
     ladder={
         "ir": rungs(bias=(10.0, 21.0, 35.0, 51.0, 73.0)),
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from degradation.citations import KEYS_1981
 from degradation.factor import Drawn, Factor, Parameters, rungs
 
 
@@ -23,6 +24,7 @@ LOW_RESOLUTION = Factor(
     parameter="reduction per side",
     unit="×",
     source="area average down, Keys' cubic convolution up",
+    citation=KEYS_1981,
     stage="optics",
     ladder={
         "ir": rungs(scale=(5.0, 8.0, 12.0, 16.0, 24.0)),

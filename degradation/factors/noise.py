@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from degradation.citations import XUE_2024
 from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.noise import add_color_noise, add_correlated_noise, add_gray_noise, random_covariance
 
@@ -29,6 +30,7 @@ NOISE_COLOR = Factor(
     parameter="standard deviation",
     unit="grey levels of 255",
     source="TSDM-Fusion (IEEE TIM 2024), noise step, independent channels",
+    citation=XUE_2024,
     ladder={  # the student was trained on 2 to 20
         "ir": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
         "vis": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
@@ -43,6 +45,7 @@ NOISE_GRAY = Factor(
     parameter="standard deviation",
     unit="grey levels of 255",
     source="TSDM-Fusion (IEEE TIM 2024), noise step, one map for all channels",
+    citation=XUE_2024,
     ladder={  # the student was trained on 2 to 20
         "ir": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
         "vis": rungs(sigma=(8.0, 13.0, 20.0, 30.0, 45.0)),
@@ -60,6 +63,7 @@ NOISE_CORRELATED = Factor(
     parameter="scale",
     unit="grey levels of 255",
     source="TSDM-Fusion (IEEE TIM 2024), noise step, multivariate normal",
+    citation=XUE_2024,
     ladder={  # the student was trained on 20
         "vis": rungs(sigma=(12.0, 16.0, 20.0, 43.0, 62.0)),
     },

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from degradation.citations import LI_2019
 from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.particles import line, scatter
 
@@ -38,6 +39,7 @@ RAIN = Factor(
     parameter="streaks, length, opacity, veil",
     unit="per 1,000 px, px, share, share",
     source="streaks before a veil: the heavy-rain model of Li, Cheong and Tan, CVPR 2019",
+    citation=LI_2019,
     stage="weather",
     ladder={
         "vis": rungs(

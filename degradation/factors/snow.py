@@ -7,6 +7,7 @@ import math
 import cv2
 import numpy as np
 
+from degradation.citations import LIU_2018
 from degradation.factor import Drawn, Factor, Parameters, rungs
 from degradation.particles import disc, line, scatter
 
@@ -50,6 +51,7 @@ SNOW = Factor(
     parameter="flakes, veil",
     unit="per megapixel, share",
     source="compositing of Snow100K, Liu et al., IEEE TIP 2018; the flakes are ours",
+    citation=LIU_2018,
     stage="weather",
     ladder={
         "vis": rungs(flakes=(1400, 3200, 7000, 12000, 20000), veil=(0.0, 0.02, 0.06, 0.12, 0.20)),

@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from degradation.citations import XUE_2024
 from fusion.method import Method
 from fusion.tsdm.inference import fuse_padded
-from fusion.tsdm.methods import CITATION, FOLDER
+from fusion.tsdm.methods import FOLDER
 from fusion.tsdm.networks.lite import CELL, LiteStudent
 from fusion.tsdm.training.checkpoints import load_network
 from tsdm_bench.cards import OURS
@@ -94,7 +95,7 @@ LITE = Method(
     kind="learned",
     description="Small U-shaped network that fuses and restores degraded pairs; a grey pair stays grey.",
     source="this project, with targets and degradations of TSDM-Fusion (Xue et al., IEEE TIM 2024)",
-    citation=CITATION,
+    citation=XUE_2024,
     year=2026,
     multiple=CELL,
     parameters=233_926,

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from degradation.citations import XUE_2024
 from fusion.method import Method
 from fusion.tsdm.inference import fuse_tiled, fuse_whole
 from fusion.tsdm.kernels.product import PAIRS
@@ -43,17 +44,6 @@ STUDENT_WEIGHTS = WeightFile(
 # No hash of the authors' files is known: they are taken by their names.
 OFFICIAL_TEACHER_WEIGHTS = WeightFile(name="Model_TeacherNet_epoch_50.pth", licence="none", source=RELEASE)
 OFFICIAL_STUDENT_WEIGHTS = WeightFile(name="GT.pth", licence="none", source=RELEASE)
-
-CITATION = """\
-@article{xue2024novel,
-  author  = {Xue, W. and Liu, Y. and Wang, F. and He, G. and Zhuang, Y.},
-  title   = {A Novel Teacher--Student Framework With Degradation Model for Infrared--Visible Image Fusion},
-  journal = {IEEE Transactions on Instrumentation and Measurement},
-  volume  = {73},
-  pages   = {5020512},
-  year    = {2024},
-  doi     = {10.1109/TIM.2024.3398115},
-}"""
 
 
 def _suitable(dtype: torch.dtype, device: torch.device) -> torch.dtype:
@@ -111,7 +101,7 @@ _FACTS: dict[str, Any] = {
     "Infrared–Visible Image Fusion, IEEE TIM 73, 5020512 (2024), doi 10.1109/TIM.2024.3398115",
     "year": 2024,
     "venue": "IEEE TIM",
-    "citation": CITATION,
+    "citation": XUE_2024,
 }
 _OURS = _FACTS | {"trained_on": ("roadscene", "msrs")}
 _TEACHER = _OURS | {"parameters": 2_341_728, "luma": True}

@@ -241,7 +241,13 @@ def test_out_holds_the_tables_of_a_run_over_common_images(folders, capsys):
         Image.fromarray(natural(60, 72, seed=index)[1]).save(folders / f"out/=cmd/{index:02d}.png")
     assert run(folders, "--metrics", "en,mse", "--out", str(folders / "scores")) == 0
     tables = folders / "scores/tables"
-    assert sorted(path.name for path in tables.iterdir()) == ["scores.csv", "scores.md", "scores.tex"]
+    assert {path.name for path in tables.iterdir()} == {
+        *(f"{name}.{ending}" for name in ("scores", "ranking") for ending in ("csv", "md", "tex")),
+        "preview.tex", "references.bib",
+    }  # fmt: skip
+    assert {path.name for path in (folders / "scores/curves").glob("[!.]*")} == {"ranks.png", "ranks.pdf"}
+    assert "@article{roberts2008entropy," in (tables / "references.bib").read_text()
+    assert "Rank on each image (1 = best of 3), mean over 3 images" in (tables / "ranking.md").read_text()
     text = (tables / "scores.md").read_text(encoding="utf-8")
     assert "Mean over the 3 images of 4 that all methods have; n too small for intervals" in text
     assert "**" in text
@@ -262,6 +268,7 @@ def test_methods_without_a_common_image_are_not_ranked(folders, capsys):
     assert run(folders, "--metrics", "en", "--out", str(folders / "scores")) == 0
     text = (folders / "scores/tables/scores.md").read_text(encoding="utf-8")
     assert "Mean over the images of each method, not ranked" in text
+    assert not (folders / "scores/tables/ranking.md").exists()
     assert "**" not in text
 
 

@@ -1,0 +1,50 @@
+"""BibTeX of the papers that factors come from: their cards name them, several share one."""
+
+from __future__ import annotations
+
+XUE_2024 = r"""@article{xue2024novel,
+  author  = {Xue, W. and Liu, Y. and Wang, F. and He, G. and Zhuang, Y.},
+  title   = {A Novel Teacher--Student Framework With Degradation Model for Infrared--Visible Image Fusion},
+  journal = {IEEE Transactions on Instrumentation and Measurement},
+  volume  = {73},
+  pages   = {5020512},
+  year    = {2024},
+  doi     = {10.1109/TIM.2024.3398115},
+}"""
+NARASIMHAN_2002 = r"""@article{narasimhan2002vision,
+  author  = {Narasimhan, Srinivasa G. and Nayar, Shree K.},
+  title   = {Vision and the Atmosphere},
+  journal = {International Journal of Computer Vision},
+  volume  = {48},
+  number  = {3},
+  pages   = {233--254},
+  year    = {2002},
+  doi     = {10.1023/A:1016328200723},
+}"""
+LI_2019 = r"""@inproceedings{li2019heavy,
+  author    = {Li, Ruoteng and Cheong, Loong-Fah and Tan, Robby T.},
+  title     = {Heavy Rain Image Restoration: Integrating Physics Model and Conditional Adversarial Learning},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages     = {1633--1642},
+  year      = {2019},
+}"""
+LIU_2018 = r"""@article{liu2018desnownet,
+  author  = {Liu, Yun-Fu and Jaw, Da-Wei and Huang, Shih-Chia and Hwang, Jenq-Neng},
+  title   = {{DesnowNet}: Context-Aware Deep Network for Snow Removal},
+  journal = {IEEE Transactions on Image Processing},
+  volume  = {27},
+  number  = {6},
+  pages   = {3064--3073},
+  year    = {2018},
+  doi     = {10.1109/TIP.2018.2806202},
+}"""
+KEYS_1981 = r"""@article{keys1981cubic,
+  author  = {Keys, Robert G.},
+  title   = {Cubic Convolution Interpolation for Digital Image Processing},
+  journal = {IEEE Transactions on Acoustics, Speech, and Signal Processing},
+  volume  = {29},
+  number  = {6},
+  pages   = {1153--1160},
+  year    = {1981},
+  doi     = {10.1109/TASSP.1981.1163711},
+}"""
