@@ -2,10 +2,12 @@
 # bash container/fresh_root.sh [BIND…]: the steps of the Dockerfile without a daemon: the same scripts, as the same user, in
 # a root of its own, in which only the system of this machine is seen (read-only), and none of its home folders or
 # packages of Python. BIND: further paths that installing needs, such as a local package index. As root, on Linux.
-# It says after each step how long it took, and leaves nothing behind.
+# It says after each step how long it took, and leaves nothing behind. For a quick look without installing dependencies:
+# PIP_NO_DEPS=1 PYTHONPATH=FOLDER bash container/fresh_root.sh FOLDER, where FOLDER is a site-packages that has them.
 set -euo pipefail
 source=$(realpath "$(dirname "$0")/..")
 root=$(mktemp -d)
+chmod 755 "$root" # the user has to see it as /
 trap 'rm -rf --one-file-system "$root"' EXIT
 
 enter() { # enter USER COMMAND…: run a command in the root, in name spaces of its own, whose mounts end with it
@@ -27,6 +29,7 @@ enter() { # enter USER COMMAND…: run a command in the root, in name spaces of 
         exec chroot --userspec="$user" "$root" /usr/bin/env -i PATH=/opt/tsdm-bench/bin:/usr/local/bin:/usr/bin:/bin \
             HOME=/home/bench TSDM_BENCH_DATA=/data TSDM_BENCH_CACHE=/cache TORCH_INDEX="${TORCH_INDEX-}" \
             EXTRAS="${EXTRAS-}" ${PIP_CERT:+PIP_CERT="$PIP_CERT"} ${PIP_FIND_LINKS:+PIP_FIND_LINKS="$PIP_FIND_LINKS"} \
+            ${PIP_NO_DEPS:+PIP_NO_DEPS="$PIP_NO_DEPS"} ${PYTHONPATH:+PYTHONPATH="$PYTHONPATH"} \
             "$@"
     ' bash "$root" "$user" "$binds" "$@"
 }
