@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from degradation.factor import Modality
 from tsdm_bench.cards import OURS, Card, Registry
 from tsdm_bench.weights.card import WeightFile
+
+if TYPE_CHECKING:  # names are looked up before torch is imported, which takes seconds
+    from torch import Tensor
 
 CHANNELS: dict[Modality, int] = {"ir": 1, "vis": 3}
 
