@@ -6,7 +6,7 @@
 #   docker run --rm -v "$PWD/results:/results" -v ~/data:/data:ro tsdm-bench --suite tno
 #
 # The same steps without a daemon: bash container/fresh_root.sh
-ARG BASE=python:3.12-slim-bookworm
+ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS build
 
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bench.results import RunResult
     from bench.scoring import Scores
     from bench.suite import Suite
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -69,7 +72,8 @@ def run(
     from bench.suite import Suite, load_suite
 
     asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
-    check_names(asked, data_root)  # before what follows: it takes seconds to import
+    check_names(asked, data_root)
+    log.info("%s: getting ready", asked.title or asked.name)  # what follows takes seconds to import
 
     from bench.report import write_report
     from bench.results import RunResult

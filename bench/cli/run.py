@@ -79,9 +79,6 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--panels {args.panels}: expected 0 or more")
     suite = suite_of(args) if args.record is None else None
 
-    if suite is not None:
-        log.info("%s: getting ready", suite.title or suite.name)  # what follows takes seconds to import
-
     from bench import repeat, run
 
     settings = {

@@ -41,13 +41,13 @@ MISTAKES = {
     "list everything": "invalid choice: 'everything'",
 }
 PROGRAM = """
-import contextlib, io, json, sys, time
+import io, json, logging, sys
 from bench.cli import main
 told = {}
 for command in json.loads(sys.argv[1]):
-    error = io.StringIO()
-    with contextlib.redirect_stderr(error):
-        status = main(command.split())
+    sys.stderr = error = io.StringIO()
+    logging.getLogger().handlers.clear()  # the next call makes one for this stream
+    status = main(command.split())
     told[command] = [status, error.getvalue(), [name for name in json.loads(sys.argv[2]) if name in sys.modules]]
 print(json.dumps(told))
 """
