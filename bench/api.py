@@ -31,6 +31,8 @@ def run(
     device: str = "auto",
     workers: int | None = None,
     executor: str = "local",
+    batch: int | None = None,
+    budget: float | None = None,
     panels: int = 3,
     recompute: Sequence[str] = (),
     named_methods: bool | None = None,
@@ -47,6 +49,8 @@ def run(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: processes on the CPU (default: one per core).
         executor: who starts them, ``local`` or ``ray``.
+        batch: cells that go through together (default: what a GPU has room for; 1 on the CPU).
+        budget: seconds after which no further cell is computed.
         panels: pairs that are shown as panels.
         recompute: methods that are computed again whatever is stored of them.
         named_methods: refuse a method that cannot run here, instead of leaving it out (default: where ``methods`` is
@@ -87,6 +91,8 @@ def run(
         device=device,
         workers=workers,
         executor=executor,
+        batch=batch,
+        budget=budget,
         panels=panels,
         named_methods="methods" in fields if named_methods is None else named_methods,
         recompute=tuple(recompute),

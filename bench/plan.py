@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,6 +188,26 @@ def _evenly(pairs: list[Pair], limit: int | None) -> list[Pair]:
     if limit is None or limit >= len(pairs):
         return pairs
     return [pairs[index * len(pairs) // limit] for index in range(limit)]
+
+
+def balanced(cells: Sequence[Cell], alone: Collection[str] = ()) -> list[Cell]:
+    """Cells in an order of which every beginning is a fair sample: a pair under all of its conditions, then the next
+    one, and pairs spread evenly over the dataset. Methods named in ``alone`` get cells of their own.
+
+    >>> [cell.pair for cell in balanced([Cell(pair, CLEAN, ("ir",)) for pair in range(6)])]
+    [0, 4, 2, 1, 5, 3]
+    """
+    by_pair: dict[Pair, list[Cell]] = {}
+    for cell in cells:
+        by_pair.setdefault(cell.pair, []).append(cell)
+    bits = max(len(by_pair) - 1, 1).bit_length()
+    places = sorted(range(len(by_pair)), key=lambda place: int(f"{place:0{bits}b}"[::-1], 2))
+    pairs, ordered = list(by_pair.values()), []
+    for cell in (cell for place in places for cell in pairs[place]):
+        together = tuple(name for name in cell.methods if name not in alone)
+        own = [(name,) for name in cell.methods if name in alone]
+        ordered += [replace(cell, methods=methods) for methods in (together, *own) if methods]
+    return ordered
 
 
 def plan(suite: Suite, pairs: list[Pair], done: Collection[tuple[str, Condition, str]] = frozenset()) -> list[Cell]:

@@ -117,8 +117,8 @@ def _run_method(name: str, batch: Batch, bench: Bench) -> None:
 def _add(name: str, batch: Batch, bench: Bench) -> None:
     setup = bench.setup
     levels, seconds = fuse_seen(name, batch.inputs[0].cell, batch.seen, bench)
-    values = _score(levels, batch, bench)
-    detections = _detect(name, levels, batch, bench)
+    values = score(levels, batch, bench)
+    detections = detect(name, levels, batch, bench)
     pixels = {i: as_pixels(levels[i]) for i, (cell, *_) in enumerate(batch.inputs) if _shown(cell, bench)}
     for i, ((cell, *_), result) in enumerate(zip(batch.inputs, batch.results, strict=True)):
         image, condition = cell.pair.image, cell.condition
@@ -156,7 +156,7 @@ def fuse_seen(name: str, cell: Cell, seen: Sources, bench: Bench) -> tuple[Tenso
     return levels, seconds
 
 
-def _score(levels: Tensor, batch: Batch, bench: Bench) -> list[tuple[str, str, list[float]]]:
+def score(levels: Tensor, batch: Batch, bench: Bench) -> list[tuple[str, str, list[float]]]:
     """(metric, reference, a value per image) of every metric of the run, computed where the images lie."""
     metrics = bench.setup.metrics
     plane = plane_of(levels)
@@ -175,7 +175,7 @@ def _score(levels: Tensor, batch: Batch, bench: Bench) -> list[tuple[str, str, l
     return [(name, reference, of) for (name, reference), of in zip(found, table, strict=True)]
 
 
-def _detect(name: str, levels: Tensor, batch: Batch, bench: Bench) -> list[list[DetectionRow]]:
+def detect(name: str, levels: Tensor, batch: Batch, bench: Bench) -> list[list[DetectionRow]]:
     """What the detector finds in each image of a labelled pair."""
     setup = bench.setup
     found: list[list[Detection]] = [[] for _ in batch.inputs]

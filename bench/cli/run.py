@@ -17,6 +17,7 @@ from bench.cli.options import (
     add_selection,
     add_weights_dir,
     comma_list,
+    seconds,
     suite_of,
     whole_number,
 )
@@ -65,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=whole_number, metavar="N", help="processes on the CPU (default: one per core)"
     )
     parser.add_argument("--executor", choices=EXECUTORS, default="local", help="who computes the cells")
+    parser.add_argument("--budget", type=seconds, metavar="2h", help="stop after so long; what is done by then is "
+                        "a balanced sample: all methods and conditions on as many images as it allows")  # fmt: skip
+    parser.add_argument(
+        "--batch", type=whole_number, metavar="N", help="cells at once (default: what a GPU has room for; 1 on the CPU)"
+    )
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where run folders go")
     parser.add_argument(
         "--panels", type=int, default=3, metavar="N", help="pairs drawn as panels (default: 3; 0: no pictures)"
@@ -88,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
         "device": args.device,
         "workers": args.workers,
         "executor": args.executor,
+        "batch": args.batch,
+        "budget": args.budget,
         "panels": 0 if args.no_report else args.panels,
         "recompute": args.recompute,
         "report": not args.no_report,

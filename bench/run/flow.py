@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -14,11 +15,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bench.cell.rows import CellResult, Failure
+from bench.cell.setup import Setup
 from bench.executors import executor
 from bench.executors.pool import available_cores
 from bench.methods import find_method, find_weights
-from bench.plan import Cell, conditions, plan
+from bench.plan import Cell, balanced, conditions, plan
 from bench.run.cost import write_costs
+from bench.run.forecast import CALLS_WORTH_A_FORECAST, forecast
 from bench.run.guard import differences, elsewhere, explain, outdated
 from bench.run.identities import result_identity
 from bench.run.pictures import lacking
@@ -135,6 +138,7 @@ def _compute(
     run: Resolved, before: RunRecord | None, options: Options, folder: RunFolder, failures: list[Failure]
 ) -> None:
     setup, work = run.setup, _work(run, before, folder, options.recompute)
+    until = math.inf if options.budget is None else time.monotonic() + options.budget
     cores = 1 if setup.device != "cpu" else options.workers or available_cores()
     workers = max(1, min(cores, len(work.cells)))
     earlier, (part,) = before.parts if before else (), run.record.parts
@@ -152,12 +156,13 @@ def _compute(
     folder.append([CellResult(failures=failures)])
     folder.write_pairs(run.pairs)
     save([])
+    work = _in_order(work, setup, workers, options.budget)
     log.info(
         "%s: %d of %d cells to compute, %s, %s",
         setup.suite.name, len(work.cells), work.total, counted(workers, "worker"), setup.device,
     )  # fmt: skip
     try:
-        _collect(executor(options.executor)(work.cells, setup, workers), save, work.total, len(work.cells))
+        _collect(executor(options.executor)(work.cells, setup, workers), save, work.total, len(work.cells), until)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -180,12 +185,31 @@ def _log_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
+def _in_order(work: Work, setup: Setup, workers: int, budget: float | None) -> Work:
+    """The work so that whatever is done of it at any moment is a balanced sample; says what it will take."""
+    calls = sum(len(cell.methods) for cell in work.cells)
+    expected = None
+    if work.cells and (budget or calls >= CALLS_WORTH_A_FORECAST):
+        expected = forecast(setup, work.cells)
+    if expected is None:
+        return replace(work, cells=balanced(work.cells))
+    for line in expected.lines(work.cells, workers):
+        log.info("%s", line)
+    if budget:
+        log.info("%s", expected.fitting(work.cells, workers, budget))
+    alone = expected.dear(work.cells) if setup.device == "cpu" else ()
+    cells = balanced(work.cells, alone)
+    return replace(work, cells=cells, total=work.total + len(cells) - len(work.cells))
+
+
 def _collect(
-    results: Generator[CellResult], save: Callable[[list[CellResult]], None], total: int, missing: int
+    results: Generator[CellResult], save: Callable[[list[CellResult]], None], total: int, missing: int, until: float
 ) -> None:
-    """Save results as they come, at the latest after ``FLUSH_SECONDS`` and whatever ends the loop; show progress."""
+    """Save results as they come: the first at once, others at the latest after ``FLUSH_SECONDS``, and whatever ends the
+    loop. It ends at the time ``until``. Shows progress.
+    """
     waiting: list[CellResult] = []
-    failed, flushed = 0, time.monotonic()
+    failed, flushed = 0, -math.inf
     bar = tqdm(total=total, initial=total - missing, unit="cell", dynamic_ncols=True, smoothing=0.05)
     try:
         for result in results:
@@ -199,6 +223,9 @@ def _collect(
             if time.monotonic() - flushed > FLUSH_SECONDS:
                 save(waiting)
                 waiting, flushed = [], time.monotonic()
+            if time.monotonic() > until:
+                log.warning("the budget is used up: what was computed is kept, repeat the command to go on")
+                break
     finally:
         bar.close()
         results.close()  # before saving, so that no worker goes on

@@ -43,6 +43,10 @@ class Options:
     device: str = "auto"
     workers: int | None = None
     executor: str = "local"
+    batch: int | None = None
+    """Cells that go through together; None: as many as a GPU has room for, one on the CPU."""
+    budget: float | None = None
+    """Seconds after which no further cell is computed."""
     panels: int = 0
     """How many pairs are shown as panels; 0 draws no picture at all."""
     named_methods: bool = False
@@ -74,7 +78,7 @@ def resolve(suite: Suite, options: Options) -> Resolved:
     classes = dataset.classes or tuple(sorted({box.label for pair in [*pairs, *training] for box in pair.boxes or ()}))
     # One thread per worker: sums over several threads would round otherwise for another number of workers.
     threads = 1 if device == "cpu" else available_cores()
-    setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, threads)
+    setup = Setup(suite, specs, dataset.name, classes, metrics, options.weights_dir, device, threads, options.batch)
     facts = pair_facts([*pairs, *training], dataset)
     detector: DetectorFacts | None
     if suite.retrains:

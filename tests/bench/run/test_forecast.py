@@ -1,0 +1,147 @@
+"""A run says what it will take, and what is done of it at any moment is a balanced sample."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from bench.cli import main
+from bench.executors.local import run_cells
+from bench.plan import balanced, plan
+from bench.run import flow
+from bench.run.flow import run_benchmark
+from bench.run.forecast import Forecast, forecast
+from bench.run.resolve import Options, resolve
+from bench.suite import Suite
+from fusion.method import METHODS
+
+SUITE = Suite(
+    name="small", dataset="folder", methods=("ir", "average", "gff"), factors=("noise_gray", "jpeg"),
+    severities=(0, 3), metrics=("en", "mse"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cells(small_pairs: Path) -> tuple:
+    run = resolve(SUITE, Options(data_root=small_pairs, device="cpu"))
+    return run.setup, plan(run.setup.suite, run.pairs)
+
+
+def test_the_cost_of_every_method_and_factor_is_measured(cells: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.run.forecast.ENOUGH", 600.0)
+    setup, todo = cells
+    found = forecast(setup, todo)
+    assert found.fuse.keys() == {"ir", "average", "gff"}
+    assert found.degrade.keys() == {"noise_gray", "jpeg"}
+    assert min(*found.fuse.values(), *found.degrade.values(), found.score, found.read) > 0
+    assert found.fuse["gff"] > found.fuse["ir"]
+
+
+def test_the_time_of_a_run_is_the_sum_of_its_parts(cells: tuple) -> None:
+    _, todo = cells
+    known = Forecast({"ir": 1.0, "average": 2.0, "gff": 10.0}, {"noise_gray": 0.5, "jpeg": 0.25}, read=4.0, score=0.1)
+    per_pair = 3 * (13 + 3 * 0.1) + 0.75 + 4
+    assert known.of(todo) == pytest.approx(3 * per_pair)
+    assert known.dear(todo) == {"gff"}
+    lines = list(known.lines(todo, workers=2))
+    assert lines[0] == "to fuse: 27 images of 3 pairs; this takes about 67 s with 2 workers"
+    assert [line.split()[0] for line in lines[1:4]] == ["gff", "average", "ir"]
+    assert lines[1].split()[1:] == ["10", "s", "an", "image", "45", "s"]
+    assert known.fitting(todo, 2, 50.0) == "budget of 50 s: about 2 of 3 pairs under all conditions"
+    assert "not enough for one pair" in known.fitting(todo, 2, 5.0)
+    del known.fuse["gff"]
+    lines = list(known.lines(todo, workers=2))
+    assert "takes at least" in lines[0]
+    assert lines[-1].strip() == "not measured: gff"
+    assert known.dear(todo) == {"gff"}  # nobody waits for what may take long
+
+
+def test_every_beginning_is_spread_over_the_pairs_and_whole_in_conditions(cells: tuple) -> None:
+    _, todo = cells
+    ordered = balanced(todo, {"gff"})
+    assert [cell.methods for cell in ordered[:4]] == [("ir", "average"), ("gff",)] * 2
+    by_pair = [cell.pair.image for cell in ordered]
+    assert by_pair == ["0"] * 6 + ["2"] * 6 + ["1"] * 6
+    keys = [(cell.pair.image, cell.condition, name) for cell in ordered for name in cell.methods]
+    assert sorted(keys) == sorted((cell.pair.image, cell.condition, name) for cell in todo for name in cell.methods)
+
+
+def test_cells_of_their_own_give_the_same_rows(cells: tuple) -> None:
+    setup, todo = cells
+    results = [list(run_cells(those, setup, 1)) for those in (todo, balanced(todo, {"average"}))]
+    rows = [sorted(row[:11] for result in of for row in result.rows) for of in results]
+    assert rows[0] == rows[1]
+    assert len(results[1]) == 2 * len(results[0])
+
+
+def test_a_budget_ends_a_run_which_can_be_gone_on_with(
+    small_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(flow.time, "monotonic", lambda: clock[0])
+    original = flow.executor
+
+    def slowly(name: str):
+        def cells_one_by_one(*arguments):
+            for result in original(name)(*arguments):
+                clock[0] += 10.0
+                yield result
+
+        return cells_one_by_one
+
+    monkeypatch.setattr(flow, "executor", slowly)
+    caplog.set_level(logging.INFO, logger="bench")
+    options = {"data_root": small_pairs, "out": tmp_path, "device": "cpu", "workers": 1}
+    folder = run_benchmark(SUITE, Options(**options, budget=35.0))
+    assert "under all conditions" in caplog.text
+    assert "the budget is used up" in caplog.text
+    done = folder.rows()[["image", "factor", "method"]].drop_duplicates()
+    assert len(done) == 4 * 3  # one whole pair, and a condition of the next
+    assert set(done["image"]) == {"0", "2"}
+    complete = run_benchmark(SUITE, Options(**options)).rows()
+    assert len(complete[["image", "factor", "method"]].drop_duplicates()) == 3 * 3 * 3
+    pd.testing.assert_frame_equal(
+        complete.merge(folder.rows()[["image", "factor", "method", "metric", "reference"]]), folder.rows()
+    )
+
+
+def test_a_duration_that_is_none_is_refused(capsys: pytest.CaptureFixture) -> None:
+    for text in ("2", "h", "0s", "1h-2m", "two hours"):
+        assert main(["--budget", text]) == 2
+        assert "such as 2h, 90m or 1h30m" in capsys.readouterr().err
+
+
+def test_the_first_result_is_stored_at_once(small_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a method that takes long has given anything."""
+    monkeypatch.setattr(flow, "CALLS_WORTH_A_FORECAST", 1)
+    monkeypatch.setattr("bench.run.forecast.Forecast.dear", lambda self, cells: frozenset({"gff"}))
+    seen = []
+    prepared = METHODS["gff"].load({}, torch.device("cpu"))
+
+    def slow(*images: torch.Tensor) -> torch.Tensor:
+        seen.append(len(list(tmp_path.rglob("rows/*.parquet"))))
+        time.sleep(0.01)
+        return prepared(*images)
+
+    monkeypatch.setattr("bench.cell.sources.prepare", _with(slow))
+    run_benchmark(SUITE, Options(data_root=small_pairs, out=tmp_path, device="cpu", workers=1))
+    in_the_run = seen[-9:]
+    assert in_the_run[0] == 1
+
+
+def _with(slow):
+    from dataclasses import replace
+
+    from fusion.method import prepare
+
+    def prepare_slowly(method, *arguments):
+        if method.name == "gff":
+            method = replace(method, load=lambda paths, device: slow)
+        return prepare(method, *arguments)
+
+    return prepare_slowly
