@@ -31,6 +31,8 @@ def run(
     device: str = "auto",
     workers: int | None = None,
     executor: str = "local",
+    address: str | None = None,
+    gpu_share: float = 1.0,
     batch: int | None = None,
     budget: float | None = None,
     panels: int = 3,
@@ -49,6 +51,8 @@ def run(
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: processes on the CPU (default: one per core).
         executor: who starts them, ``local`` or ``ray``.
+        address: of a Ray cluster (default: ``RAY_ADDRESS``, else one is started here).
+        gpu_share: of one GPU, for each worker of a Ray cluster.
         batch: cells that go through together (default: what a GPU has room for; 1 on the CPU).
         budget: seconds after which no further cell is computed.
         panels: pairs that are shown as panels.
@@ -91,6 +95,8 @@ def run(
         device=device,
         workers=workers,
         executor=executor,
+        address=address,
+        gpu_share=gpu_share,
         batch=batch,
         budget=budget,
         panels=panels,

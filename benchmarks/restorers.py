@@ -28,7 +28,7 @@ from fusion.restoration.oracle import TABLE
 from fusion.restoration.restorer import CHANNELS, RESTORERS, rounded, weights_of
 from fusion.restoration.truth import faults_of
 from tsdm_bench.files import write_atomically
-from tsdm_bench.images import as_batch, quantise
+from tsdm_bench.tensors import as_batch, quantise
 
 COLUMNS = ("factor", "modality", "severity", "restorer", "psnr", "pairs")
 IDENTICAL = 100.0

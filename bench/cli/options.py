@@ -151,3 +151,18 @@ def seconds(text: str) -> float:
     if "".join(number + unit for number, unit in parts) != text or total <= 0:
         raise argparse.ArgumentTypeError(f"expected a duration such as 2h, 90m or 1h30m, got {text!r}")
     return total
+
+
+def share(text: str) -> float:
+    """More than 0 and at most 1; the argparse type of shares.
+
+    >>> share("0.25")
+    0.25
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and up to 1, got {text!r}")
+    return number

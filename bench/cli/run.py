@@ -18,6 +18,7 @@ from bench.cli.options import (
     add_weights_dir,
     comma_list,
     seconds,
+    share,
     suite_of,
     whole_number,
 )
@@ -66,6 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=whole_number, metavar="N", help="processes on the CPU (default: one per core)"
     )
     parser.add_argument("--executor", choices=EXECUTORS, default="local", help="who computes the cells")
+    parser.add_argument("--address", metavar="HOST:PORT", help="of a Ray cluster (default: $RAY_ADDRESS, else one is "
+                        "started here); with --executor ray")  # fmt: skip
+    parser.add_argument("--gpu-share", type=share, metavar="0.5", help="how much of a GPU each worker of a Ray cluster "
+                        "takes (default: 1)")  # fmt: skip
     parser.add_argument("--budget", type=seconds, metavar="2h", help="stop after so long; what is done by then is "
                         "a balanced sample: all methods and conditions on as many images as it allows")  # fmt: skip
     parser.add_argument(
@@ -83,6 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.panels < 0:
         raise UsageError(f"--panels {args.panels}: expected 0 or more")
+    for name in ("address", "gpu_share"):
+        if getattr(args, name) is not None and args.executor != "ray":
+            raise UsageError(f"--{name.replace('_', '-')} is of a Ray cluster: add --executor ray, or leave it out")
     suite = suite_of(args) if args.record is None else None
 
     from bench import repeat, run
@@ -94,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
         "device": args.device,
         "workers": args.workers,
         "executor": args.executor,
+        "address": args.address,
+        "gpu_share": args.gpu_share or 1.0,
         "batch": args.batch,
         "budget": args.budget,
         "panels": 0 if args.no_report else args.panels,

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -162,7 +163,7 @@ def _compute(
         setup.suite.name, len(work.cells), work.total, counted(workers, "worker"), setup.device,
     )  # fmt: skip
     try:
-        _collect(executor(options.executor)(work.cells, setup, workers), save, work.total, len(work.cells), until)
+        _collect(_executor(options)(work.cells, setup, workers), save, work.total, len(work.cells), until)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -170,6 +171,13 @@ def _compute(
             f"no space is left in {folder.path} ({error.strerror}); what was computed before is kept: make room and "
             f"repeat the command, or give an --out elsewhere"
         ) from None
+
+
+def _executor(options: Options) -> Callable[..., Generator[CellResult]]:
+    found = executor(options.executor)
+    if options.executor == "ray":
+        return partial(found, address=options.address, gpu_share=options.gpu_share)
+    return found
 
 
 @contextlib.contextmanager

@@ -43,6 +43,10 @@ class Options:
     device: str = "auto"
     workers: int | None = None
     executor: str = "local"
+    address: str | None = None
+    """Of a Ray cluster; None: the one that ``RAY_ADDRESS`` names, else one that is started here."""
+    gpu_share: float = 1.0
+    """Of one GPU for each worker of a Ray cluster."""
     batch: int | None = None
     """Cells that go through together; None: as many as a GPU has room for, one on the CPU."""
     budget: float | None = None

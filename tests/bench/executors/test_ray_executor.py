@@ -15,6 +15,8 @@ from tsdm_bench.errors import UsageError
 def test_no_more_workers_than_the_cluster_can_place() -> None:
     assert _places({"CPU": 2.0}, {"CPU": 1, "GPU": 0}) == 2
     assert _places({"CPU": 16.0, "GPU": 3.0}, {"CPU": 4, "GPU": 1}) == 3
+    assert _places({"CPU": 16.0, "GPU": 3.0}, {"CPU": 1, "GPU": 0.25}) == 12
+    assert _places({"CPU": 16.0, "GPU": 1.0}, {"CPU": 1, "GPU": 0.1}) == 10
     with pytest.raises(UsageError, match=r"no node with 4 CPU, 1 GPU .*add nodes, or use --executor local"):
         _places({"CPU": 2.0}, {"CPU": 4, "GPU": 1})
 
@@ -24,39 +26,74 @@ class _Lost(Exception):
 
 
 class _Ray:
-    """Runs each call when it is asked for; ``losses`` says how often the worker of an image is lost."""
+    """Runs each call when it is asked for; ``losses`` says how often the worker of an image is lost.
 
-    exceptions = SimpleNamespace(RayActorError=_Lost)
+    Actors beyond ``places`` never start, as where the node of a lost one does not come back.
+    """
 
-    def __init__(self, losses: dict[str, int]) -> None:
-        self.losses, self.started = losses, 0
+    exceptions = SimpleNamespace(RayError=_Lost)
+
+    def __init__(self, losses: dict[str, int], places: int = 99, broken: bool = False) -> None:
+        self.losses, self.places, self.broken = losses, places, broken
+        self.started, self.calls, self.most = 0, {}, 0
 
     def remote(self, setup: object) -> SimpleNamespace:
         self.started += 1
-        return SimpleNamespace(run=SimpleNamespace(remote=self._call))
+        number = self.started
+        ready = SimpleNamespace(remote=lambda: self._call(("start", number)))
+        return SimpleNamespace(ready=ready, run=SimpleNamespace(remote=lambda task: self._call(("run", task))))
 
-    def _call(self, cell: Cell) -> int:
-        self.calls = getattr(self, "calls", {})
-        self.calls[len(self.calls)] = cell.pair.image
+    def _call(self, what: tuple) -> int:
+        self.calls[len(self.calls)] = what
         return len(self.calls) - 1
 
-    def wait(self, running: list[int], num_returns: int) -> tuple[list[int], list[int]]:
-        return running[:num_returns], running[num_returns:]
+    def wait(self, refs: list[int], num_returns: int) -> tuple[list[int], list[int]]:
+        known = [self.calls[ref] for ref in refs]
+        self.most = max(self.most, sum(kind == "run" for kind, _ in known))
+        there = [ref for ref, (kind, what) in zip(refs, known, strict=True) if kind == "run" or what <= self.places]
+        assert there, "nothing is running, and what starts has no place"
+        there.sort(key=lambda ref: self.calls[ref][0] == "run")  # actors are there before a task is done
+        return there[:num_returns], refs
 
-    def get(self, call: int) -> CellResult:
-        image = self.calls[call]
-        if self.losses.get(image, 0):
-            self.losses[image] -= 1
-            raise _Lost("the node went away")
-        return CellResult()
+    def get(self, call: int) -> list[CellResult] | None:
+        kind, what = self.calls[call]
+        if kind == "start":
+            if self.broken:
+                raise _Lost("no weights on this node")
+            return None
+        for cell in what:
+            if self.losses.get(cell.pair.image, 0):
+                self.losses[cell.pair.image] -= 1
+                raise _Lost("the node went away")
+        return [CellResult() for _ in what]
+
+
+def tasks(images: str, together: int = 1) -> list[tuple[Cell, ...]]:
+    cells = [Cell(SimpleNamespace(image=image), CLEAN, ("ir",)) for image in images]
+    return [tuple(cells[first : first + together]) for first in range(0, len(cells), together)]
 
 
 @pytest.mark.parametrize(("losses", "failed"), [({"b": 1}, []), ({"b": MOST_TRIES}, ["b"])])
-def test_a_lost_worker_is_replaced_and_its_cell_tried_again(losses: dict[str, int], failed: list[str]) -> None:
-    cells = [Cell(SimpleNamespace(image=image), CLEAN, ("ir",)) for image in "abc"]
-    ray, expected = _Ray(dict(losses)), 2 + sum(losses.values())
-    results = list(_collect(ray, ray, cells, setup=None, workers=2))
-    assert len(results) == 3
-    assert [failure.image for result in results for failure in result.failures] == failed
-    assert all("was lost 3 times: _Lost: the node went away" in f.error for r in results for f in r.failures)
-    assert ray.started == expected
+@pytest.mark.parametrize("together", [1, 2])
+def test_a_lost_worker_is_replaced_and_its_cells_tried_again(
+    losses: dict[str, int], failed: list[str], together: int
+) -> None:
+    ray = _Ray(dict(losses))
+    results = list(_collect(ray, ray, tasks("abcd", together), setup=None, workers=2))
+    assert len(results) == 4
+    failures = [failure for result in results for failure in result.failures]
+    assert [failure.image for failure in failures] == (["a", "b"] if failed and together == 2 else failed)
+    assert all("was lost 3 times: _Lost: the node went away" in failure.error for failure in failures)
+    assert ray.most == 2
+    assert ray.started >= 2 + sum(losses.values())
+
+
+def test_a_node_that_does_not_come_back_holds_up_nothing() -> None:
+    ray = _Ray({"b": 1}, places=2)
+    assert len(list(_collect(ray, ray, tasks("abcdef"), setup=None, workers=2))) == 6
+
+
+def test_workers_that_cannot_start_end_the_run() -> None:
+    ray = _Ray({}, broken=True)
+    with pytest.raises(UsageError, match=r"3 workers of the Ray cluster could not start.*no weights on this node"):
+        list(_collect(ray, ray, tasks("abc"), setup=None, workers=2))
