@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lightning.fabric import Fabric
     from torch.utils.tensorboard import SummaryWriter
 
+COLLAPSED_EPOCHS = 3
 CALMER = "lower optimiser.learning_rate, or train with --precision 32-true"
 
 
@@ -193,7 +194,19 @@ class _Run:
         better = state.best is None or (value > state.best if trainer.maximise else value < state.best)
         state.best = value if better else state.best
         state.history[-1] |= {f"validation_{name}": value for name, value in metrics.items()}
+        self._refuse_collapse()
         return better, panels
+
+    def _refuse_collapse(self) -> None:
+        """Stop where the last validations all lie far behind the best one: hours would be spent on nothing."""
+        metric, best = self.trainer.metric, self.state.best
+        last = [epoch.get(f"validation_{metric}") for epoch in self.state.history[-COLLAPSED_EPOCHS:]]
+        if len(last) == COLLAPSED_EPOCHS and all(v is not None and self.trainer.collapsed(v, best) for v in last):
+            raise ValueError(
+                f"{COLLAPSED_EPOCHS} epochs on end gave {metric} near {last[-1]:.4g} where the best was {best:.4g}: the "
+                f"network has collapsed, and does not recover from that; {self.folder / BEST} holds the best epoch: "
+                f"{CALMER}"
+            )
 
     def _kept(self) -> str:
         done = self.state.epoch - 1

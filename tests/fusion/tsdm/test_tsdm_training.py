@@ -17,11 +17,12 @@ from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
 from fusion.tsdm.training.checkpoints import export, load_network, read_state
 from fusion.tsdm.training.config import StudentConfig, TeacherConfig, load_config
-from fusion.tsdm.training.hardware import Hardware
+from fusion.tsdm.training.hardware import Hardware, open_fabric
 from fusion.tsdm.training.loop import train, update_average
 from fusion.tsdm.training.packing import export_checkpoint
 from fusion.tsdm.training.resume import BEST, LAST, read_checkpoint
 from fusion.tsdm.training.shipped import config_names
+from fusion.tsdm.training.trainers import StudentTrainer, TeacherTrainer
 from tsdm_bench.errors import UsageError
 
 pytest.importorskip("lightning.fabric")
@@ -213,6 +214,21 @@ def test_weights_that_diverged_are_not_saved(tmp_path):
     with pytest.raises(ValueError, match="validation after epoch 1 gave loss nan: the weights have diverged"):
         run(config, tmp_path)
     assert not (tmp_path / LAST).exists()
+
+
+def test_a_network_that_collapses_ends_the_run_and_the_best_epoch_stays(tmp_path, monkeypatch):
+    results = iter([0.2, 0.1, 0.35, 0.25, 0.31, 0.32, 0.33])
+    monkeypatch.setattr(TeacherTrainer, "validate", lambda *_: ({"loss": next(results)}, []))
+    with pytest.raises(ValueError, match=r"3 epochs on end gave loss near 0\.33 where the best was 0\.1: the network"):
+        run(teacher_config(epochs=9, data=DATA | {"crops_per_pair": 1}), tmp_path)
+    assert read_checkpoint(tmp_path / LAST)["progress"]["epoch"] == 7
+    assert read_checkpoint(tmp_path / BEST)["progress"]["best"] == 0.1
+
+
+def test_a_student_has_collapsed_4_db_below_its_best(teacher_weights):
+    trainer = StudentTrainer(student_config(), open_fabric(CPU), teacher_weights)
+    assert not trainer.collapsed(22.5, best=26.4)
+    assert trainer.collapsed(20.6, best=26.4)
 
 
 def test_a_checkpoint_is_whole_even_if_writing_the_next_one_fails(tmp_path, monkeypatch):
