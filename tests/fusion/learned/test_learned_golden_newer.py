@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-TOLERANCES = {"ship": 1e-5}
+TOLERANCES = {"ship": 1.2e-5}  # the stored values are 1.07e-5 from the network in float64, ours 0.23e-5
 OTHERS = 2e-6
 GOLDEN = {
     ("urfusion", "METHOD"): "urfusion_rgb",
@@ -17,6 +17,8 @@ GOLDEN = {
     ("sfdfusion", "METHOD"): "sfdfusion",
     ("itfuse", "METHOD"): "itfuse",
     ("ultralight", "METHOD"): "ultralight45k",
+    ("ship", "METHOD"): "ship",
+    ("gifnet", "METHOD"): "gifnet",
 }
 """Module and card of the methods whose loaded function is the raw network, and their keys."""
 
