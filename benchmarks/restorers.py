@@ -63,7 +63,7 @@ def measure(factor: Factor, modality: Modality, pairs: list, load) -> Iterator[d
             seen = dict(zip(("ir", "vis"), degrade(ir, vis, factor, severity, modality, **key)[:2], strict=True))
             degraded, clean = seen[modality], ir if modality == "ir" else vis
             values[""].append(psnr(degraded, clean))
-            x = as_batch(degraded, "cpu").float() / 255
+            x = as_batch(degraded).float() / 255
             faults = faults_of(key | {"factor": factor.name, "severity": severity, "modality": modality}, modality)
             for name in names:
                 told = (faults,) if RESTORERS[name].knows_condition else ()

@@ -90,7 +90,7 @@ def _pixels(maps: Tensor) -> Tensor:
 
 
 def _block(state: State, number: int, task: str, x: Tensor, asking: Tensor) -> Tensor:
-    """A transformer block of one task on H×W×C; the windows are asked by ``asking``, the map of the other task or ``x``.
+    """A transformer block of one task on H×W×C, whose windows are asked by ``asking``: the other task's map, or ``x``.
 
     A few rows of windows at a time. Between values there is, beside attention, a 5×5 convolution of each channel.
     """
@@ -186,8 +186,8 @@ METHOD = Method(
     title="GIFNet",
     kind="learned",
     description="Low-level task interaction, one model for all kinds of fusion; the whole image at once; luma.",
-    source="Cheng, Xu, Feng, Wu, Tang, Li, Zhang, Atito, Awais & Kittler, One model for ALL: low-level task interaction "
-    "is a key to task-agnostic image fusion, CVPR 2025; github.com/AWCXV/GIFNet",
+    source="Cheng et al., One model for ALL: low-level task interaction is a key to task-agnostic image fusion, CVPR "
+    "2025; github.com/AWCXV/GIFNet",
     year=2025,
     venue="CVPR",
     licence="none",

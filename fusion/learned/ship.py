@@ -64,13 +64,14 @@ def _features(state: State, stream: str, image: Tensor) -> Tensor:
 def _difference_kernel(state: State, key: str) -> Tensor:
     """The identity and the mixture of both difference convolutions, as one 3×3 kernel."""
     share = state[f"{key}.HP_branch"].sigmoid()
-    kernel: Tensor | float = 0.0
+    kernels = []
     for name, places, part in (("h_conv", UPRIGHT, share), ("d_conv", DIAGONAL, 1 - share)):
         taps = state[f"{key}.{name}.conv.weight"].flatten(2)
         full = taps.new_zeros(*taps.shape[:2], 9)
         full[..., places] = taps
         full[..., 4] -= CENTRAL * taps.sum(-1)
-        kernel = kernel + part * full
+        kernels.append(part * full)
+    kernel = kernels[0] + kernels[1]
     kernel[..., 4] += torch.eye(len(kernel), device=kernel.device)
     return kernel.unflatten(-1, (3, 3)).contiguous(memory_format=torch.channels_last)
 

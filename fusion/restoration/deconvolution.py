@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from skimage.restoration import wiener
@@ -16,7 +17,7 @@ from degradation.kernels.blur import anisotropic_kernel, gaussian_kernel, motion
 from fusion.restoration.restorer import Restorer
 from fusion.restoration.truth import Fault
 
-BALANCE = 0.01
+BALANCE = 0.03
 """Between sharpness and noise: the regularisation of the Laplacian against the data."""
 ASSUMED_SIGMA = 1.2
 """Pixels, of the Gaussian blur that is assumed where nobody knows it."""
@@ -41,10 +42,26 @@ def true_kernel(faults: tuple[Fault, ...]) -> np.ndarray | None:
 
 
 def deconvolve(channel: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """An H×W channel in [0, 1] with the blur of ``kernel`` undone (not clamped); its border is mirrored."""
+    """An H×W channel in [0, 1] with the blur of ``kernel`` undone (not clamped).
+
+    Its border is mirrored, and tapered into its own circular blur: a product of spectra takes the image for a tile of
+    an endless pattern, and what does not fit at the seams would ring.
+    """
     width = min(kernel.shape[0], *(side - 1 for side in channel.shape))
-    sharp = wiener(np.pad(channel, width, mode="reflect").astype(np.float64), kernel, BALANCE, clip=False)
+    kernel, mirrored = kernel.astype(np.float64), np.pad(channel, width, mode="reflect").astype(np.float64)
+    circular = _circular_blur(mirrored, kernel)
+    inner = [np.clip(np.minimum(np.arange(n), np.arange(n)[::-1]) / width, 0, 1) for n in mirrored.shape]
+    share = np.minimum.outer(*inner)
+    sharp = wiener(share * mirrored + (1 - share) * circular, kernel, BALANCE, clip=False)
     return sharp[width:-width, width:-width].astype(np.float32)
+
+
+def _circular_blur(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """The H×W image, taken for a tile of an endless pattern, blurred by the kernel."""
+    half = kernel.shape[0] // 2
+    padded = np.pad(image, half, mode="wrap")
+    blurred = cv2.filter2D(padded, -1, np.ascontiguousarray(kernel[::-1, ::-1]))
+    return blurred[half:-half, half:-half] if half else blurred
 
 
 def _size(sigma: float) -> int:
@@ -73,7 +90,7 @@ _FACTS: dict[str, Any] = {
 TRUE = Restorer(
     name="wiener",
     title="Wiener (true blur)",
-    description="Deconvolution by the true kernel, balance 0.01; an image without blur is left alone.",
+    description="Deconvolution by the true kernel, balance 0.03; an image without blur is left alone.",
     knows_condition=True,
     load=partial(_load, True),
     **_FACTS,
@@ -81,7 +98,7 @@ TRUE = Restorer(
 BLIND = Restorer(
     name="wiener_blind",
     title="Wiener",
-    description="Deconvolution of an assumed Gaussian blur of 1.2 px, balance 0.01.",
+    description="Deconvolution of an assumed Gaussian blur of 1.2 px, balance 0.03.",
     load=partial(_load, False),
     **_FACTS,
 )

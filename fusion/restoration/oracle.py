@@ -22,7 +22,7 @@ Place = tuple[str, str, int]
 def best_restorers(table: Path = TABLE) -> dict[Place, str]:
     """(factor, modality, severity) → name of the best restorer; empty where none is better than doing nothing.
 
-    >>> best_restorers()["stripe_noise", "ir", 5]
+    >>> best_restorers()["stripe_noise", "ir", 1]
     'snrwdnn'
     """
     best: dict[Place, tuple[float, str]] = {}

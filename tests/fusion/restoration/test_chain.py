@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 
 import pytest
 import torch
 
+from degradation.factor import FACTORS, MAX_SEVERITY
 from fusion.method import METHODS, Method, prepare
 from fusion.restoration import chain, oracle
 from fusion.restoration.chain import Memory, Step, restoring, split
@@ -164,3 +166,19 @@ def test_the_oracle_takes_the_best_restorer_of_the_last_fault_first(monkeypatch)
     assert torch.equal(restore(image, ()), image)
     with pytest.raises(ValueError, match="knows no best restorer for snow on vis at severity 3"):
         restore(image, (Fault("snow", 3, {}),))
+
+
+def test_the_table_of_the_oracle_is_that_of_the_cards():
+    """Every restorer is in it under each factor that its card names, and nothing else is."""
+    with oracle.TABLE.open(encoding="utf-8", newline="") as file:
+        rows = [(row["factor"], row["modality"], row["restorer"]) for row in csv.DictReader(file)]
+    named = {
+        (factor, modality, name)
+        for name, card in chain.RESTORERS.items()
+        if card.kind != "oracle"
+        for factor in card.removes
+        for modality in set(card.modalities) & set(FACTORS[factor].modalities)
+    }
+    assert {row for row in rows if row[2]} == named
+    assert {row[:2] for row in rows} == {(name, each) for name, card in FACTORS.items() for each in card.modalities}
+    assert len(rows) == len(set(rows)) * MAX_SEVERITY

@@ -8,7 +8,7 @@ import torch
 from skimage.restoration import estimate_sigma
 
 from degradation.factor import FACTORS
-from fusion.restoration import destriping, ffdnet, outliers, tones
+from fusion.restoration import deconvolution, destriping, ffdnet, outliers, tones
 from fusion.restoration.restorer import CHANNELS, RESTORERS
 from fusion.restoration.truth import Fault, faults_of
 from tsdm_bench.weights.state import load_state
@@ -141,3 +141,19 @@ def test_faults_say_what_was_drawn_for_the_pair():
         _, _, drawn = degrade(ir, vis, FACTORS[name], 3, modality, **settings)
         (fault,) = faults_of(key | {"factor": name}, modality)
         assert fault == (name, 3, drawn[modality])
+
+
+@pytest.mark.parametrize(("name", "severity", "modality"), [("gaussian_blur", 3, "ir"), ("motion_blur", 1, "vis")])
+def test_wiener_undoes_the_true_blur(name, severity, modality, loaded):
+    key = {"dataset": "d", "image": "7", "factor": name, "severity": severity, "modality": modality, "seed": 5}
+    grain = 0.3 * torch.nn.functional.avg_pool2d(noise((1, CHANNELS[modality], 98, 122), 1), 3, 1)
+    clean = (0.5 + grain).clamp(0, 1)
+    (fault,) = faults_of(key, modality)
+    kernel = torch.from_numpy(deconvolution.true_kernel((fault,))).float()
+    half, channels = len(kernel) // 2, clean.shape[1]
+    padded = torch.nn.functional.pad(clean, (half,) * 4, mode="reflect")
+    blurred = torch.nn.functional.conv2d(padded, kernel.expand(channels, 1, -1, -1), groups=channels)
+    restore = loaded(RESTORERS["wiener"])
+    inner = (..., slice(20, -20), slice(20, -20))
+    assert error(restore(blurred, (fault,))[inner], clean[inner]) < error(blurred[inner], clean[inner]) / 2
+    assert torch.equal(restore(clean, ()), clean)
