@@ -21,6 +21,7 @@ from bench.report.latex import LatexStyle, latex_file, preview
 from bench.report.layout import Curve, Run, Section, describe
 from bench.report.page import write_page
 from bench.report.pictures import write_pictures
+from bench.report.protocol import measure_response, prediction_section, response_section
 from bench.report.ranking import ranking_section
 from bench.report.references import references
 from bench.report.robustness import agreement_section, robustness_section
@@ -45,7 +46,8 @@ OVERVIEWS = ("ranks", "critical-difference", "speed-quality")
 """Figures in the folder of curves that are no curves."""
 PREVIEW, REFERENCES = "preview.tex", "references.bib"
 """A document that shows all tables, and the papers that they rest on."""
-SECTIONS = ("detection", "scenes", "fusion", "robustness", "agreement", "ranking", "efficiency")
+SECTIONS = ("detection", "scenes", "fusion", "response", "robustness", "agreement", "prediction", "ranking")
+SECTIONS += ("efficiency",)
 log = logging.getLogger(__name__)
 sys.modules[__name__].__class__ = CallableRoom
 
@@ -74,10 +76,14 @@ def write_report(folder: RunFolder, style: LatexStyle | None = None) -> list[Sec
     if labelled and precision:
         parts.add("Detection", lambda: detection_section(precision, run))
         parts.add("Detection by scene", lambda: _scenes(labelled, run))
-    parts.add("Fusion metrics", lambda: fusion_section(scores, rows, run))
+    response = measure_response(rows)
+    parts.add("Fusion metrics", lambda: fusion_section(scores, rows, response, run))
+    parts.add("Response to degradation", lambda: response_section(response, run))
     robustness = parts.add("Robustness", lambda: robustness_section(scores, precision, run))
     if precision:
         parts.add("Rank agreement", lambda: agreement_section(precision, run))
+    if labelled and precision:
+        parts.add("Prediction of detection", lambda: prediction_section(labelled, precision, response, run))
     ranking = parts.add("Ranking", lambda: ranking_section(rows, run))
     quality = quality_of(robustness, ranking, run)
     parts.add("Efficiency", lambda: efficiency_section(read_efficiency(folder.path), run, quality))

@@ -24,9 +24,11 @@ PARTS = {True: "Clean pairs", False: "Degraded pairs"}
 def ranking_section(rows: pd.DataFrame, run: Run) -> Section | None:
     """Mean ranks with tests of significance (CSV), and their mean over the metrics (tables); None where none competes.
 
-    Only methods that have every pair under every condition are ranked.
+    Only methods that have every pair under every condition are ranked, and none by metrics without a reference alone.
     """
     directions = {name: METRICS[name].direction for name in rows["metric"].unique()}
+    if not any(METRICS[name].reference for name in directions):
+        return None  # metrics of the fused image alone reward noise and sharpening: no order rests on them only
     fused = [name for name in run.suite.methods if name not in run.sources]
     ranked = [name for name in fused if name in run.basis.complete]
     rows = rows[rows["method"].isin(ranked)]

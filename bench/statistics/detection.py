@@ -89,8 +89,7 @@ def sample_detection(
     if shown.empty:
         raise ValueError(f"none of the {len(names)} images has a labelled object: average precision is undefined")
     cluster = scene_clusters(names, images["scene"].tolist(), largest_gap)
-    draws = resample_counts(cluster.max() + 1, resamples, seed)[cluster]
-    weights = np.concatenate([np.ones((len(names), 1)), draws], axis=1)
+    _, weights = image_weights(images, resamples=resamples, seed=seed, largest_gap=largest_gap)
     number = shown["class"].value_counts()
     objects = {name: int(number.get(name, 0)) for name in classes}
     counts = np.array([objects[name] >= fewest_objects for name in classes], dtype=bool)
@@ -123,6 +122,20 @@ def sample_detection(
     return DetectionSamples(
         table, (*classes, *SUMMARIES), value, truths, objects, counted, len(names), int(cluster.max()) + 1
     )
+
+
+def image_weights(
+    rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0, largest_gap: int = LARGEST_GAP
+) -> tuple[list[str], np.ndarray]:
+    """The images of ``rows`` (columns image, scene), sorted, and how often each is drawn: images×(1 + resamples).
+
+    The first column is 1 everywhere: what was measured. Whatever is resampled by these weights is paired.
+    """
+    images = rows.drop_duplicates("image").sort_values("image")
+    names = images["image"].tolist()
+    cluster = scene_clusters(names, images["scene"].tolist(), largest_gap)
+    draws = resample_counts(cluster.max() + 1, resamples, seed)[cluster]
+    return names, np.concatenate([np.ones((len(names), 1)), draws], axis=1)
 
 
 def _sample_task(shared: tuple, task: tuple) -> tuple[dict[str, np.ndarray], np.ndarray]:
