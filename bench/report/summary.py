@@ -29,7 +29,9 @@ def selected(frame: pd.DataFrame, suite: Suite, images: Iterable[str]) -> pd.Dat
     """The part of a stored table that the suite asks for: a run folder may hold more, from a wider run before."""
     wanted = set(conditions(suite))
     keep = frame["method"].isin(suite.methods) & frame["image"].isin(set(images))
-    keep &= np.array([Condition(*key) in wanted for key in frame[CONDITION].itertuples(index=False)], dtype=bool)
+    shown = frame[CONDITION].drop_duplicates()
+    asked = np.array([Condition(*key) in wanted for key in shown.itertuples(index=False)], dtype=bool)
+    keep &= asked[frame.groupby(CONDITION, sort=False).ngroup()]
     return in_order(frame[keep], suite)
 
 
@@ -37,11 +39,12 @@ def in_order(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     """Rows in the order in which the suite names its factors, methods and metrics."""
     orders = {"factor": [CLEAN.factor, *factors_of(suite)], "method": suite.methods, "metric": resolve(suite.metrics)}
     columns = [name for name in ("factor", "severity", "modality", "method", "metric") if name in frame]
-    places = {name: {value: place for place, value in enumerate(order)} for name, order in orders.items()}
-    return frame.sort_values(
-        columns, key=lambda column: column.map(places[column.name]) if column.name in places else column,
-        kind="stable", ignore_index=True,
-    )  # fmt: skip
+    ranks = []
+    for name in columns:
+        codes, values = pd.factorize(frame[name], sort=True)
+        places = {value: place for place, value in enumerate(orders.get(name, values))}
+        ranks.append(np.array([places.get(value, len(places)) for value in values], dtype=int)[codes])
+    return frame.iloc[np.lexsort(ranks[::-1])].reset_index(drop=True) if columns else frame.reset_index(drop=True)
 
 
 def fusion_scores(rows: pd.DataFrame) -> pd.DataFrame:
