@@ -31,7 +31,7 @@ FONT, SMALL_FONT, GAP, ASIDE_GAP = 8.0, 7.0, 6.0, 2.0
 NARROW, BROAD = frozenset("iljtfrI.,:;'!|()[]` "), frozenset("mwMW@%∞→")
 FIRST_BROAD = 0x2E80
 """The first of the East Asian letters."""
-LONGEST_NAME = 118.0
+LONGEST_NAME = 150.0
 """Points of the column of names; longer ones are broken into lines."""
 UNBROKEN = 14
 """Letters after which a word may be broken."""

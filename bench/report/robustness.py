@@ -58,7 +58,7 @@ def agreement_section(precision: Precision, run: Run) -> Section | None:
     """
     if not precision.ranked:
         return None
-    agreement = in_order(rank_agreement(precision.samples, "AP50"), run.suite)
+    agreement = in_order(rank_agreement(precision.samples, "AP50", sources=tuple(run.sources)), run.suite)
     if agreement.empty:
         return None
     section = Section("agreement", "Does the clean order hold?", agreement)
@@ -137,4 +137,4 @@ def _crossover_table(precision: Precision, run: Run) -> list[Table]:
         f"with, ∞: the gain lasts to severity {int(crossover['highest'].max())}, the highest run. "
         f"{interval_note(precision.samples.clusters)} {precision.note}"
     )
-    return [table("Severity at which the fusion gain is lost", note, wide, columns, run)]
+    return [table("Severity at which the fusion gain is lost", note, wide, columns, run, run.sources)]
