@@ -12,6 +12,7 @@ from bench.metrics import METRICS
 from bench.subsets import SUBSETS
 from degradation.factor import FACTORS
 from degradation.presets import PRESETS
+from fusion.external import own_method
 from fusion.method import METHODS, Method
 from fusion.restoration.restorer import RESTORERS
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 METHOD_GROUPS = ("all", "variants", *get_args(get_type_hints(Method)["kind"]))
 METRIC_GROUPS = ("core", "all")
+OWN_PLACES = re.compile(r"([^=:]*=)?(folder|command|shell):")
 SIDES = ("ir", "vis", "both")
 
 
@@ -46,9 +48,11 @@ def check_names(suite: Suite, data_root: str | Path | None) -> None:
 def check_method(method: str, groups: Sequence[str] = ()) -> None:
     """Raise ``UsageError`` for a method, or a restorer in front of it, that no card can be.
 
-    A specification of a user's own is looked up later.
+    Of a specification of a user's own, folders and commands are looked for; what holds code is imported later.
     """
     *steps, name = method.split("+")
+    if OWN_PLACES.match(method):
+        own_method(method)
     if "=" in method or ":" in name:
         return
     for step in steps:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from fusion.external import own_method
 from fusion.method import METHODS, Method
 from fusion.restoration.chain import restoring, split
 from fusion.restoration.restorer import Restorer, weights_of
@@ -53,17 +54,8 @@ def find_method(spec: str) -> Method:
     if spec in METHODS:
         return METHODS[spec]
     steps, spec = split(spec)
-    method = _own(spec) if ":" in spec else METHODS[spec]
+    method = own_method(spec) if ":" in spec else METHODS[spec]
     return restoring(steps, method) if steps else method
-
-
-def _own(spec: str) -> Method:
-    from fusion import external
-
-    try:
-        return external.parse(spec)
-    except (ValueError, FileNotFoundError) as error:
-        raise UsageError(str(error)) from None
 
 
 def find_weights(method: Method, weights_dir: Path | None) -> dict[str, Path]:

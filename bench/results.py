@@ -82,7 +82,7 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         suite, failures = self.record.suite, self.failures
-        lines = [f"{self.path}; the whole report: {self.path / 'index.html'}"]
+        lines = [f"The whole report: {self.path / 'index.html'}"]
         if failures:
             lines.insert(0, f"{len(failures)} cells failed: the means are over the others (`.failures`)")
         tables = [table for section in self._sections for table in section.tables]

@@ -13,15 +13,11 @@ they are.
 
 from __future__ import annotations
 
+import importlib
 import re
-from collections.abc import Callable
-from functools import partial
 
-from fusion.external.command import command_method
-from fusion.external.folder import folder_method
-from fusion.external.network import file_method
-from fusion.external.python import python_method
 from fusion.method import Method
+from tsdm_bench.errors import UsageError
 from tsdm_bench.names import check_name
 
 SPEC = re.compile(
@@ -52,11 +48,21 @@ def parse(spec: str) -> Method:
             f"cannot understand the method {spec!r}; expected folder:PATH, command:TEMPLATE, MODULE:CALLABLE or "
             "file:PATH, see docs/own_methods.md"
         )
-    build, known = KINDS[kind]
+    module, build, known = KINDS[kind]
     given = dict(re.findall(r"(\w+)=([\d.]+)", match["options"] or ""))
     if unknown := sorted(set(given) - set(known)):
         raise ValueError(f"{spec!r}: {kind} takes the options {', '.join(known)}, not {', '.join(unknown)}")
-    return build(rest, name, {option: _number(spec, option, text) for option, text in given.items()})
+    # only what is meant is imported: folders and commands are understood without torch
+    make = getattr(importlib.import_module(f"{__name__}.{module}"), build)
+    return make(rest, name, {option: _number(spec, option, text) for option, text in given.items()})
+
+
+def own_method(spec: str) -> Method:
+    """:func:`parse` of what a user wrote: all that is wrong is a ``UsageError``."""
+    try:
+        return parse(spec)
+    except (ValueError, FileNotFoundError) as error:
+        raise UsageError(str(error)) from None
 
 
 def _number(spec: str, option: str, text: str) -> float:
@@ -68,11 +74,11 @@ def _number(spec: str, option: str, text: str) -> float:
     return float(text)
 
 
-KINDS: dict[str, tuple[Callable[..., Method], tuple[str, ...]]] = {
-    "folder": (folder_method, ("luma",)),
-    "command": (command_method, ("luma", "multiple", "timeout")),
-    "shell": (partial(command_method, shell=True), ("luma", "multiple", "timeout")),
-    "python": (python_method, ("luma", "multiple")),
-    "file": (file_method, ("luma", "multiple")),
+KINDS = {
+    "folder": ("folder", "folder_method", ("luma",)),
+    "command": ("command", "command_method", ("luma", "multiple", "timeout")),
+    "shell": ("command", "shell_method", ("luma", "multiple", "timeout")),
+    "python": ("python", "python_method", ("luma", "multiple")),
+    "file": ("network", "file_method", ("luma", "multiple")),
 }
-"""How each kind of specification becomes a method, and the options it takes."""
+"""The module of each kind of specification, the function in it that makes the method, and the options it takes."""

@@ -16,14 +16,16 @@ from collections.abc import Callable
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from fusion.external.contract import Options, external, read_image, result_like
 from fusion.method import Method
 from tsdm_bench.errors import printable, words_of
 from tsdm_bench.images import encode_png, images_in
+
+if TYPE_CHECKING:  # a specification is understood before torch is imported, which takes seconds
+    import torch
+    from torch import Tensor
 
 TIMEOUT = 600.0
 """Seconds that a command may take for one pair unless ``?timeout=`` says otherwise."""
@@ -55,6 +57,11 @@ def command_method(template: str, name: str | None, options: Options, shell: boo
     return external(name or Path(script).stem, "A command run for each pair.", template, load, options, code=code)
 
 
+def shell_method(template: str, name: str | None, options: Options) -> Method:
+    """``shell:TEMPLATE``: a command that the shell runs."""
+    return command_method(template, name, options, shell=True)
+
+
 def load_command(
     template: str, shell: bool, timeout: float, weights: dict[str, Path], device: torch.device
 ) -> Callable[..., Tensor]:
@@ -64,6 +71,8 @@ def load_command(
 
 def fuse_by_command(template: str, shell: bool, timeout: float, ir: Tensor, vis: Tensor) -> Tensor:
     """Write each pair as 8-bit PNG, run the command, read its result."""
+    import torch
+
     fused = []
     for index in range(len(ir)):
         # what a program leaves behind may be hard to remove, which is no reason to lose its result
@@ -96,7 +105,7 @@ def only_image(folder: Path, pixels: int) -> Path:
 
 def write_image(path: Path, image: Tensor) -> None:
     """A C×H×W image in [0, 1] as 8-bit PNG."""
-    pixels = (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     path.write_bytes(encode_png(pixels if pixels.shape[2] == 3 else pixels[..., 0]))
 
 

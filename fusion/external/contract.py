@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fusion.method import Method, rgb_to_ycbcr
 from tsdm_bench.images import read_result
 from tsdm_bench.names import check_name
+
+if TYPE_CHECKING:  # a specification is understood before torch is imported, which takes seconds
+    from torch import Tensor
 
 MARGIN = 0.1
 """What a value may lie outside [0, 1]: networks without a last clamp overshoot at edges."""
@@ -60,6 +62,8 @@ def read_image(path: Path) -> Tensor:
 
     Raises :class:`~tsdm_bench.images.ImageProblem`, see :func:`~tsdm_bench.images.read_result`.
     """
+    import torch
+
     pixels = read_result(path)
     scaled = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
     return torch.from_numpy(np.ascontiguousarray(scaled.reshape(*scaled.shape[:2], -1).transpose(2, 0, 1)))[None]
@@ -70,8 +74,10 @@ def result_like(fused: object, ir: Tensor, channels: int) -> Tensor:
 
     A colour result becomes luma where the method was given luma (``channels`` 1).
     """
-    if not isinstance(fused, Tensor) or not fused.is_floating_point():
-        what = f"{fused.dtype} tensor" if isinstance(fused, Tensor) else type(fused).__name__
+    import torch
+
+    if not isinstance(fused, torch.Tensor) or not fused.is_floating_point():
+        what = f"{fused.dtype} tensor" if isinstance(fused, torch.Tensor) else type(fused).__name__
         raise ValueError(f"expected a float tensor in [0, 1] as the fused image, got {what}; convert the result")
     number, _, height, width = ir.shape
     if fused.ndim != 4 or fused.shape[1] not in (1, 3) or (len(fused), *fused.shape[2:]) != (number, height, width):

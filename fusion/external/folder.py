@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from degradation.mixed_condition import file_word
 from fusion.external.contract import Options, external, read_image, result_like
 from fusion.method import Method
 from tsdm_bench.images import IMAGE_SUFFIXES, images_in, the_one
+
+if TYPE_CHECKING:  # a specification is understood before torch is imported, which takes seconds
+    import torch
+    from torch import Tensor
 
 
 def folder_method(template: str, name: str | None, options: Options) -> Method:

@@ -30,6 +30,8 @@ MISTAKES = {
     "--metrics core,qabff": "unknown metric 'qabff'; did you mean 'qabf'?",
     "--methods vis,gfff": "unknown method 'gfff'; did you mean 'gff'?",
     "--methods learnd": "unknown method 'learnd'; did you mean 'learned'?",
+    "--methods mine=folder:results/nowhere": "no folder results/nowhere; folder:PATH needs the folder",
+    "--methods mine=command:no_such_program{ir}{vis}{out}": "no program 'no_such_program",
     "--suite tno": "dataset tno needs its images: name their folder by --data-root",
     "--panels -1": "--panels -1",
     "--severities 9": "severities",
@@ -83,10 +85,10 @@ def test_presets_can_be_told_from_the_sources() -> None:
     assert not [name for name in PRESETS if not found.may_be(name)]
 
 
-def test_every_suite_group_and_restorer_passes() -> None:
+def test_every_suite_group_and_restorer_passes(tmp_path: Path) -> None:
     for name in suite_names():
         check_names(load_suite(name), "data")
-    for word in (*groups(), "sci+gff", "ir:snrwdnn+vis:sci+gff", "mine=folder:a+b", "a.py:fuse?luma=1"):
+    for word in (*groups(), "sci+gff", "ir:snrwdnn+vis:sci+gff", f"a+b=folder:{tmp_path}", "a.py:fuse?luma=1"):
         check_method(word, METHOD_GROUPS)
     with pytest.raises(UsageError, match="unknown restorer 'scii'"):
         check_method("vis:scii+gff")
