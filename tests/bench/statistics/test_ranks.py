@@ -177,3 +177,25 @@ def test_a_method_that_a_group_lacks_takes_no_part_there():
     )
     table = rank_table(rows, {"en": "higher"}, ("metric", "factor"))
     assert table.groupby("factor")["method"].agg(list).to_dict() == {"x": ["a", "b"], "y": ["a"]}
+
+
+def test_tests_of_several_methods_are_those_of_each():
+    """With ties, with zero differences, exact and by approximation."""
+    generator = np.random.default_rng(3)
+    for units in (12, 80):
+        values = generator.normal(size=(units, 4)).round(2)
+        values[:4, 1] = values[:4, 0]
+        values[:, 3] = generator.integers(0, 3, units)
+        table = rank_methods(pd.DataFrame(values, columns=list("abcd"))).set_index("method")
+        best = table["mean_rank"].idxmin()
+        others = [name for name in "abcd" if name != best]
+        column = dict(zip("abcd", values.T, strict=True))
+        alone = [signed_rank_p(-column[name], -column[best]) for name in others]
+        expected = []
+        for name in others:
+            difference = column[best] - column[name]
+            difference = difference[difference != 0]
+            exact = len(np.unique(np.abs(difference))) == len(difference) <= 50
+            expected.append(wilcoxon(difference, method="exact" if exact else "asymptotic").pvalue)
+        assert alone == pytest.approx(expected)
+        assert table.loc[others, "p_best"].tolist() == pytest.approx(holm(expected))
