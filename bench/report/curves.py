@@ -135,7 +135,7 @@ def _figure(
     tall = min(panel * PANEL, 2.6)
     heading = textwrap.wrap(printable(title), int(width / LETTER_OF_TITLE))
     rows_of_names = math.ceil(len(names) / _names_per_row(names.values(), width)) if names else 0
-    above, below = 0.28 + 0.14 * len(heading) + more, 0.42 + 0.16 * rows_of_names
+    above, below = 0.28 + 0.14 * len(heading) + more, 0.44 + 0.14 * rows_of_names
     height = above + lines * tall + (lines - 1) * between + below
     figure = Figure(figsize=(width, height))
     panels_of = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)

@@ -80,7 +80,7 @@ def draw_speed(
     names = {method: printable(titles.get(method, method)) for method in points["method"]}
     heading = _heading(title, width)
     per_row = max(1, min(int(width / (0.3 + LETTER * max(map(len, names.values())))), len(names)))
-    above, below = 0.1 + 0.14 * len(heading), 0.5 + 0.16 * math.ceil(len(names) / per_row)
+    above, below = 0.1 + 0.14 * len(heading), 0.48 + 0.14 * math.ceil(len(names) / per_row)
     height = above + below + 2.0
     with matplotlib.rc_context(STYLE | text_style()):
         figure = Figure(figsize=(width, height))
@@ -144,7 +144,8 @@ def draw_difference(
                 for method, name in names.items()
             }
             for text in axes.texts:
-                text.set_text(shown.get(text.get_text().strip(), text.get_text()))
+                name = shown.get(text.get_text().strip(), text.get_text())
+                text.set_text(f" {name}" if text.get_ha() == "left" else f"{name} ")
             axes.set_title(_words(head, of, units), fontsize=8, pad=6)
             axes.tick_params(labelsize=7)
         _entitle(figure, heading)
