@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ from bench.datasets.pair import Box
 from tsdm_bench.errors import printable
 from tsdm_bench.images import short
 
+NOWHERE = Path(os.devnull, "no labels")
+"""Can never exist."""
 LARGEST_FILE = 1 << 28
 """Bytes; the labels of M3FD have below ten million."""
 
@@ -71,7 +74,7 @@ class CocoLabels:
     def path(self, image: str) -> Path:
         """The file that lists an image."""
         unread = [file for file in self.files if isinstance(_read_file(file), str)]
-        return next((file for file in self.files if image in _listed(file)), (unread or [Path("none")])[0])
+        return next((file for file in self.files if image in _listed(file)), (unread or [NOWHERE])[0])
 
     def of(self, image: str, size: tuple[int, int] | None) -> Labels:
         """The labels of an image; a file that cannot be understood is a fault of every image that no other lists."""
@@ -138,6 +141,6 @@ def _read_version(file: Path, size: int, modified_ns: int) -> Mapping[str, _List
         name = categories[annotation.category_id]
         of_id[annotation.image_id].objects.append((number, name, annotation))
     found = {PurePosixPath(image.file_name).stem: of_id[image.id] for image in data.images}
-    if len(found) < len(data.images):
+    if min(len(found), len(of_id)) < len(data.images):
         return "lists an image twice"
     return found

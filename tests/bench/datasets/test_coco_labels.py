@@ -51,6 +51,7 @@ def test_crowds_count_as_difficult(tmp_path):
         (lambda file: file["annotations"][0].update(bbox=[4, 5, 20, float("nan")]), "not COCO's form"),
         (lambda file: file["annotations"][0].update(category_id=9), "names an image or a category"),
         (lambda file: file["images"][1].update(file_name="00001.png"), "lists an image twice"),
+        (lambda file: file["images"][1].update(id=1), "lists an image twice"),
         (lambda file: file["images"][0].update(width=640), "made for an image of 640×48, but 00001 is 64×48"),
         (lambda file: file.pop("categories"), "not COCO's form: categories: field required"),
     ],
