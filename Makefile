@@ -27,6 +27,8 @@ benchmark: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.metrics
 	$(BIN)/python -m benchmarks.classical
 	$(BIN)/python -m benchmarks.detection bootstrap
+	$(BIN)/python -m benchmarks.harness
+	$(BIN)/python -m benchmarks.survival
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -1,8 +1,8 @@
 """Kill a run at random moments, again and again, and compare what it ends with: ``python -m benchmarks.survival``.
 
 A run of small pairs is killed (SIGKILL: nothing can be caught or cleaned up) at a random moment after its start, and
-the same command is given again, ``--moments`` times; every third time with two workers, of which one is killed in
-place of the run every other time. Results are saved five times a second, so that kills meet half-written shards. The
+the same command is given again, ``--moments`` times; every fourth time with two workers, of which one is killed first
+every other time. Results are saved five times a second, so that kills meet half-written shards. The
 last command runs to its end. Rows and detections must then equal those of a run that nobody disturbed, each once, and
 no temporary file may be left. Status 1 where they do not.
 """
@@ -10,12 +10,12 @@ no temporary file may be left. Status 1 where they do not.
 from __future__ import annotations
 
 import argparse
+import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -23,18 +23,12 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from bench.run.store import RunFolder
-
-ROOT = Path(__file__).parents[1]
-SIZE, PAIRS = (96, 128), 6
-FEW_CELLS_A_SAVE = """import sys
-sys.path.insert(0, {root!r})
+from bench.cli import main as command_line
 from bench.run import flow
-flow.FLUSH_SECONDS = 0.2
-if __name__ == "__main__":
-    from bench.cli import main
-    sys.exit(main())
-"""
+from bench.run.store import RunFolder
+from benchmarks.timing import one_thread
+
+SIZE, PAIRS = (96, 128), 6
 SUITE = """name: killed
 dataset: folder
 methods: [ir, average, laplacian_pyramid]
@@ -43,50 +37,47 @@ severities: [0, 1, 2, 3, 4, 5]
 metrics: [en, mse, qabf]
 detector: {weights: yolov5p_synthetic.onnx, image_size: 128}
 """
-SOONEST = 0.7
-"""Share of the time to the first result: before it there is nothing to lose."""
+MOST_SHARDS = 5
+"""New shards after which a run is killed, at most; then comes a random part of a second."""
+FOREVER = 900.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moments", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--within", type=float, default=4.0, help="seconds after the first result (default: 4)")
     args = parser.parse_args()
     moments = random.Random(args.seed)
     with tempfile.TemporaryDirectory(prefix="tsdm-bench-killed-") as place:
         folder = Path(place)
         write_pairs(folder / "pairs")
         (folder / "suite.yaml").write_text(SUITE)
-        (folder / "run.py").write_text(FEW_CELLS_A_SAVE.format(root=str(ROOT)))
-        started = time.monotonic()
-        process = start(folder, "whole", 1)
-        first = first_result(folder / "whole", process) - started
-        check(process.wait() == 0, "the run that nobody disturbs fails")
-        print(f"first result after {first:.1f} s, whole run {time.monotonic() - started:.1f} s", flush=True)
-        kills = {"run": 0, "run with workers": 0, "worker": 0}
-        left = []
+        check(start(folder, "whole", 1).wait(FOREVER) == 0, "the run that nobody disturbs fails")
+        killed, left = Counter[str](), []
         for number in range(args.moments):
-            workers = 2 if number % 3 == 2 else 1
-            process = start(folder, "killed", workers)
-            time.sleep(moments.uniform(SOONEST * first, first + args.within))
-            children = psutil.Process(process.pid).children() if process.poll() is None else []
-            if workers == 2 and number % 2 and children:
+            two = number % 4 == 3
+            run, before = start(folder, "killed", 2 if two else 1), shards(folder)
+            wanted, deadline = moments.randrange(MOST_SHARDS + 1), time.monotonic() + FOREVER
+            while len(shards(folder) - before) < wanted and run.is_running() and time.monotonic() < deadline:
+                if run.status() == psutil.STATUS_ZOMBIE:
+                    break  # it was over before
+                time.sleep(0.01)
+            time.sleep(moments.random() * 0.4)
+            children = run.children() if run.is_running() else []
+            if two and number % 8 == 3 and children:
                 moments.choice(children).kill()
-                kills["worker"] += 1
-                time.sleep(1)
-                process.kill()
-            elif process.poll() is None:
-                process.kill()
-                kills["run with workers" if workers == 2 else "run"] += 1
-            process.wait()
-            for child in children:
-                check(gone(child), "a worker outlives its run")
+                killed["worker"] += 1
+                time.sleep(moments.random())
+            killed["run with two workers" if two else "run"] += run.status() != psutil.STATUS_ZOMBIE
+            run.kill()
+            run.wait()
+            _, alive = psutil.wait_procs(children, timeout=60)
+            check(not alive, "a worker outlives its run")
             left.append(len(stored(folder, "killed").identities()) if any_run(folder, "killed") else 0)
-        check(start(folder, "killed", 1).wait() == 0, "the last command fails")
+            print(f"{number + 1}: {left[-1]} results stored", flush=True)
+        check(start(folder, "killed", 1).wait(FOREVER) == 0, "the last command fails")
         compare(stored(folder, "whole"), stored(folder, "killed"))
-        print(f"killed {kills}; stored cells after each: {left}")
-        print("rows and detections equal those of the run that nobody disturbed")
+        print(f"killed {dict(killed)}; rows and detections equal those of the run that nobody disturbed")
 
 
 def write_pairs(root: Path) -> None:
@@ -104,26 +95,26 @@ def write_pairs(root: Path) -> None:
         (root / f"labels/{index}.txt").write_text(f"0 {(26 + 10 * index) / 128:.6f} 0.333333 0.25 0.25\n")
 
 
-def start(folder: Path, out: str, workers: int) -> subprocess.Popen:
+def start(folder: Path, out: str, workers: int) -> psutil.Process:
+    """The command in a process that is forked, so that it need not import everything again."""
     arguments = ["--suite", str(folder / "suite.yaml"), "--data-root", str(folder / "pairs"), "--device", "cpu"]
     arguments += ["--out", str(folder / out), "--no-report", "--workers", str(workers)]
-    with (folder / f"{out}.txt").open("a") as log:
-        return subprocess.Popen([sys.executable, str(folder / "run.py"), *arguments], stdout=log, stderr=log, cwd=ROOT)
+    number = os.fork()
+    if number == 0:
+        status = 1
+        try:
+            log = os.open(folder / f"{out}.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            flow.FLUSH_SECONDS = 0.2
+            status = command_line(arguments)
+        finally:
+            os._exit(status)
+    return psutil.Process(number)
 
 
-def first_result(out: Path, process: subprocess.Popen) -> float:
-    while not list(out.rglob("rows/*.parquet")):
-        check(process.poll() in (None, 0), "the run fails")
-        time.sleep(0.1)
-    return time.monotonic()
-
-
-def gone(process: psutil.Process) -> bool:
-    try:
-        process.wait(20)
-    except psutil.TimeoutExpired:
-        return False
-    return True
+def shards(folder: Path) -> set[Path]:
+    return set((folder / "killed").rglob("rows/*.parquet"))
 
 
 def any_run(folder: Path, out: str) -> bool:
@@ -157,5 +148,5 @@ def check(holds: bool, what: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    one_thread()
     main()
