@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tsdm_bench.errors import UsageError
 
@@ -64,7 +64,7 @@ def add_latex_style(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--latex-{name}", choices=values, default=values[0], help=f"{text} (default: {values[0]})")
 
 
-def latex_style(args: argparse.Namespace) -> dict[str, str]:
+def latex_style(args: argparse.Namespace) -> dict[str, Any]:
     """Fields of :class:`bench.report.latex.LatexStyle` from the options."""
     return {name: getattr(args, f"latex_{name}") for name in LATEX}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.cli.options import add_latex_style, latex_style, whole_number
 from tsdm_bench.errors import UsageError, printable
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if scores.failures else 0
 
 
-def _write(scores: Scores, csv: Path | None, out: Path | None, style: dict[str, str]) -> None:
+def _write(scores: Scores, csv: Path | None, out: Path | None, style: dict[str, Any]) -> None:
     """Write what was asked for; one place that has become unwritable costs nothing of the other."""
     from tsdm_bench.files import write_csv
 

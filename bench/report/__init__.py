@@ -46,8 +46,9 @@ OVERVIEWS = ("ranks", "critical-difference", "speed-quality")
 """Figures in the folder of curves that are no curves."""
 PREVIEW, REFERENCES = "preview.tex", "references.bib"
 """A document that shows all tables, and the papers that they rest on."""
-SECTIONS = ("detection", "scenes", "fusion", "response", "robustness", "agreement", "prediction", "ranking")
-SECTIONS += ("efficiency",)
+SECTIONS = (
+    "detection", "scenes", "fusion", "response", "robustness", "agreement", "prediction", "ranking", "efficiency",
+)  # fmt: skip
 log = logging.getLogger(__name__)
 sys.modules[__name__].__class__ = CallableRoom
 

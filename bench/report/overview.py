@@ -145,7 +145,7 @@ def draw_difference(
             }
             for text in axes.texts:
                 name = shown.get(text.get_text().strip(), text.get_text())
-                text.set_text(f" {name}" if text.get_ha() == "left" else f"{name} ")
+                text.set_text(f" {name}" if text.get_horizontalalignment() == "left" else f"{name} ")
             axes.set_title(_words(head, of, units), fontsize=8, pad=6)
             axes.tick_params(labelsize=7)
         _entitle(figure, heading)
