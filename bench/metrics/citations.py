@@ -249,3 +249,27 @@ TANG_CODE = r"""@misc{tangevaluation,
   
   howpublished = {\url{https://github.com/Linfeng-Tang/Evaluation-for-Image-Fusion}},
 }"""
+KE_2021 = r"""@inproceedings{ke2021musiq,
+  author    = {Ke, Junjie and Wang, Qifei and Wang, Yilin and Milanfar, Peyman and Yang, Feng},
+  title     = {{MUSIQ}: Multi-Scale Image Quality Transformer},
+  booktitle = {IEEE/CVF International Conference on Computer Vision},
+  pages = {5148--5157}, year = {2021},
+}"""
+GOLESTANEH_2022 = r"""@inproceedings{golestaneh2022tres,
+  author    = {Golestaneh, S. Alireza and Dadsetan, Saba and Kitani, Kris M.},
+  title     = {No-Reference Image Quality Assessment via Transformers, Relative Ranking, and Self-Consistency},
+  booktitle = {IEEE/CVF Winter Conference on Applications of Computer Vision},
+  pages = {3989--3999}, year = {2022},
+}"""
+WANG_2023 = r"""@inproceedings{wang2023clipiqa,
+  author    = {Wang, Jianyi and Chan, Kelvin C. K. and Loy, Chen Change},
+  title     = {Exploring {CLIP} for Assessing the Look and Feel of Images},
+  booktitle = {AAAI Conference on Artificial Intelligence},
+  volume = {37}, pages = {2555--2563}, year = {2023},
+}"""
+BLAU_2018 = r"""@inproceedings{blau2018pirm,
+  author    = {Blau, Yochai and Mechrez, Roey and Timofte, Radu and Michaeli, Tomer and Zelnik-Manor, Lihi},
+  title     = {The 2018 {PIRM} Challenge on Perceptual Image Super-Resolution},
+  booktitle = {European Conference on Computer Vision Workshops},
+  year = {2018},
+}"""

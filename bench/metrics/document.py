@@ -31,7 +31,8 @@ they are two ids, and columns of different ids never meet in one table.
 * Nothing is NaN: the value on flat and on identical images is part of each definition.
 * Metrics of F alone (*no reference*) take no notice of A and B. The others are computed against the undegraded sources
   (reference `clean`) or the inputs that the method got (`seen`).
-* EN, SD, AG, SF, EI and MI reward noise: on degraded inputs read them beside metrics with a reference.
+* EN, SD, AG, SF, EI and MI reward noise: on degraded inputs read them beside metrics with a reference. A report
+  measures which do ([degradation.md](degradation.md#reading-metrics-under-degradation)).
 * Cost is the time for one 1024×768 triple on one core.
 """
 CONFORMANCE = """\

@@ -9,10 +9,10 @@ import pytest
 import torch
 from synthetic_triple import natural, plane
 
-from bench.metrics import METRICS, evaluate
+from bench.metrics import METRICS, PRESETS, evaluate
 from bench.metrics.metric import Plane
 
-OFFLINE = tuple(name for name in METRICS if name not in ("brisque", "niqe"))
+OFFLINE = tuple(name for name in METRICS if name not in ("brisque", "niqe", *PRESETS["no-reference"]))
 HEIGHT, WIDTH = 165, 178
 
 

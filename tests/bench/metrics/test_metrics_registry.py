@@ -16,6 +16,7 @@ import torch
 from synthetic_triple import natural
 
 from bench.metrics import METRICS, PRESETS, document, evaluate, plane_of, resolve, to_grey
+from bench.metrics.learned_quality import judge
 from bench.metrics.metric import variant
 from bench.metrics.no_reference import photographs
 from tsdm_bench.errors import UsageError
@@ -68,7 +69,7 @@ def test_a_variant_joins_no_preset_of_its_origin():
 
 def test_all_is_every_definition_that_belongs_to_no_single_paper():
     of_papers = {name for name in METRICS if re.search(r"_(vifb|tang|tang2022|cddfuse|cddfuse_255|liu|nats)$", name)}
-    assert set(PRESETS["all"]) == set(METRICS) - of_papers - {"brisque", "niqe"}
+    assert set(PRESETS["all"]) == set(METRICS) - of_papers - {"brisque", "niqe"} - set(PRESETS["no-reference"])
 
 
 def test_resolve_takes_presets_and_ids_in_order_and_once():
@@ -180,6 +181,41 @@ def test_niqe_gives_pyiqa_grey_images_in_its_range(monkeypatch):
     photographs.cache_clear()
     images = plane_of(torch.stack([torch.zeros(1, 96, 192), torch.full((1, 96, 192), 0.4)]))
     assert METRICS["niqe"].compute(images, images, images).tolist() == pytest.approx([100, 4.0])
+
+
+@pytest.mark.parametrize("name", PRESETS["no-reference"])
+def test_networks_that_judge_get_colour_in_their_range_and_one_draw_for_all(name, monkeypatch):
+    asked = []
+
+    def create_metric(given, device):
+        asked.append((given, device.type))
+        return lambda image: image.mean(dim=(0, 2, 3)) @ torch.tensor([1.0, 10, 100]) + torch.rand(()) * 1e-3
+
+    monkeypatch.setitem(sys.modules, "pyiqa", SimpleNamespace(create_metric=create_metric))
+    judge.cache_clear()
+    colour = torch.tensor([51, 102, 255], dtype=torch.uint8).reshape(1, 3, 1, 1).expand(2, 3, 20, 30)
+    image, before = plane_of(colour.contiguous()), torch.random.get_rng_state()
+    first, second = METRICS[name].compute(image, image, image).tolist()
+    assert first == second == pytest.approx(0.2 + 4 + 100, abs=2e-3)
+    grey = plane_of(torch.full((1, 1, 20, 30), 51, dtype=torch.uint8))
+    assert METRICS[name].compute(grey, grey, grey).tolist() == [pytest.approx(0.2 * 111, abs=2e-3)]
+    assert asked == [(name, "cpu")]
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_networks_that_judge_say_what_to_do_without_package_or_weights(monkeypatch):
+    def create_metric(name, device):
+        raise URLError("no network")
+
+    image = plane_of(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    for module, told in (
+        (None, r"musiq needs pyiqa.*pip install 'tsdm-bench\[metrics\]'"),
+        (SimpleNamespace(create_metric=create_metric), r"musiq needs weights.*no network.*place them in .*/pyiqa"),
+    ):
+        judge.cache_clear()
+        monkeypatch.setitem(sys.modules, "pyiqa", module)
+        with pytest.raises(ValueError, match=told):
+            METRICS["musiq"].compute(image, image, image)
 
 
 def test_niqe_says_what_to_do_without_its_package_model_or_blocks(monkeypatch):
