@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 from bench.api import compare, degrade, fuse, repeat, score
+from bench.output import export, figure
 
 if TYPE_CHECKING:
     from bench.api import report, run
 
-__all__ = ["compare", "degrade", "fuse", "repeat", "report", "run", "score"]
+__all__ = ["compare", "degrade", "export", "figure", "fuse", "repeat", "report", "run", "score"]
 
 
 def __getattr__(name: str) -> object:

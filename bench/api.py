@@ -36,6 +36,7 @@ def run(
     batch: int | None = None,
     budget: float | None = None,
     panels: int = 3,
+    show: Sequence[str] = (),
     recompute: Sequence[str] = (),
     named_methods: bool | None = None,
     report: bool = True,
@@ -55,7 +56,8 @@ def run(
         gpu_share: of one GPU, for each worker of a Ray cluster.
         batch: cells that go through together (default: what a GPU has room for; 1 on the CPU).
         budget: seconds after which no further cell is computed.
-        panels: pairs that are shown as panels.
+        panels: how many pairs the page shows; chosen evenly, under one severity of each factor.
+        show: pairs that it shows as well, under every condition.
         recompute: methods that are computed again whatever is stored of them.
         named_methods: refuse a method that cannot run here, instead of leaving it out (default: where ``methods`` is
             given).
@@ -100,6 +102,7 @@ def run(
         batch=batch,
         budget=budget,
         panels=panels,
+        show=tuple(show),
         named_methods="methods" in fields if named_methods is None else named_methods,
         recompute=tuple(recompute),
     )

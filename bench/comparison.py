@@ -12,11 +12,22 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.differences import Run, differences
 from bench.metrics import METRICS
 from bench.plan import CLEAN, Condition, conditions
-from bench.report.layout import incomplete
+from bench.report.layout import distinct, incomplete
 from bench.report.notebook import shown
-from bench.report.summary import CONDITION, detection_precision, fusion_scores, in_order, labelled_part, selected
+from bench.report.page.comparison import comparison_page
+from bench.report.page.findings import Finding
+from bench.report.summary import (
+    CONDITION,
+    Precision,
+    detection_precision,
+    fusion_scores,
+    in_order,
+    labelled_part,
+    selected,
+)
 from bench.report.tables import Column, Table
 from bench.run.alike import other_methods, refuse_mixed_definitions, refuse_unlike
 from bench.run.record import RunRecord
@@ -43,6 +54,17 @@ class Comparison:
     """Quantities that not every run has."""
     notes: tuple[str, ...]
     """What differs without making the runs unlike, and what their records do not say."""
+    names: tuple[str, ...] = ()
+    """Of the runs, as the tables call them."""
+    differences: tuple[Table, ...] = ()
+    """Of every later run to the first, pair by pair: clean and degraded."""
+    findings: tuple[Finding, ...] = ()
+    """What the differences say."""
+
+    def page(self) -> str:
+        """The comparison as one self-contained HTML page."""
+        left_out = [f"Not in every run, left out: {', '.join(self.left_out)}"] if self.left_out else []
+        return comparison_page(self.names, self.tables, self.differences, self.findings, (*self.notes, *left_out))
 
     def _repr_html_(self) -> str:
         left_out = [f"not in every run, left out: {', '.join(self.left_out)}"] if self.left_out else []
@@ -95,7 +117,11 @@ def compare(runs: Sequence[Path | str], *, shared: bool = False) -> Comparison:
         if side.rows.empty:
             raise UsageError(f"{side.folder.path} has no rows yet; repeat the command of the run to complete it")
     basis = _basis(sides)
-    frame = pd.concat([_means(side, basis).assign(run=side.name) for side in sides], ignore_index=True)
+    precisions = [_precision(side, basis) for side in sides]
+    means = [_means(*of, basis).assign(run=of[0].name) for of in zip(sides, precisions, strict=True)]
+    frame = pd.concat(means, ignore_index=True)
+    first, *others = [_compared(*of, basis) for of in zip(sides, precisions, strict=True)]
+    changed = [differences(first, other) for other in others]
     quantities = frame["quantity"].unique()
     common = frame.groupby("quantity")["run"].nunique() == len(sides)
     return Comparison(
@@ -103,6 +129,9 @@ def compare(runs: Sequence[Path | str], *, shared: bool = False) -> Comparison:
         tuple(_table(name, frame[frame["quantity"] == name], sides, basis) for name in quantities if common[name]),
         tuple(name for name in quantities if not common[name]),
         (*notes, *other_methods(dict(zip(names, records, strict=True)))),
+        tuple(names),
+        tuple(table for of in changed for table in of.tables),
+        tuple(finding for of in changed for finding in of.findings),
     )
 
 
@@ -131,7 +160,21 @@ def _sources(side: _Side) -> set[str]:
     return {name for name, method in side.record.methods.items() if method.kind == "source"}
 
 
-def _means(side: _Side, basis: Basis) -> pd.DataFrame:
+def _precision(side: _Side, basis: Basis) -> Precision | None:
+    labelled = labelled_part(side.folder, side.record.suite, basis.of(side.rows))
+    if labelled is None:
+        return None
+    return detection_precision(labelled, side.record.classes, side.record.suite.detection.fewest_objects)
+
+
+def _compared(side: _Side, precision: Precision | None, basis: Basis) -> Run:
+    methods = side.record.methods
+    fused = [name for name in side.record.suite.methods if name not in _sources(side)]
+    titles = distinct({name: of.title for name, of in methods.items()})
+    return Run(side.name, basis.of(side.rows), fused, titles, precision)
+
+
+def _means(side: _Side, precision: Precision | None, basis: Basis) -> pd.DataFrame:
     """quantity, direction, whether it is ranked, a note, method, condition (clean or degraded), mean, n."""
     suite = side.record.suite
     rows = basis.of(side.rows)
@@ -139,8 +182,7 @@ def _means(side: _Side, basis: Basis) -> pd.DataFrame:
     scores["quantity"] = scores["metric"] + ("-" + scores["reference"]).where(scores["reference"] != "none", "")
     scores["direction"] = scores["metric"].map(lambda name: METRICS[name].direction)
     parts = [scores.assign(ranked=True, note="")]
-    if labelled := labelled_part(side.folder, suite, rows):
-        precision = detection_precision(labelled, side.record.classes, suite.detection.fewest_objects, resamples=0)
+    if precision is not None:
         detection = in_order(detection_table(precision.samples), suite)
         shown = {head: (measure, precision.name, precision.ranked) for head, measure in precision.quantities.items()}
         for head, (measure, name, ranked) in ({head: (*of, False) for head, of in BESIDE.items()} | shown).items():

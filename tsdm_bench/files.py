@@ -97,12 +97,18 @@ def refuse_unwritable_folder(path: Path, option: str) -> None:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write ``table`` without its index as CSV in UTF-8, whole or not at all; its text is printable and no formula."""
+    cells = printable_cells(table)
+    write_atomically(path, lambda temporary: cells.to_csv(temporary, index=False, encoding="utf-8"))
+
+
+def printable_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` with text, that of its heads as well, that is printable and that no spreadsheet takes for a formula."""
     cells = table.rename(columns=lambda name: _cell(str(name)))
     for place in range(cells.shape[1]):
         column = cells.iloc[:, place]
         if column.dtype.kind not in "biufc":
             cells.isetitem(place, column.map(_cell))
-    write_atomically(path, lambda temporary: cells.to_csv(temporary, index=False, encoding="utf-8"))
+    return cells
 
 
 def csv_text(text: str) -> str:

@@ -28,6 +28,8 @@ COMMANDS = {
     "compare": "put runs side by side",
     "datasets": "download a dataset, or verify it on disk",
     "degrade": "write degraded pairs as PNG, for methods that run elsewhere",
+    "export": "write a run as CSV or Excel",
+    "figure": "draw the visual comparison of a paper from a run",
     "fuse": "fuse two folders of images with one method",
     "list": "show suites, datasets, subsets, methods, factors, metrics or detectors",
     "report": "rebuild the tables, curves and page of a run",
@@ -42,6 +44,7 @@ examples:
   python run_bench.py --suite tno --methods ir,vis,gff --factors noise_gray --severities 0,3,5
   python run_bench.py list methods                         what there is: suites datasets methods factors metrics
   python run_bench.py score --ir IR --vis VIS --fused OUT  score any folder of fused images
+  python run_bench.py figure RUN --condition jpeg:3 --boxes   a figure for print, of what the run stored
 
 exit status: 0 done, 1 a run that finished with failed cells, 2 a usage or input error
 """

@@ -78,8 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="where run folders go")
     parser.add_argument(
-        "--panels", type=int, default=3, metavar="N", help="pairs drawn as panels (default: 3; 0: no pictures)"
+        "--panels", type=int, default=3, metavar="N", help="pairs that the page shows (default: 3; 0: no pictures)"
     )
+    parser.add_argument("--show", type=comma_list, default=(), metavar="A,B", help="pairs that page and `figure` show "
+                        "under every condition, beside those of --panels")  # fmt: skip
     parser.add_argument("--recompute", type=comma_list, default=(), metavar="A,B", help="methods whose stored results "
                         "are set aside and computed again, whatever they are of")  # fmt: skip
     parser.add_argument("--no-report", action="store_true", help="compute only; `report RUN` makes the tables later")
@@ -107,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
         "batch": args.batch,
         "budget": args.budget,
         "panels": 0 if args.no_report else args.panels,
+        "show": args.show,
         "recompute": args.recompute,
         "report": not args.no_report,
     }

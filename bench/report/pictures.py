@@ -1,124 +1,235 @@
-"""What a report shows of the pairs of a run, from the images that were stored when they were scored."""
+"""Figures of a run folder, from the images that were stored when they were scored."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.cell.rows import Picture
-from bench.datasets.pair import Box
-from bench.plan import CLEAN, Condition, conditions, factors_of, hits
+from bench.plan import CLEAN, Condition, conditions, factors_of
 from bench.report.contact_sheet import draw_contact_sheet
-from bench.report.layout import distinct
-from bench.report.panels import counted, draw_panel
+from bench.report.figure import WIDTH_MM, Row, draw_figure
+from bench.report.outcomes import Outcome
+from bench.report.stored import INPUTS, StoredPictures
+from bench.report.zooms import AUTOMATIC, Region, differing_regions, disputed_regions
 from bench.run.pictures import shown_conditions
-from bench.run.record import RunRecord
-from bench.run.store import RunFolder
-from degradation.factor import Factor, Modality
-from degradation.mixed_condition import find_factor
-from detectors.detector import Detection
+from degradation.factor import Modality
+from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_atomically
-from tsdm_bench.images import ImageProblem, read_result
+from tsdm_bench.names import why_no_file_name
 
-BOX_COLUMNS = ["class", "x", "y", "w", "h"]
+FIRST = 1
+"""Pairs that a report draws under every condition; the page shows all that are stored."""
+PRINT_DPI, SHEET_DPI = 300, 110
 log = logging.getLogger(__name__)
 
 
-def write_pictures(folder: RunFolder, record: RunRecord) -> list[Path]:
-    """Write ``panels/*.png`` and ``degradations.png``; returns those that were written. Others there are removed.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What one figure shows."""
 
-    A panel shows one pair under one condition: its inputs and the result of every method, with detections where there
-    are any. It is left out where an image of it was not stored (a failed cell, an unfinished run).
+    images: tuple[str, ...] = ()
+    """Empty: the first that is stored."""
+    conditions: tuple[Condition, ...] = (CLEAN,)
+    methods: tuple[str, ...] = ()
+    """Empty: the inputs and every method."""
+    zooms: Mapping[str, tuple[Region, ...]] | None = None
+    """Regions by image, under ``""`` those of every other image; None: they are chosen."""
+    most_zooms: int = AUTOMATIC
+    """Regions that are chosen for each image."""
+    boxes: bool = False
+    columns: int | None = None
+    width_mm: float = WIDTH_MM
+    dpi: int = PRINT_DPI
+    title: str = ""
+
+
+def write_figure(stored: StoredPictures, wanted: Wanted, place: Path) -> list[Path]:
+    """Write the figure as PNG and PDF into the folder ``place`` and return both paths.
+
+    Raises ``UsageError`` where an image, a condition or a method of it is not stored; it names those that are.
     """
-    written = [path for path in (_write_sheet(folder, record), *_write_panels(folder, record)) if path]
-    for path in [*(folder.path / "panels").glob("*.png"), folder.path / "degradations.png"]:
+    images = wanted.images or tuple(stored.images()[:1])
+    if not images:
+        raise UsageError(f"{stored.folder.path} holds no images; repeat the command of the run with --panels 3")
+    names = _names(stored, wanted.methods)
+    rows = []
+    for image in images:
+        for condition in wanted.conditions:
+            pixels = _read(stored, image, condition, names)
+            if absent := [name for name in names if name not in pixels]:
+                _refuse_absent(stored, image, condition, absent)
+            rows.append(_row(stored, image, condition, pixels, wanted))
+    if wanted.boxes and not any(row.outcomes for row in rows):
+        raise UsageError(f"--boxes: no detector looked at {', '.join(images)} in this run; leave it out")
+    figure = draw_figure(
+        rows, titles=stored.titles, title=wanted.title, columns=wanted.columns, width_mm=wanted.width_mm
+    )
+    stem = place / _file_name(images, wanted)
+    return [_save(figure, stem.with_name(f"{stem.name}.{form}"), wanted.dpi) for form in ("png", "pdf")]
+
+
+def asked_conditions(texts: Sequence[str], stored: StoredPictures) -> tuple[Condition, ...]:
+    """``clean``, ``factor:severity`` or ``factor:severity:modality`` each as a condition of the run.
+
+    Raises ``UsageError`` where a text names none of them, or does not say which of several modalities is meant.
+    """
+    suite = stored.record.suite
+    known = {":".join(map(str, condition)): condition for condition in conditions(suite)}
+    found = []
+    for text in texts:
+        fits = [of for name, of in known.items() if text in (name, name.rpartition(":")[0])]
+        fits = [CLEAN] if text == CLEAN.factor and CLEAN in known.values() else fits
+        if len(fits) != 1:
+            problem = (
+                "the run has none such" if not fits else f"{' or '.join(of.modality for of in fits)} is to be named"
+            )
+            raise UsageError(f"--condition {text}: {problem}; its conditions are {_listed(known)}")
+        found += fits
+    return tuple(found)
+
+
+def _listed(names: Iterable[str], most: int = 40) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def write_pictures(stored: StoredPictures) -> list[Path]:
+    """Write ``figures/*.png`` of the first pair under each condition that is stored, and ``degradations.png``.
+
+    A picture that is newer than what it is made of stays as it is; those of earlier reports that are not made any more
+    are removed. Returns the paths of all.
+    """
+    place = stored.folder.path / "figures"
+    written = [_write_sheet(stored)]
+    names = _names(stored, ())
+    for image in stored.images()[:FIRST]:
+        for condition in shown_conditions(stored.record.suite):
+            wanted = Wanted(conditions=(condition,), boxes=True)
+            path = place / f"panel-{_file_name((image,), wanted)}.png"
+            made_from = [stored.path(image, condition, name) for name in names]
+            if not _newer(path, [*made_from, *stored.tables]):
+                pixels = _read(stored, image, condition, names)
+                if len(pixels) < len(names):
+                    log.warning("no panel of %s (%s): not all of its images are stored", image, stored.title(condition))
+                    continue
+                row = _row(stored, image, condition, pixels, wanted)
+                title = f"{stored.record.dataset.name} {image}: {stored.title(condition)}"
+                _save(draw_figure([row], titles=stored.titles, title=title), path, "figure")
+            written.append(path)
+    for path in [*place.glob("panel-*.png"), *(stored.folder.path / "panels").glob("*.png")]:
         if path not in written:
             path.unlink(missing_ok=True)
-    return written
+    return [path for path in written if path]
 
 
-def _write_panels(folder: RunFolder, record: RunRecord) -> list[Path]:
-    detections, truth, paths = folder.detections(), folder.truth(), []
-    titles = distinct({"ir": "Infrared", "vis": "Visible"} | {name: of.title for name, of in record.methods.items()})
-    labelled = {image for image, facts in record.pairs.items() if facts.labels is not None}
-    for condition in shown_conditions(record.suite):
-        here = detections[(detections[list(Condition._fields)] == list(condition)).all(axis=1)]
-        for image in record.shown:
-            names = dict.fromkeys(("ir", "vis", *record.suite.methods))
-            read = {name: _read(folder, image, condition, name) for name in names}
-            images = {name: pixels for name, pixels in read.items() if pixels is not None}
-            if len(images) < len(names):
-                log.warning("no panel of %s (%s): not all of its images were computed", image, _title(condition))
-                continue
-            found = _detections(here[here["image"] == image], record) if image in labelled else {}
-            objects = truth[truth["image"] == image]
-            boxes, hard = (_boxes(objects[objects["difficult"] == which]) for which in (False, True))
-            found = {name: counted(of_method, boxes, hard) for name, of_method in found.items()}
-            title = f"{record.dataset.name} {image}: {_title(condition)}"
-            figure = draw_panel(images, found, boxes=boxes if found else None, titles=titles, title=title)
-            name = "-".join(str(part) for part in (*_file_words(condition, record), image))
-            paths.append(_save(figure, folder.path / "panels" / f"{name}.png"))
-    return paths
+def _names(stored: StoredPictures, methods: Sequence[str]) -> list[str]:
+    known = stored.names
+    for name in methods:
+        if name not in known:
+            raise UsageError(f"the run has no method {name!r}; it has: {', '.join(known)}")
+    return list(methods) or known
 
 
-def _boxes(objects: pd.DataFrame) -> list[Box]:
-    return [Box(*row) for row in objects[BOX_COLUMNS].itertuples(index=False)]
+def _read(stored: StoredPictures, image: str, condition: Condition, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The images that are there and whole."""
+    read = {name: stored.read(image, condition, name) for name in names}
+    return {name: pixels for name, pixels in read.items() if pixels is not None}
 
 
-def _file_words(condition: Condition, record: RunRecord) -> tuple[str, ...]:
-    alone = condition == CLEAN or len(hits(record.suite)[condition.factor]) == 1
-    return condition.words[:2] if alone else condition.words
+def _row(
+    stored: StoredPictures, image: str, condition: Condition, images: dict[str, np.ndarray], wanted: Wanted
+) -> Row:
+    found = stored.outcomes(image, condition) if wanted.boxes else {}
+    outcomes = {name: of for name, of in found.items() if name in images}
+    regions = _regions(stored, image, images, outcomes, wanted)
+    return Row(images, outcomes, image in stored.labelled, regions, f"{image}, {stored.title(condition)}")
 
 
-def _write_sheet(folder: RunFolder, record: RunRecord) -> Path | None:
+def _regions(
+    stored: StoredPictures,
+    image: str,
+    images: Mapping[str, np.ndarray],
+    outcomes: Mapping[str, Outcome],
+    wanted: Wanted,
+) -> Sequence[Region]:
+    size = next(iter(images.values())).shape[:2]
+    if wanted.zooms is not None:
+        regions = wanted.zooms.get(image, wanted.zooms.get("", ()))
+        for region in regions:
+            region.refuse_outside(size, image)
+        return regions
+    if outcomes:
+        return disputed_regions(stored.boxes(image), list(outcomes.values()), size, wanted.most_zooms)
+    return differing_regions({n: of for n, of in images.items() if n not in INPUTS}, wanted.most_zooms)
+
+
+def _refuse_absent(stored: StoredPictures, image: str, condition: Condition, absent: Sequence[str]) -> None:
+    there = stored.images()
+    if image not in there:
+        raise UsageError(
+            f"of image {image!r} nothing is stored; stored are {', '.join(there) or 'none'}: "
+            f"take one of them, or repeat the command of the run with --show {image}"
+        )
+    known = [":".join(map(str, found)) for found in stored.conditions()]
+    asked = ":".join(map(str, condition))
+    if asked not in known:
+        raise UsageError(
+            f"condition {asked} of image {image} is not stored; stored are {', '.join(known)}: take one of them, or "
+            f"repeat the command of the run with --show {image}"
+        )
+    raise UsageError(
+        f"of image {image} under {asked} the results of {', '.join(absent)} are not stored: leave them out by "
+        f"--methods, or repeat the command of the run"
+    )
+
+
+def _file_name(images: Sequence[str], wanted: Wanted) -> str:
+    """Conditions and images, as far as a file name holds them."""
+    words = ["-".join(condition.words) if condition != CLEAN else "clean" for condition in wanted.conditions]
+    name = "_".join([*words, *images])
+    return name if not why_no_file_name(name) else f"{name[:60]}_{len(images)}_images"
+
+
+def _newer(path: Path, sources: Sequence[Path]) -> bool:
+    """Whether a file was written after all that it is made of."""
+    if not path.is_file():
+        return False
+    made = path.stat().st_mtime
+    return all(source.is_file() and source.stat().st_mtime < made for source in sources)
+
+
+def _write_sheet(stored: StoredPictures) -> Path | None:
     """The factors of the run at every severity on the first pair that is shown; None where there is no such image."""
-    if not record.suite.factors or not record.shown:
+    record, images = stored.record, stored.images()
+    path = stored.folder.path / "degradations.png"
+    found: dict[Modality, dict[tuple[str, int], tuple[Path, Condition]]] = {"ir": {}, "vis": {}}
+    for condition in conditions(record.suite) if images else ():
+        for name, of in found.items():
+            source = stored.path(images[0], condition, name)
+            if (condition == CLEAN or condition.modality in (name, "both")) and source.is_file():
+                of[condition.factor, condition.severity] = source, condition
+    if not record.suite.factors or not all((CLEAN.factor, 0) in of for of in found.values()):
+        path.unlink(missing_ok=True)
         return None
-    image = record.shown[0]
-    modalities: dict[Modality, dict[tuple[str, int], np.ndarray]] = {"ir": {}, "vis": {}}
-    for condition in conditions(record.suite):
-        for name, found in modalities.items():
-            hit = condition == CLEAN or condition.modality in (name, "both")
-            if hit and (pixels := _read(folder, image, condition, name)) is not None:
-                found[condition.factor, condition.severity] = pixels
-    if not all((CLEAN.factor, 0) in found for found in modalities.values()):
-        return None
+    if _newer(path, [source for of in found.values() for source, _ in of.values()] + [stored.folder.path / "run.json"]):
+        return path
+    pictures: dict[Modality, dict[tuple[str, int], np.ndarray]] = {"ir": {}, "vis": {}}
+    for name, of in found.items():
+        for key, (_, condition) in of.items():
+            if (pixels := stored.read(images[0], condition, name)) is not None:
+                pictures[name][key] = pixels
+    if not all((CLEAN.factor, 0) in of for of in pictures.values()):
+        return None  # damaged
     factors = list(factors_of(record.suite).values())
     severities = sorted({0, *record.suite.severities})
-    return _save(draw_contact_sheet(modalities, factors, severities=severities), folder.path / "degradations.png", 110)
+    return _save(draw_contact_sheet(pictures, factors, severities=severities), path, SHEET_DPI)
 
 
-def _detections(of_pair: pd.DataFrame, record: RunRecord) -> dict[str, list[Detection]]:
-    """What was found in the image of each method; nothing where no detector ran, so that nothing is called missed."""
-    if record.detector is None:
-        return {}
-    columns = ["class", "score", "x", "y", "w", "h"]
-    return {
-        name: [Detection(*row) for row in of_pair.loc[of_pair["method"] == name, columns].itertuples(index=False)]
-        for name in record.suite.methods
-    }
-
-
-def _read(folder: RunFolder, image: str, condition: Condition, name: str) -> np.ndarray | None:
-    """A stored image as uint8 H×W or H×W×3 RGB; None where it is missing or damaged."""
-    try:
-        return read_result(folder.picture_path(Picture(image, *condition, name, b"")))
-    except ImageProblem:
-        return None
-
-
-def _title(condition: Condition) -> str:
-    if condition == CLEAN:
-        return "clean"
-    factor = find_factor(condition.factor)
-    chosen = isinstance(factor, Factor) and len(factor.modalities) > 1 and condition.modality != "both"
-    return f"{factor.title}{f' ({condition.modality})' * chosen}, severity {condition.severity}"
-
-
-def _save(figure: Figure, path: Path, dpi: float | str = "figure") -> Path:
-    write_atomically(path, lambda to: figure.savefig(to, format="png", dpi=dpi))
+def _save(figure: Figure, path: Path, dpi: float | str) -> Path:
+    write_atomically(path, lambda to: figure.savefig(to, format=path.suffix[1:], dpi=dpi))
     return path

@@ -185,16 +185,34 @@ def markdown(table: Table) -> str:
     return "\n".join([*lines, "", markdown_text(table.caption), ""])
 
 
-def as_html(table: Table) -> str:
-    """A ``<table>`` for the report page."""
-    styles = {"best": "<b>{}</b>", "second": "<u>{}</u>", "": "{}"}
-    heads = "".join(f"<th>{html_text(c.head)} {ARROWS[c.direction]}</th>" for c in table.columns)
-    rows = []
+def as_html(table: Table, heads: Mapping[str, str] | None = None, names: Mapping[str, str] | None = None) -> str:
+    """A ``<table>`` for the report page: its numbers sort by their value (``data-order``).
+
+    ``heads`` and ``names`` give definitions (``data-tip``) of column heads and of rows.
+    """
+    marks = {"best": "<b>{}</b>", "second": "<u>{}</u>", "": "{}"}
+    columns = "".join(
+        f'<th scope=col data-direction="{column.direction}">'
+        f"{_with_tip(f'{column.head} {ARROWS[column.direction]}'.strip(), (heads or {}).get(column.head, ''))}</th>"
+        for column in table.columns
+    )
+    rows, place = [], {name: row for row, name in enumerate(table.frame.index)}
     for name, cells in table.cells():
         kind = ' class="source"' if name in table.unranked else ""
         numbers = "".join(
-            f"<td>{styles[shown.mark].format(shown.text)} <small>{shown.aside}</small></td>" for shown in cells
+            f'<td data-order="{_order(table.frame[column.key].iloc[place[name]])}">'
+            f"{marks[shown.mark].format(shown.text)} <small>{shown.aside}</small></td>"
+            for column, shown in zip(table.columns, cells, strict=True)
         )
-        rows.append(f"<tr{kind}><th>{html_text(name)}</th>{numbers}</tr>")
-    head = f"<thead><tr><th>{html_text(table.rows)}</th>{heads}</tr></thead>"
-    return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
+        rows.append(f"<tr{kind}><th scope=row>{_with_tip(name, (names or {}).get(name, ''))}</th>{numbers}</tr>")
+    head = f"<thead><tr><th scope=col>{html_text(table.rows)}</th>{columns}</tr></thead>"
+    return f'<table class="data">{head}<tbody>{"".join(rows)}</tbody></table>'
+
+
+def _with_tip(text: str, tip: str) -> str:
+    return f'<span data-tip="{html_text(tip)}">{html_text(text)}</span>' if tip else html_text(text)
+
+
+def _order(value: float) -> str:
+    """What a cell is sorted by; nothing where there is no number."""
+    return "" if pd.isna(value) else f"{value:.8g}".replace("inf", "1e308")

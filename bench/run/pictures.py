@@ -12,14 +12,26 @@ from bench.plan import Condition, conditions
 from bench.run.shards import CellKey
 from bench.run.store import RunFolder
 from bench.suite import Suite
+from tsdm_bench.errors import UsageError
 
 MIDDLE_SEVERITY = 3
 
 
-def with_pictures(setup: Setup, pairs: Sequence[Pair], most: int) -> Setup:
-    """The set-up with the images that panels of ``most`` pairs and one sheet of all degradations are made of."""
-    shown = [pair.image for pair in shown_pairs(pairs, most)]
+def with_pictures(setup: Setup, pairs: Sequence[Pair], most: int, named: Sequence[str] = ()) -> Setup:
+    """The set-up with the images that a report of ``most`` pairs shows, and all images of the pairs that are ``named``.
+
+    Of the first pair the inputs are there under every condition, for the sheet of all degradations. Raises
+    ``UsageError`` where the run has no pair of a name.
+    """
+    known = {pair.image for pair in pairs}
+    if unknown := [name for name in named if name not in known]:
+        raise UsageError(
+            f"--show {','.join(unknown)}: no such pair in this run; it has {', '.join(sorted(known)[:5])}"
+            f"{'…' if len(known) > 5 else ''}"
+        )
+    shown = list(dict.fromkeys([*named, *(pair.image for pair in shown_pairs(pairs, most))]))
     results = {(image, condition) for image in shown for condition in shown_conditions(setup.suite)}
+    results |= {(image, condition) for image in named for condition in conditions(setup.suite)}
     sheet = {(image, condition) for image in shown[:1] for condition in conditions(setup.suite)}
     return replace(setup, shown=tuple(shown), results_shown=frozenset(results), inputs_shown=frozenset(results | sheet))
 

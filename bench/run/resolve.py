@@ -52,7 +52,9 @@ class Options:
     budget: float | None = None
     """Seconds after which no further cell is computed."""
     panels: int = 0
-    """How many pairs are shown as panels; 0 draws no picture at all."""
+    """Of how many pairs the images are stored for the report; 0 stores none."""
+    show: tuple[str, ...] = ()
+    """Pairs whose images are stored under every condition."""
     named_methods: bool = False
     """Whether the user named the methods: then one that is unavailable is an error, not left out."""
     recompute: tuple[str, ...] = ()
@@ -91,7 +93,7 @@ def resolve(suite: Suite, options: Options) -> Resolved:
     else:
         setup = _with_one_detector(setup, pairs) if suite.detector else setup
         detector = _detector_facts(setup)
-    setup = with_pictures(setup, pairs, options.panels)
+    setup = with_pictures(setup, pairs, options.panels, options.show)
     record = RunRecord(
         suite=setup.suite,
         dataset=DatasetFacts(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import main
 from bench.comparison import compare
 from bench.report.tables import markdown
 from bench.run.record import DetectorFacts, FactorFacts, PairFacts, RunRecord
@@ -145,3 +146,57 @@ def test_one_run_or_the_same_run_twice_is_refused(make_run: Make) -> None:
         compare(paths(folder))
     with pytest.raises(UsageError, match="the same run was named twice"):
         compare(paths(folder, folder))
+
+
+def test_differences_are_paired_and_have_intervals(make_run: Make) -> None:
+    """The second run is better by 0.5 in ``a`` on every pair, whatever the pairs differ in; ``b`` is as it was."""
+    values = {"ir": 1.0, "vis": 2.0, "a": 5.0, "b": 4.0}
+    first = make_run("one", name="one", images=12, values=values)
+    second = make_run("two", name="two", images=12, values=values | {"a": 5.5})
+    found = compare(paths(first, second))
+    assert [table.title for table in found.differences] == [
+        "Differences on clean pairs",
+        "Differences on degraded pairs",
+    ]
+    lines = markdown(found.differences[0]).splitlines()
+    assert "| a | 0.5000 [0.5000, 0.5000] | 0.5000 [0.5000, 0.5000] |" in lines
+    assert "| b | 0.0000 [0.0000, 0.0000] | 0.0000 [0.0000, 0.0000] |" in lines
+    clean = found.findings[0]
+    assert (clean.question, clean.answer) == ("two against one, clean", "Better in 2, worse in 0 of 4 comparisons")
+    assert clean.text == "a: better in 2, worse in 0 of 2; b: better in 0, worse in 0 of 2."
+
+
+def test_the_best_of_either_run_is_compared_where_they_differ(make_run: Make) -> None:
+    first = make_run("one", name="one", images=12, values={"ir": 1.0, "vis": 2.0, "a": 5.0, "b": 4.0})
+    second = make_run("two", name="two", images=12, methods=("ir", "vis", "new"))
+    found = compare(paths(first, second))
+    assert "| best of each (a → new) | 17.00 [17.00, 17.00] | 17.00 [17.00, 17.00] |" in markdown(found.differences[0])
+
+
+def test_differences_of_detection_share_their_resamples(make_run: Make) -> None:
+    first = make_run("one", name="one", images=12, found=FOUND)
+    second = make_run("two", name="two", images=12, found=FOUND | {"b": 1.0})
+    lines = markdown(compare(paths(first, second)).differences[0]).splitlines()
+    assert lines[2].startswith("| method | mAP50 ↑ | mAP50:95 ↑ |")
+    assert any(line.startswith("| b | 0.1980 [0.1980, 0.1980] |") for line in lines)
+
+
+def test_of_few_scenes_no_difference_is_called_sure(make_run: Make) -> None:
+    runs = [make_run(name, name=name) for name in ("one", "two")]
+    found = compare(paths(*runs))
+    assert found.findings[0].answer == "Too few scenes to say"
+    assert "No 95 % intervals: n too small (4 clusters)." in found.differences[0].note
+
+
+def test_the_command_writes_a_page_of_its_own(make_run: Make, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    runs = [make_run(name, name=name, images=10, methods=("ir", "vis", "<b>")) for name in ("one", "two")]
+    assert main(["compare", *map(str, paths(*runs))]) == 0
+    page = (runs[0].path / "comparison.html").read_text(encoding="utf-8")
+    assert f"page: {runs[0].path / 'comparison.html'}" in capsys.readouterr().out
+    assert "one · two" in page
+    assert "&lt;b&gt;" in page
+    assert "<b><" not in page
+    assert page.count("<table") == 4
+    assert 'id="plotly"' not in page
+    assert main(["compare", *map(str, paths(*runs)), "--page", str(tmp_path)]) == 2
+    assert "--page" in capsys.readouterr().err

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 from report_files import table, text
 
-import bench.report
 from bench.report import write_report
 from bench.report.layout import Section
 from bench.report.tables import Column, Table
@@ -170,7 +169,7 @@ def test_a_section_that_cannot_be_made_is_named_and_the_others_are_written(
     folder = make_run(found=FOUND, detection={"fewest_objects": 1})
     write_report(folder)
     assert (folder.path / "tables/fusion.md").exists()
-    monkeypatch.setattr(bench.report, "fusion_section", broken)
+    monkeypatch.setattr("bench.report.parts.fusion_section", broken)
     with caplog.at_level(logging.WARNING):
         names = [section.name for section in write_report(folder)]
     assert names == ["detection", "scenes", "robustness", "agreement", "ranking"]
@@ -185,7 +184,7 @@ def test_a_table_that_cannot_be_shown_costs_its_section_alone(make_run: Make, mo
     def broken(*_: object) -> Section:
         return Section("ranking", "Ranking", pd.DataFrame(), [Table("t", "", pd.DataFrame(), [Column("absent", "")])])
 
-    monkeypatch.setattr(bench.report, "ranking_section", broken)
+    monkeypatch.setattr("bench.report.parts.ranking_section", broken)
     folder = make_run()
     assert [section.name for section in write_report(folder)] == ["fusion", "robustness"]
     assert "<b>Ranking could not be made:</b> KeyError" in text(folder, "index.html")

@@ -139,7 +139,7 @@ def test_markdown_has_arrows_and_marks() -> None:
 
 def test_html_marks_source_rows() -> None:
     text = as_html(TABLE)
-    assert '<tr class="source"><th>ir</th>' in text
+    assert '<tr class="source"><th scope=row>ir</th>' in text
     assert "<b>31.25</b>" in text
 
 

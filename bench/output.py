@@ -1,0 +1,68 @@
+"""What a run becomes beside its report: figures for print, and its rows and tables in other forms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def figure(
+    folder: str | Path,
+    images: Sequence[str] = (),
+    conditions: Sequence[str] = ("clean",),
+    methods: Sequence[str] = (),
+    *,
+    zoom: str | Sequence[str] = (),
+    width: float = 180.0,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> list[Path]:
+    """Draw pairs × methods of a run, as papers print them, from the images that it stored; returns the PNG and the PDF.
+
+    Args:
+        folder: the run folder.
+        images: pairs (default: the first that is stored).
+        conditions: ``factor:severity`` or ``factor:severity:modality`` each, or ``clean``.
+        methods: tiles in this order (default: both inputs and every method).
+        zoom: ``x,y,w,h`` in pixels, up to three; with ``,ul`` (``ur``, ``ll``, ``lr``) for the corner it is shown in,
+            with ``IMAGE:`` in front for one pair only; ``none``; or ``auto:N``, the default with 2.
+        width: of the figure in millimetres.
+        out: folder (default: ``figures`` of the run).
+        settings: ``boxes`` (whether detections are drawn), ``columns``, ``dpi``, ``title``.
+
+    Raises:
+        tsdm_bench.errors.UsageError: something of it is not stored, or is not understood; one line says what to do.
+    """
+    from bench.report.pictures import Wanted, asked_conditions, write_figure
+    from bench.report.stored import stored_pictures
+    from bench.report.zooms import asked_regions
+    from bench.run.store import RunFolder
+    from tsdm_bench.files import refuse_unwritable_folder
+
+    found = RunFolder.existing(Path(folder))
+    stored = stored_pictures(found, found.record())
+    zooms, most = asked_regions([zoom] if isinstance(zoom, str) else zoom)
+    wanted = Wanted(
+        images=tuple(images), conditions=asked_conditions(conditions, stored), methods=tuple(methods), zooms=zooms,
+        most_zooms=most, width_mm=width, **settings,
+    )  # fmt: skip
+    place = found.path / "figures" if out is None else Path(out)
+    refuse_unwritable_folder(place, "--out")
+    return write_figure(stored, wanted, place)
+
+
+def export(folder: str | Path, to: str, *, out: str | Path | None = None) -> list[Path]:
+    """Write a run in another form (:data:`bench.exporting.FORMS`); returns the files.
+
+    Raises ``UsageError`` where ``folder`` is no run folder, has no rows, or ``out`` (default: ``export`` of the run)
+    cannot be written to.
+    """
+    from bench.exporting import write_export
+    from bench.run.store import RunFolder
+    from tsdm_bench.files import refuse_unwritable_folder
+
+    found = RunFolder.existing(Path(folder))
+    place = found.path / "export" if out is None else Path(out)
+    refuse_unwritable_folder(place, "--out")
+    return write_export(found, to, place)

@@ -1,0 +1,205 @@
+"""What a run found, in sentences computed from its numbers: who wins, whether fusing helps, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.plan import CLEAN
+from bench.report.layout import TRAINED_HERE, Run, Section, detector_name
+from bench.report.summary import Precision
+from bench.statistics.clusters import FEWEST_CLUSTERS
+from bench.statistics.robustness import crossover_table, fusion_gain
+from detectors.evaluation import ALL
+from tsdm_bench.words import counted
+
+CONDITION = ["factor", "severity", "modality"]
+MEASURE = "AP50"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question, its answer in a few words, the numbers behind it, and how sure it is."""
+
+    question: str
+    answer: str
+    text: str
+    sure: str
+    section: str
+    """Of the page, where the numbers stand."""
+
+
+def findings(sections: Sequence[Section], precision: Precision | None, run: Run) -> list[Finding]:
+    """What the tables of a report say, the most important first; empty where nothing competes."""
+    of = {section.name: section for section in sections}
+    found: list[Finding | None] = []
+    if "ranking" in of:
+        found += _winners(of["ranking"].tidy, run)
+    if precision is None:
+        found.append(_no_detection(run))
+    elif not precision.ranked:
+        text = precision.note.removeprefix("Too few objects: ")
+        text = f"{text[:1].upper()}{text[1:]}"
+        found.append(Finding("Does fusing help the detector?", "Too few objects to say", text, "", "detection"))
+    else:
+        if "robustness" in of:
+            found.append(_detector(of["robustness"].tidy, precision, run))
+        gains = fusion_gain(precision.samples, MEASURE, precision.name)
+        if not gains.empty:
+            found += [_gain(gains, precision, run), _until(gains, precision, run)]
+    return [finding for finding in found if finding is not None]
+
+
+# --- fusion metrics ---
+
+
+def _winners(ranks: pd.DataFrame, run: Run) -> Iterator[Finding | None]:
+    ranks = ranks[ranks["reference"].isin(["none", run.suite.references[0]])]
+    is_clean = ranks["factor"] == CLEAN.factor
+    clean = _winner("Best fusion metrics, clean", ranks[is_clean], run)
+    degraded = _winner("Best fusion metrics, degraded", ranks[~is_clean], run)
+    yield clean
+    yield degraded
+
+
+def _winner(question: str, ranks: pd.DataFrame, run: Run) -> Finding | None:
+    if ranks.empty:
+        return None
+    mean = ranks.groupby("method")["mean_rank"].mean().sort_values(kind="stable")
+    first = mean[mean.round(2) == round(mean.iloc[0], 2)].index.tolist()
+    metrics, conditions = ranks["metric"].nunique(), len(ranks[CONDITION].drop_duplicates())
+    over = counted(metrics, "metric") + (f" and {counted(conditions, 'condition')}" if conditions > 1 else "")
+    text = f"Mean rank {mean.iloc[0]:.2f} of {len(mean)} methods over {over}"
+    if len(mean) > len(first):
+        next_one = mean.index[len(first)]
+        text += f"; next {run.titles[next_one]}, {mean.iloc[len(first)]:.2f}"
+    return Finding(question, _names(first, run), f"{text}.", _sure_of_ranks(ranks, first[0], run), "ranking")
+
+
+def _sure_of_ranks(ranks: pd.DataFrame, method: str, run: Run) -> str:
+    clusters = int(ranks["clusters"].min())
+    if clusters < FEWEST_CLUSTERS:
+        return f"Not sure: {counted(clusters, 'scene cluster')} only, too few for a test; the order may be chance."
+    groups = [group for _, group in ranks.groupby([*CONDITION, "metric", "reference"], sort=False)]
+    among = sum(bool(group.loc[group["method"] == method, "tied"].any()) for group in groups)
+    alone = sum(set(group.loc[group["tied"], "method"]) == {method} for group in groups)
+    what = "metrics" if ranks[CONDITION].drop_duplicates().shape[0] == 1 else "comparisons (metric × condition)"
+    return (
+        f"Of {len(groups)} {what}, {_title(method, run)} is alone at the top in {alone} and not told apart from the "
+        f"best in {among} (Friedman and Wilcoxon, p < 0.05, Holm; {clusters} scene clusters)."
+    )
+
+
+# --- detection ---
+
+
+def _no_detection(run: Run) -> Finding | None:
+    if run.suite.detector is None:
+        why = "No detector ran"
+    else:
+        why = "These pairs have no labelled objects, or what is stored of them cannot be read"
+    text = f"{why}, so this run does not say whether fusing helps to detect."
+    return Finding("Does fusing help the detector?", "Not measured", text, "", "run")
+
+
+def _detector(robustness: pd.DataFrame, precision: Precision, run: Run) -> Finding | None:
+    head = next(iter(precision.quantities))
+    overall = robustness[(robustness["metric"] == head) & (robustness["factor"] == ALL)].set_index("method")
+    overall = overall[[name in run.basis.complete and name not in run.sources for name in overall.index]]
+    parts, winners = [], []
+    for key, where in (("P", "clean"), ("mPC", "degraded")):
+        values = overall[key].dropna() if key in overall else pd.Series(dtype=float)
+        if values.empty:
+            continue
+        best = values.idxmax()
+        row = overall.loc[best]
+        interval = _interval(row[f"{key}_low"], row[f"{key}_high"]) if f"{key}_low" in overall else ""
+        winners.append(best)
+        parts.append(f"{where} {_title(best, run)}, {head} {values[best]:.3f}{interval}")
+    if not parts:
+        return None
+    sure = f"Detector {detector_name(run)}; {_clusters(precision)}"
+    names = _names(list(dict.fromkeys(winners)), run, " → ")
+    return Finding("Most detected", names, f"{_capital('; '.join(parts))}.", sure, "detection")
+
+
+def _gain(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding:
+    """Whether the methods beat the better single source on clean pairs, and on average under degradation."""
+    sentences, answers = [], []
+    for where, part in (("clean", gains[gains["severity"] == 0]), ("degraded", gains[gains["severity"] > 0])):
+        if part.empty:
+            continue
+        mean = part.groupby("method", sort=False)["gain"].mean()
+        best, positive = mean.idxmax(), int((mean > 0).sum())
+        answers.append(f"{where} {positive} of {len(mean)} methods")
+        own = part[part["method"] == best].iloc[0]
+        interval = _interval(own["low"], own["high"]) if where == "clean" else ""
+        sentences.append(f"{where}: at best {mean[best]:+.3f}{interval} by {_title(best, run)}")
+        if where == "clean" and part["low"].notna().any():
+            sure = int((part["low"] > 0).sum())
+            sentences[-1] += f", and the interval of {counted(sure, 'method')} lies above 0"
+        elif where == "degraded":
+            conditions = part[part["method"] == best]
+            better = int((conditions["gain"] > 0).sum())
+            sentences[-1] += f", which is better in {better} of {counted(len(conditions), 'condition')}"
+    text = f"{next(iter(precision.quantities))} minus that of the better single source, {'; '.join(sentences)}."
+    answer = f"Better than the better source: {', '.join(answers)}"
+    return Finding("Does fusing help the detector?", answer, text, _clusters(precision), "detection")
+
+
+def _until(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding | None:
+    """Up to which severity the best method under degradation keeps its gain."""
+    degraded = gains[gains["severity"] > 0]
+    if degraded.empty or not (gains["severity"] == 0).any():
+        return None
+    best = degraded.groupby("method")["gain"].mean().idxmax()
+    crossover = crossover_table(precision.samples, MEASURE, precision.name)
+    own = crossover[crossover["method"] == best] if len(crossover) else crossover
+    if own.empty:
+        return None
+    name, highest = _title(best, run), int(own["highest"].max())
+    where = {factor: run.factors[factor] for factor in own["factor"]}
+    question = "Up to which severity?"
+    if (own["crossover"] == 0).all():
+        text = f"{name}, the best under degradation, has no gain on clean pairs to begin with."
+        return Finding(question, "No gain to lose", text, _clusters(precision), "robustness")
+    lasting = own[own["crossover"].map(math.isinf)]
+    lost = own[~own["crossover"].map(math.isinf)].sort_values("crossover")
+    kinds = f"{len(lasting)} of {counted(len(own), 'kind')} of degradation"
+    text = f"{name} keeps its gain up to severity {highest} under {kinds}"
+    if len(lost):
+        listed = [f"{where[row.factor]} ({row.crossover:.1f})" for row in lost.head(3).itertuples()]
+        text += f"; it loses it first under {', '.join(listed)}"
+    answer = f"Lost from severity {lost['crossover'].iloc[0]:.1f} on" if len(lost) else f"Kept to severity {highest}"
+    return Finding(question, answer, f"{text}.", _clusters(precision), "robustness")
+
+
+# --- words ---
+
+
+def _clusters(precision: Precision) -> str:
+    number = precision.samples.clusters
+    if number < FEWEST_CLUSTERS:
+        return f"Not sure: {counted(number, 'scene cluster')} only, too few for an interval."
+    return f"95 % intervals over {number} resampled scene clusters."
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if math.isnan(low) or math.isnan(high) else f" [{low:.3f}, {high:.3f}]"
+
+
+def _title(method: str, run: Run) -> str:
+    return run.titles[method]
+
+
+def _names(methods: Sequence[str], run: Run, between: str = ", ") -> str:
+    titles: Mapping[str, str] = run.titles
+    text = between.join(titles[name] for name in methods)
+    return f"{text} ({TRAINED_HERE} trained on pairs of this dataset)" if TRAINED_HERE in text else text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

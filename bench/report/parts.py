@@ -1,0 +1,109 @@
+"""The sections of a report, made one after the other from a run folder, whatever becomes of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bench.report.detection import detection_section, scene_section
+from bench.report.efficiency import efficiency_section, quality_of
+from bench.report.fusion import fusion_section
+from bench.report.layout import Run, Section, describe
+from bench.report.protocol import measure_response, prediction_section, response_section
+from bench.report.ranking import ranking_section
+from bench.report.robustness import agreement_section, robustness_section
+from bench.report.summary import (
+    Labelled,
+    Precision,
+    clean_by_scene,
+    detection_precision,
+    fusion_scores,
+    labelled_part,
+    selected,
+)
+from bench.run.cost import read_efficiency
+from bench.run.store import RunFolder
+from tsdm_bench.errors import one_line
+
+Made = TypeVar("Made")
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Parts:
+    """What a report is made of."""
+
+    run: Run
+    precision: Precision | None = None
+    """Average precision, where a detector looked at labelled pairs."""
+    sections: list[Section] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+    """Why a part could not be made."""
+
+    def make(self, name: str, make: Callable[[], Made], *, stage: bool = True) -> Made | None:
+        """What ``make`` returns; None where it raises, which the log and :attr:`problems` tell.
+
+        The log says that a ``stage`` begins.
+        """
+        if stage:
+            log.info("report: %s", name.lower())
+        try:
+            return make()
+        except Exception as error:  # one part that fails must not cost the others
+            self.problems[name] = one_line(error)
+            log.warning("%s could not be made: %s", name, self.problems[name])
+            log.debug("%s", name, exc_info=True)
+            return None
+
+    def add(self, name: str, make: Callable[[], Section | None]) -> Section | None:
+        """Keep the section that ``make`` returns, and return it."""
+        section = self.make(name, make)
+        if section is not None:
+            self.sections.append(section)
+        return section
+
+
+def read_parts(folder: RunFolder) -> Parts | None:
+    """The sections of the report of ``folder``, of which nothing is written; None where it has no rows.
+
+    A section that cannot be made is named in ``problems`` and the others are there. Raises ``UsageError`` where the
+    record or the list of pairs is damaged.
+    """
+    record, pairs = folder.record(), folder.pairs()
+    rows = selected(folder.rows(), record.suite, pairs["image"])
+    if rows.empty:
+        log.warning("%s has no rows yet; nothing to report", folder.path)
+        return None
+    run = describe(record, rows, pairs)
+    rows = run.basis.of(rows)
+    parts = Parts(run)
+    scores = fusion_scores(rows)
+    labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, rows))
+    precision = parts.make("Detection", lambda: _precision(labelled, run)) if labelled else None
+    parts.precision = precision
+    if labelled and precision:
+        parts.add("Detection", lambda: detection_section(precision, run))
+        parts.add("Detection by scene", lambda: _scenes(labelled, run))
+    response = measure_response(rows)
+    parts.add("Fusion metrics", lambda: fusion_section(scores, rows, response, run))
+    parts.add("Response to degradation", lambda: response_section(response, run))
+    robustness = parts.add("Robustness", lambda: robustness_section(scores, precision, run))
+    if precision:
+        parts.add("Rank agreement", lambda: agreement_section(precision, run))
+    if labelled and precision:
+        parts.add("Prediction of detection", lambda: prediction_section(labelled, precision, response, run))
+    ranking = parts.add("Ranking", lambda: ranking_section(rows, run))
+    costs = read_efficiency(folder.path)
+    parts.add("Efficiency", lambda: efficiency_section(costs, run, quality_of(robustness, ranking, run)))
+    return parts
+
+
+def _precision(labelled: Labelled, run: Run) -> Precision:
+    return detection_precision(labelled, run.record.classes, run.suite.detection.fewest_objects)
+
+
+def _scenes(labelled: Labelled, run: Run) -> Section | None:
+    by_scene = clean_by_scene(labelled, run.record.classes, run.suite.detection.fewest_objects)
+    return None if by_scene.empty else scene_section(by_scene, run)
