@@ -20,7 +20,7 @@ from tsdm_bench.errors import UsageError
 from tsdm_bench.words import counted
 
 if TYPE_CHECKING:
-    from bench.datasets.pair import Dataset, Pair
+    from bench.datasets.pair import Pair
     from tsdm_bench.cards import Card
 
 SHOWN: dict[str, tuple[str, ...]] = {
@@ -77,9 +77,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _in_markdown(text: str) -> str:
+    """Text that a Markdown table shows as it stands, globs such as ``*.png`` included."""
+    return text.replace("|", "\\|").replace("*", "\\*")
+
+
 def as_markdown(cards: list[dict], columns: tuple[str, ...]) -> str:
     """A Markdown table, for the README and other pages."""
-    rows = [[_short(card.get(column, "")).replace("|", "\\|") for column in columns] for card in cards]
+    rows = [[_in_markdown(_short(card.get(column, ""))) for column in columns] for card in cards]
     return "\n".join("| " + " | ".join(row) + " |" for row in [list(columns), ["---"] * len(columns), *rows])
 
 
@@ -129,9 +134,10 @@ def _suites(weights_dir: Path | None) -> Iterator[dict]:
 
 def _datasets(weights_dir: Path | None) -> Iterator[dict]:
     from bench.datasets import DATASETS
+    from bench.datasets.drive import how_it_comes
 
     for card in DATASETS.values():
-        download = "" if card.synthetic or not card.size else _how_it_comes(card)
+        download = "" if card.synthetic or not card.size else how_it_comes(card)
         yield _fields(card, "pairs", "archive", "beside") | {"download": download}
 
 
@@ -139,15 +145,6 @@ def _subsets(weights_dir: Path | None) -> Iterator[dict]:
     from bench.subsets import SUBSETS
 
     yield from map(_fields, SUBSETS.values())
-
-
-def _how_it_comes(card: Dataset) -> str:
-    """By one command, by one with an extra, or by hand."""
-    from bench.datasets.drive import lies_on_drive
-
-    if card.archive is None:
-        return "by hand"
-    return "yes, with the extra drive" if lies_on_drive(card.archive.url) else "yes"
 
 
 def _methods(weights_dir: Path | None) -> Iterator[dict]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from bench.datasets.pair import Dataset
 from tsdm_bench.errors import UsageError, words_of
 
 HOST = "https://drive.google.com/"
@@ -15,6 +16,13 @@ EXTRA = "pip install 'tsdm-bench[drive]'"
 def lies_on_drive(url: str) -> bool:
     """Whether an address is one of Google Drive."""
     return url.startswith(HOST)
+
+
+def how_it_comes(dataset: Dataset) -> str:
+    """Whether ``datasets download`` fetches a dataset, in words."""
+    if dataset.archive is None:
+        return "by hand"
+    return "yes, with the extra drive" if lies_on_drive(dataset.archive.url) else "yes"
 
 
 def can_fetch() -> bool:
