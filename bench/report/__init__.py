@@ -35,7 +35,8 @@ OVERVIEWS = ("ranks", "critical-difference", "speed-quality")
 PREVIEW, REFERENCES = "preview.tex", "references.bib"
 """A document that shows all tables, and the papers that they rest on."""
 SECTIONS = (
-    "detection", "scenes", "fusion", "response", "robustness", "agreement", "prediction", "ranking", "efficiency",
+    "detection", "scenes", "fusion", "response", "robustness", "restoration", "agreement", "prediction", "ranking",
+    "efficiency",
 )  # fmt: skip
 log = logging.getLogger(__name__)
 sys.modules[__name__].__class__ = CallableRoom

@@ -13,6 +13,7 @@ from bench.report.fusion import fusion_section
 from bench.report.layout import Run, Section, describe
 from bench.report.protocol import measure_response, prediction_section, response_section
 from bench.report.ranking import ranking_section
+from bench.report.restoration import restoration_section
 from bench.report.robustness import agreement_section, robustness_section
 from bench.report.summary import (
     Labelled,
@@ -90,6 +91,7 @@ def read_parts(folder: RunFolder) -> Parts | None:
     parts.add("Fusion metrics", lambda: fusion_section(scores, rows, response, run))
     parts.add("Response to degradation", lambda: response_section(response, run))
     robustness = parts.add("Robustness", lambda: robustness_section(scores, precision, run))
+    parts.add("Restoring before fusing", lambda: restoration_section(scores, precision, run))
     if precision:
         parts.add("Rank agreement", lambda: agreement_section(precision, run))
     if labelled and precision:

@@ -14,6 +14,9 @@ from fusion.learned.saving import stretched, truncated
 from tsdm_bench.weights.state import load_state
 from tsdm_bench.weights.tensor_bundle import read_tensor_bundle
 
+BUFFERS = ("running_", "relative_positions", "invconv.p", "invconv.sign_s")
+"""What training moves by no gradient."""
+
 
 def random_pair(count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
@@ -25,7 +28,7 @@ def trained_values(state: dict) -> int:
     return sum(
         trained_values(value)
         if isinstance(value, dict)
-        else value.numel() * (isinstance(value, Tensor) and value.is_floating_point() and "running_" not in key)
+        else value.numel() * (value.is_floating_point() and not any(buffer in key for buffer in BUFFERS))
         for key, value in state.items()
         if isinstance(value, (dict, Tensor)) and not stored_twice(key, state)
     )

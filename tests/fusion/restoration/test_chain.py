@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 import torch
 
+from bench.methods import find_method, find_weights
 from degradation.factor import FACTORS, MAX_SEVERITY
 from fusion.method import METHODS, Method, prepare
 from fusion.restoration import chain, oracle
@@ -182,3 +183,10 @@ def test_the_table_of_the_oracle_is_that_of_the_cards():
     assert {row for row in rows if row[2]} == named
     assert {row[:2] for row in rows} == {(name, each) for name, card in FACTORS.items() for each in card.modalities}
     assert len(rows) == len(set(rows)) * MAX_SEVERITY
+
+
+def test_a_weight_file_that_is_not_what_its_card_says_is_refused_by_name(tmp_path):
+    method = find_method("sci+average")
+    (tmp_path / "SCI_medium.pt").write_bytes(b"another file")
+    with pytest.raises(UsageError, match=r"SCI_medium.pt is not SCI_medium.pt \(43967 bytes, sha256 4ff1e7e66e8f"):
+        find_weights(method, tmp_path)
