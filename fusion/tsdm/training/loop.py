@@ -203,9 +203,9 @@ class _Run:
         last = [epoch.get(f"validation_{metric}") for epoch in self.state.history[-COLLAPSED_EPOCHS:]]
         if len(last) == COLLAPSED_EPOCHS and all(v is not None and self.trainer.collapsed(v, best) for v in last):
             raise ValueError(
-                f"{COLLAPSED_EPOCHS} epochs on end gave {metric} near {last[-1]:.4g} where the best was {best:.4g}: the "
-                f"network has collapsed, and does not recover from that; {self.folder / BEST} holds the best epoch: "
-                f"{CALMER}"
+                f"{COLLAPSED_EPOCHS} epochs on end gave {metric} near {last[-1]:.4g} where the best was {best:.4g}: "
+                f"the network has collapsed, and does not recover from that; {self.folder / BEST} holds the best "
+                f"epoch: {CALMER}"
             )
 
     def _kept(self) -> str:
