@@ -104,7 +104,7 @@ def test_the_preview_compiles_with_its_references(make_run: Callable[..., RunFol
         assert done.returncode == 0, done.stdout[-2000:]
         assert "Warning--" not in done.stdout
     keys = re.findall(r"bibitem\{(\w+)", (tables / "preview.bbl").read_text())
-    assert keys == ["chen2009qcb", "liu2012objective", "sheikh2006vif"]
+    assert keys == ["chen2009qcb", "liu2012objective", "sheikh2006vif", "xue2024novel"]
 
 
 def test_sources_stand_apart_and_marks_can_be_defined_otherwise() -> None:
