@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import time
@@ -99,7 +100,13 @@ def forecast(setup: Setup, cells: Sequence[Cell]) -> Forecast | None:
 
     Methods that are the user's own are not measured: they may end the process.
     """
-    bench, found = Bench(setup), Forecast()
+    found = _measured(Bench(setup), cells)
+    gc.collect()  # what was loaded refers to itself; a run needs the room
+    return found
+
+
+def _measured(bench: Bench, cells: Sequence[Cell]) -> Forecast | None:
+    found, setup = Forecast(), bench.setup
     started = time.perf_counter()
     first = cells[0]
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def fuse(ir, vis):
     time.sleep(0.3)
     return (ir + vis) / 2
 """
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # a machine may be busy; read when Ray is imported
 ray = pytest.importorskip("ray")
 
 
@@ -35,7 +37,6 @@ def test_a_run_outlives_a_node_and_gives_the_rows_of_a_local_run(
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")  # a machine may be busy
     (tmp_path / "slow.py").write_text(SLOW)
     suite = Suite(
         name="small", dataset="folder", methods=("average", f"slow={tmp_path}/slow.py:fuse"), metrics=("en", "mse"),

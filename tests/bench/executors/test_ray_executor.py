@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.cell.rows import CellResult
+from bench.cli import main
 from bench.executors.ray import MOST_TRIES, _collect, _places
 from bench.plan import CLEAN, Cell
 from tsdm_bench.errors import UsageError
@@ -97,3 +98,11 @@ def test_workers_that_cannot_start_end_the_run() -> None:
     ray = _Ray({}, broken=True)
     with pytest.raises(UsageError, match=r"3 workers of the Ray cluster could not start.*no weights on this node"):
         list(_collect(ray, ray, tasks("abc"), setup=None, workers=2))
+
+
+@pytest.mark.parametrize("option", ["--address=host:6379", "--gpu-share=0.5"])
+def test_options_of_a_cluster_need_one(option: str, capsys: pytest.CaptureFixture) -> None:
+    assert main([option]) == 2
+    assert "is of a Ray cluster: add --executor ray, or leave it out" in capsys.readouterr().err
+    assert main(["--executor", "ray", "--gpu-share", "2"]) == 2
+    assert "expected a number above 0 and up to 1" in capsys.readouterr().err
