@@ -18,6 +18,7 @@ from bench.report.stored import INPUTS, StoredPictures
 from bench.report.zooms import AUTOMATIC, Region, differing_regions, disputed_regions
 from bench.run.pictures import shown_conditions
 from degradation.factor import Modality
+from degradation.mixed_condition import named_condition
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_atomically
 from tsdm_bench.names import why_no_file_name
@@ -82,7 +83,8 @@ def asked_conditions(texts: Sequence[str], stored: StoredPictures) -> tuple[Cond
     known = {":".join(map(str, condition)): condition for condition in conditions(suite)}
     found = []
     for text in texts:
-        fits = [of for name, of in known.items() if text in (name, name.rpartition(":")[0])]
+        called = _as_called(text)
+        fits = [of for name, of in known.items() if called in (name, name.rpartition(":")[0])]
         fits = [CLEAN] if text == CLEAN.factor and CLEAN in known.values() else fits
         if len(fits) != 1:
             problem = (
@@ -91,6 +93,19 @@ def asked_conditions(texts: Sequence[str], stored: StoredPictures) -> tuple[Cond
             raise UsageError(f"--condition {text}: {problem}; its conditions are {_listed(known)}")
         found += fits
     return tuple(found)
+
+
+def _as_called(text: str) -> str:
+    """A mixed condition, however it was written, by the name that it has in a run.
+
+    >>> _as_called("ir:stripe_noise+vis:rain:3"), _as_called("ir:contrast:3"), _as_called("contrast:3:ir")
+    ('vis:rain+ir:stripe_noise:3:both', 'contrast:3:ir', 'contrast:3:ir')
+    """
+    name, _, severity = text.rpartition(":")
+    if ":" not in name or not severity.isdecimal():
+        return text
+    factor, hit = named_condition(name)
+    return f"{factor.name}:{severity}:{hit}"
 
 
 def _listed(names: Iterable[str], most: int = 40) -> str:
