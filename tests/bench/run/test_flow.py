@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import torch
 
 from bench.cell.rows import ROW_KEY
 from bench.cell.sources import Bench
@@ -183,6 +184,9 @@ class _Oracle:
             found.append([Detection("Car", 0.9, *map(float, box))])
         return found
 
+    def detect_levels(self, levels: torch.Tensor) -> list[list[Detection]]:
+        return self.detect(list(levels.permute(0, 2, 3, 1).cpu().numpy()))
+
 
 @pytest.fixture
 def with_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,15 +212,22 @@ def test_detections_are_stored_and_the_report_is_derived_from_them(small_pairs: 
 def test_the_report_writes_every_table_and_a_page_that_stands_alone(finished: RunFolder) -> None:
     write_report(finished)
     tables = {path.name for path in (finished.path / "tables").iterdir()}
-    sections = ("fusion", "robustness", "ranking", "efficiency")
-    assert tables == {f"{name}.{ending}" for name in sections for ending in ("csv", "md", "tex")}
+    sections = ("fusion", "response", "robustness", "ranking", "efficiency")
+    written = {f"{name}.{ending}" for name in sections for ending in ("csv", "md", "tex")}
+    assert tables == written | {"preview.tex", "references.bib"}
     fusion = pd.read_csv(finished.path / "tables/fusion.csv")
     expected = values(finished).groupby(["factor", "method", "metric", "reference"])["value"].mean()
     found = fusion.set_index(["factor", "method", "metric", "reference"])["mean"]
     pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), check_names=False)
     assert fusion[["low", "high"]].isna().all(axis=None)  # three clusters
     curves = {path.stem for path in (finished.path / "curves").glob("*.png")}
-    assert curves == {"en", "psnr-clean", "psnr-seen", "qabf-clean", "qabf-seen"}
+    assert curves - {"ranks", "speed-quality", "critical-difference"} == {
+        "en",
+        "psnr-clean",
+        "psnr-seen",
+        "qabf-clean",
+        "qabf-seen",
+    }
     page = (finished.path / "index.html").read_text()
     assert 'src="http' not in page
     shown = json.loads(re.search(r'id="curves-data">(.*?)</script>', page)[1])["quantities"]
