@@ -62,7 +62,7 @@ def _of_detection(precision: Precision, bases: dict[str, str], places: list[Plac
                     "metric": head,
                     "factor": factor,
                     "modality": modality,
-                    "difference": sign * row.difference,
+                    "difference": sign * row.difference + 0.0,  # no negative zero
                     "method": name,
                     "base": base,
                     "low": low,
