@@ -75,7 +75,9 @@ def main() -> None:
             check(not alive, "a worker outlives its run")
             left.append(len(stored(folder, "killed").identities()) if any_run(folder, "killed") else 0)
             print(f"{number + 1}: {left[-1]} results stored", flush=True)
-        check(start(folder, "killed", 1).wait(FOREVER) == 0, "the last command fails")
+        status = start(folder, "killed", 1).wait(FOREVER)
+        words = (folder / "killed.txt").read_text(errors="replace").splitlines()[-5:]
+        check(status == 0, "\n".join([f"the last command ends with status {status}:", *words]))
         compare(stored(folder, "whole"), stored(folder, "killed"))
         print(f"killed {dict(killed)}; rows and detections equal those of the run that nobody disturbed")
 
