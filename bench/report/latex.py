@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal, NamedTuple, get_args, get_type_hints
 
 from bench.report.escape import beyond_pdflatex, latex_text
@@ -264,8 +264,8 @@ def _head(column: Column, room: float, most: float) -> tuple[str, float]:
 def _blocks(pieces: list[_Piece], room: float) -> list[list[_Piece]]:
     """The columns in as few blocks of about one number of columns as fit."""
     for number in range(1, len(pieces) + 1):
-        size = -(-len(pieces) // number)
-        blocks = [pieces[start : start + size] for start in range(0, len(pieces), size)]
+        ends = [len(pieces) * block // number for block in range(number + 1)]
+        blocks = [pieces[start:end] for start, end in pairwise(ends)]
         if all(GAP + _width(block) <= room for block in blocks):
             return blocks
     return [[piece] for piece in pieces]
