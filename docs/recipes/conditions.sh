@@ -25,7 +25,7 @@ each_condition() {
         echo "$condition: $(count "$folder/ir") pairs"
         work=$(mktemp -d)
         ln -s "$code"/* "$work"
-        (cd "$work" && made=. && fuse "$folder/ir" "$folder/vis" && collect "$folder/ir" "$made" "$out") || exit 1
+        (cd "$work" && made=. && fuse "$folder/ir" "$folder/vis" && collect "$folder/ir" "$made" "$out") || { rm -rf "$work" && exit 1; }
         rm -rf "$work"
     done
 }
