@@ -91,6 +91,7 @@ TRUE = Restorer(
     name="wiener",
     title="Wiener (true blur)",
     description="Deconvolution by the true kernel, balance 0.03; an image without blur is left alone.",
+    warning="Wiener (true blur): told what no user knows, how the pair was degraded.",
     knows_condition=True,
     load=partial(_load, True),
     **_FACTS,

@@ -148,6 +148,7 @@ TRUE = Restorer(
     name="ffdnet",
     title="FFDNet (true noise)",
     description="Told the true covariance of the noise; an image without noise is left alone.",
+    warning="FFDNet (true noise): told what no user knows, how the pair was degraded.",
     knows_condition=True,
     load=partial(_load, True),
     **_FACTS,

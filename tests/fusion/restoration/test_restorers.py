@@ -157,3 +157,10 @@ def test_wiener_undoes_the_true_blur(name, severity, modality, loaded):
     inner = (..., slice(20, -20), slice(20, -20))
     assert error(restore(blurred, (fault,))[inner], clean[inner]) < 0.75 * error(blurred[inner], clean[inner])
     assert torch.equal(restore(clean, ()), clean)
+
+
+@pytest.mark.parametrize("name", [name for name, card in RESTORERS.items() if card.knows_condition])
+def test_what_knows_the_condition_says_so_in_its_title_and_below_tables(name):
+    card = RESTORERS[name]
+    assert "true" in card.title
+    assert card.warning == f"{card.title}: told what no user knows, how the pair was degraded."
