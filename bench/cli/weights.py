@@ -14,6 +14,7 @@ from bench.cli.list import as_text_table
 from bench.cli.options import add_weights_dir
 from bench.weights import READ_BY, WEIGHT_FILES, readers
 from detectors.card import DETECTORS
+from fusion.restoration.restorer import RESTORERS, weights_of
 from tsdm_bench.cards import unknown
 from tsdm_bench.errors import UsageError
 from tsdm_bench.weights.card import WeightFile
@@ -59,6 +60,8 @@ def _files(names: list[str]) -> list[WeightFile]:
 
 def _named(name: str) -> tuple[WeightFile, ...]:
     cards = next((cards for cards in READ_BY if name in cards), None)
+    if cards is RESTORERS:
+        return weights_of(RESTORERS[name])
     files = (WEIGHT_FILES[name],) if cards is None else cards[name].weights
     if not files and cards is DETECTORS:
         raise UsageError(f"{name} has no fixed file: ultralytics downloads it on first use, e.g. by --detector {name}")

@@ -7,6 +7,7 @@ from urllib.error import HTTPError, URLError
 import pytest
 
 from bench.cli import main
+from bench.cli.weights import _files
 from tsdm_bench.weights import download
 
 
@@ -90,3 +91,7 @@ def test_detectors_have_their_files_listed_and_verified(capsys, weights_dir):
 def test_an_official_detector_has_no_file_to_fetch(capsys):
     assert main(["weights", "fetch", "yolo11n.pt"]) == 2
     assert "ultralytics downloads it on first use" in capsys.readouterr().err
+
+
+def test_the_files_of_the_oracle_are_those_of_the_restorers_that_it_chooses_from():
+    assert {"SCI_easy.pt", "PReNet_Rain100L.pth", "SNRWDNN.pth"} <= {file.name for file in _files(["oracle"])}
