@@ -22,7 +22,7 @@ def fuse(ir, vis):
     with pids.open("a") as file:
         print(os.getpid(), file=file)
     for _ in range(600):  # until both workers are there, so that one can be killed at work
-        if len(set(pids.read_text().split())) == 2:
+        if len(set(pids.read_text().split())) >= 2:
             break
         time.sleep(0.2)
     time.sleep(0.3)
