@@ -30,13 +30,13 @@ from bench.run.store import RunFolder
 from tsdm_bench.files import write_csv, write_text
 from tsdm_bench.words import counted
 
-OVERVIEWS = ("ranks", "critical-difference", "speed-quality")
+OVERVIEWS = ("ranks", "critical-difference", "speed-quality", "errors")
 """Figures in the folder of curves that are no curves."""
 PREVIEW, REFERENCES = "preview.tex", "references.bib"
 """A document that shows all tables, and the papers that they rest on."""
 SECTIONS = (
-    "detection", "scenes", "fusion", "response", "robustness", "restoration", "agreement", "prediction", "ranking",
-    "efficiency",
+    "detection", "scenes", "diagnosis", "fusion", "response", "robustness", "restoration", "agreement", "prediction",
+    "ranking", "efficiency",
 )  # fmt: skip
 log = logging.getLogger(__name__)
 sys.modules[__name__].__class__ = CallableRoom

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bench.report.detection import detection_section, scene_section
+from bench.report.diagnosis import diagnosis_section
 from bench.report.efficiency import efficiency_section, quality_of
 from bench.report.fusion import fusion_section
 from bench.report.layout import Run, Section, describe
@@ -87,6 +88,7 @@ def read_parts(folder: RunFolder) -> Parts | None:
     if labelled and precision:
         parts.add("Detection", lambda: detection_section(precision, run))
         parts.add("Detection by scene", lambda: _scenes(labelled, run))
+        parts.add("Why detection falls", lambda: diagnosis_section(labelled, precision, run))
     response = measure_response(rows)
     parts.add("Fusion metrics", lambda: fusion_section(scores, rows, response, run))
     parts.add("Response to degradation", lambda: response_section(response, run))

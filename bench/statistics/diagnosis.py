@@ -8,13 +8,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.statistics.intervals import CONDITION
-from detectors.evaluation.diagnosis import KINDS, Diagnosis, diagnose
+from detectors.evaluation.diagnosis import FATES, Diagnosis, diagnose
 
 CELL = [*CONDITION, "method"]
 
 
 class Fall(NamedTuple):
-    """What the errors of all methods cost on clean pairs and at the highest severity of one factor."""
+    """What became of the objects on clean pairs and at the highest severity of one factor."""
 
     factor: str
     modality: str
@@ -23,9 +23,10 @@ class Fall(NamedTuple):
     """Mean AP50 over the methods on clean pairs."""
     degraded: float
     """The same at ``severity``."""
-    grown: dict[str, float]
-    """Kind of error → by how much its cost rose from clean pairs to ``severity``, mean over the methods; the most
-    first."""
+    fates: dict[str, tuple[float, float]]
+    """Fate of an object → its share on clean pairs and at ``severity``, mean over the methods."""
+    alarms: tuple[float, float]
+    """False alarms per image, likewise."""
 
 
 def diagnosis_table(
@@ -34,8 +35,10 @@ def diagnosis_table(
     """The errors of each method under each condition: a row for each, and the whole :class:`Diagnosis` by its key.
 
     ``cells`` has a row per image, condition and method that was computed. Columns: factor, severity, modality, method,
-    images, objects, AP50, then per kind of error its cost (``missed``) and its number (``missed_count``), and
-    ``calibration_error``. AP50 is the mean over ``classes`` that have objects, in [0, 1].
+    images, objects, AP50; per kind of error its cost (``cost_missed``) and its number (``count_missed``);
+    ``calibration_error``; and at a score of at least 0.25 the shares of the objects by their fate (``found``,
+    ``misplaced``, ``mistaken``, ``missed``) and ``alarms``, false ones per image. AP50 is the mean over ``classes``
+    that have objects; it, costs and shares are in [0, 1].
     """
     cells = cells[["image", *CELL]].drop_duplicates()
     boxes = dict(list(detections.groupby(CELL, sort=False)))
@@ -47,15 +50,17 @@ def diagnosis_table(
         rows.append(
             dict(zip(CELL, key, strict=True))
             | {"images": len(images), "objects": result.objects, "AP50": result.average_precision}
-            | result.cost
-            | {f"{kind}_count": number for kind, number in result.number.items()}
+            | {f"cost_{kind}": cost for kind, cost in result.cost.items()}
+            | {f"count_{kind}": number for kind, number in result.number.items()}
             | {"calibration_error": result.calibration_error}
+            | result.fates
+            | {"alarms": result.alarms}
         )
     return pd.DataFrame(rows), whole
 
 
 def falls(table: pd.DataFrame) -> list[Fall]:
-    """What grew from clean pairs to the highest severity, by factor and modality, over the methods that have both.
+    """What changed from clean pairs to the highest severity, by factor and modality, over the methods that have both.
 
     ``table`` is that of :func:`diagnosis_table`. Factors of which no severity was run are left out, and so is all where
     there are no clean pairs.
@@ -68,8 +73,9 @@ def falls(table: pd.DataFrame) -> list[Fall]:
         methods = worst.index.intersection(clean.index)
         if methods.empty:
             continue
-        grown = (worst.loc[methods, list(KINDS)] - clean.loc[methods, list(KINDS)]).mean()
-        before, after = clean.loc[methods, "AP50"].mean(), worst.loc[methods, "AP50"].mean()
-        grown = grown.sort_values(ascending=False, kind="stable")
-        found.append(Fall(factor, modality, severity, float(before), float(after), grown.to_dict()))
+        quantities = ["AP50", *FATES, "alarms"]
+        before, after = (of.loc[methods, quantities].mean().to_dict() for of in (clean, worst))
+        fates = {fate: (before[fate], after[fate]) for fate in FATES}
+        alarms = before["alarms"], after["alarms"]
+        found.append(Fall(factor, modality, severity, before["AP50"], after["AP50"], fates, alarms))
     return found

@@ -13,6 +13,7 @@ import pandas as pd
 from hotcoco import COCO, COCOeval
 
 from detectors.evaluation.coco_format import to_coco
+from detectors.evaluation.matching import AREAS, box_iou, match_boxes
 
 FOUND, NEAR = 0.5, 0.1
 """From this IoU on an object is found, and from this one on a box is at least near it (TIDE, Section 2)."""
@@ -31,6 +32,11 @@ its class; near one of another class; a second one on an object that was found; 
 where no detection is well placed on it, of whatever class, and none of its class is near it."""
 
 
+FATES = ("found", "misplaced", "mistaken", "missed")
+"""Of an object at one threshold of the score: hit by a detection of its class; else near one of its class; else hit by
+one of another class; else none of these. Unlike the costs they add up, and they do not shrink with AP itself."""
+
+
 @dataclass(frozen=True)
 class Diagnosis:
     """The errors of one method under one condition."""
@@ -46,6 +52,10 @@ class Diagnosis:
     calibration_error: float
     """Expected calibration error: the mean distance, over ten bins of scores weighted by their detections, between the
     mean score and the share of hits. NaN without detections."""
+    fates: dict[str, float]
+    """What became of the objects at a score of at least 0.25, as shares that sum to 1 (:data:`FATES`)."""
+    alarms: float
+    """Detections of that score that hit no object, per image."""
     confusions: pd.DataFrame
     """Class of the object × class of the detection, the last of each being ``background``: numbers of detections with
     a score of at least 0.25, each object and detection in one place."""
@@ -73,11 +83,50 @@ def diagnose(truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str
     calibration = evaluation.calibration(n_bins=10, iou_threshold=FOUND)
     matrix = evaluation.confusion_matrix(iou_thr=FOUND, min_score=SHOWN_FROM)
     names = [*matrix["cat_names"], "background"]
+    fates, alarms = _fates(truth, detections, images, classes)
     return Diagnosis(
         average_precision=errors["ap_base"],
         cost={kind: errors["delta_ap"][name] for kind, name in KINDS.items()},
         number={kind: errors["counts"][name] for kind, name in KINDS.items()},
         objects=sum(not each["iscrowd"] for each in instances["annotations"]),
         calibration_error=calibration["ece"] if calibration["num_detections"] else np.nan,
+        fates=fates,
+        alarms=alarms,
         confusions=pd.DataFrame(matrix["matrix"].astype(int), index=names, columns=names),
     )
+
+
+def _fates(
+    truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str], classes: Sequence[str]
+) -> tuple[dict[str, float], float]:
+    """Shares of the objects by their fate, and false alarms per image; difficult objects and those on them left out."""
+    sides, everywhere = ["x", "y", "w", "h"], np.array([AREAS["all"]])
+    shown = detections[(detections["score"] >= SHOWN_FROM) & detections["class"].isin(classes)]
+    shown = shown.sort_values("score", ascending=False, kind="stable")
+    by_image = dict(list(shown.groupby("image", sort=False)))
+    number, alarms = dict.fromkeys(FATES, 0), 0
+    objects_of = dict(list(truth[truth["class"].isin(classes)].groupby("image", sort=False)))
+    for image in images:
+        objects, found = objects_of.get(image, truth.iloc[:0]), by_image.get(image, shown.iloc[:0])
+        difficult = objects["difficult"].to_numpy(bool) if "difficult" in objects else np.zeros(len(objects), bool)
+        iou = (
+            box_iou(found[sides].to_numpy(float), objects[sides].to_numpy(float)) if len(found) * len(objects) else None
+        )
+        alike = found["class"].to_numpy()[:, None] == objects["class"].to_numpy()[None]
+        hit = np.zeros(len(objects), bool)
+        used = np.zeros(len(found), bool)
+        for name in classes:
+            own, theirs = np.flatnonzero(found["class"] == name), np.flatnonzero(objects["class"] == name)
+            boxes, wanted = found[sides].to_numpy(float)[own], objects[sides].to_numpy(float)[theirs]
+            taken, ignored = (each[0, 0] for each in match_boxes(boxes, wanted, everywhere, difficult[theirs]))
+            hit[theirs[taken[taken >= 0]]] = True
+            used[own] = (taken >= 0) | ignored
+        alarms += int((~used).sum())
+        for place in np.flatnonzero(~difficult):
+            near = alike[:, place] & (iou[:, place] >= NEAR) if iou is not None else np.zeros(0, bool)
+            other = ~alike[:, place] & (iou[:, place] >= FOUND) if iou is not None else np.zeros(0, bool)
+            fate = "found" if hit[place] else "misplaced" if near.any() else "mistaken" if other.any() else "missed"
+            number[fate] += 1
+    total = sum(number.values())
+    shares = {fate: count / total if total else np.nan for fate, count in number.items()}
+    return shares, alarms / len(images) if len(images) else np.nan

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.evaluation.average_precision import average_precision
 from detectors.evaluation.coco_format import to_coco
-from detectors.evaluation.diagnosis import KINDS, diagnose
+from detectors.evaluation.diagnosis import FATES, KINDS, diagnose
 
 CLASSES = ["Bus", "Car", "People"]
 SIDES = ["x", "y", "w", "h"]
@@ -90,6 +90,33 @@ def test_one_error_of_each_kind_is_told(kind, detections):
         expected["missed"] = 1
     assert result.number == expected
     assert result.objects == 1
+
+
+@pytest.mark.parametrize(
+    ("fate", "alarms", "detections"),
+    [
+        ("found", 0, [("Car", 0.9, 100, 100, 50, 50)]),
+        ("found", 1, [("Car", 0.9, 100, 100, 50, 50), ("Car", 0.8, 101, 100, 50, 50)]),
+        ("misplaced", 1, [("Car", 0.9, 130, 100, 50, 50)]),
+        ("mistaken", 1, [("Bus", 0.9, 100, 100, 50, 50)]),
+        ("missed", 1, [("Bus", 0.9, 130, 100, 50, 50)]),
+        ("missed", 0, [("Car", 0.2, 100, 100, 50, 50)]),
+        ("missed", 0, []),
+    ],
+)
+def test_every_object_has_one_fate(fate, alarms, detections):
+    truth = pd.DataFrame([("1", "Car", 100.0, 100.0, 50.0, 50.0)], columns=TRUTH)
+    result = diagnose(truth, pd.DataFrame([("1", *each) for each in detections], columns=FOUND), ["1", "2"], CLASSES)
+    assert result.fates == dict.fromkeys(FATES, 0) | {fate: 1}
+    assert result.alarms == alarms / 2
+
+
+def test_difficult_objects_have_no_fate_and_detections_of_them_are_no_alarms():
+    rows = [("1", "Car", 100.0, 100.0, 50.0, 50.0, True), ("1", "Car", 300.0, 100.0, 50.0, 50.0, False)]
+    truth = pd.DataFrame(rows, columns=[*TRUTH, "difficult"])
+    found = pd.DataFrame([("1", "Car", 0.9, 100.0, 100.0, 50.0, 50.0)], columns=FOUND)
+    result = diagnose(truth, found, ["1"], CLASSES)
+    assert (result.fates["missed"], result.alarms, result.objects) == (1, 0, 1)
 
 
 def test_confusions_hold_every_object_and_every_shown_detection_once():

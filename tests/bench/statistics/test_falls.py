@@ -27,23 +27,24 @@ def run(kept: dict[int, pd.DataFrame]) -> tuple[pd.DataFrame, list]:
     return table, falls(table)
 
 
-def test_what_is_missed_more_and_more_is_named():
-    table, found = run({0: HITS, 3: HITS.iloc[[0, 2]], 5: HITS.iloc[[0]]})
+def test_what_is_missed_more_and_more_is_told():
+    table, (fall,) = run({0: HITS, 3: HITS.iloc[[0, 2]], 5: HITS.iloc[[0]]})
     assert table["AP50"].tolist() == pytest.approx([1, 0.75, 0.25], abs=0.01)
-    assert table["missed_count"].tolist() == [0, 1, 2]
-    assert [fall.severity for fall in found] == [5]
-    assert next(iter(found[0].grown)) == "missed"
-    assert found[0].clean == 1
-    assert found[0].grown["missed"] == pytest.approx(table["missed"].iloc[2])
+    assert table["count_missed"].tolist() == [0, 1, 2]
+    assert fall.severity == 5
+    assert (fall.clean, fall.degraded) == pytest.approx((1, 0.25), abs=0.01)
+    assert fall.fates["missed"] == pytest.approx((0, 2 / 3))
+    assert fall.fates["found"] == pytest.approx((1, 1 / 3))
 
 
-def test_wrong_names_are_told_from_misses():
+def test_wrong_names_are_told_from_misses_and_are_false_alarms():
     named = HITS.assign(**{"class": ["People", "Car", "People"]})
     _, (fall,) = run({0: HITS, 3: HITS, 5: named})
-    assert next(iter(fall.grown)) == "classification"
-    assert fall.grown["missed"] == 0
+    assert fall.fates["mistaken"] == pytest.approx((0, 1 / 3))
+    assert fall.fates["missed"] == (0, 0)
+    assert fall.alarms == (0, 0.5)
 
 
-def test_without_clean_pairs_nothing_grew():
+def test_without_clean_pairs_there_is_nothing_to_compare():
     table, _ = run({0: HITS, 3: HITS, 5: HITS})
     assert falls(table[table["severity"] > 0]) == []
