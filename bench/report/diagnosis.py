@@ -92,14 +92,14 @@ def _tables(
 
 def _figure(rows: pd.DataFrame, run: Run) -> list[Drawing]:
     """A panel per factor: what becomes of the objects at each severity, the mean over the fusion methods."""
-    fused = _fused(rows, run)
-    means = fused.groupby(["factor", "severity", "modality"], sort=False)[list(SHARES)].mean().reset_index()
+    own = fused(rows, run)
+    means = own.groupby(["factor", "severity", "modality"], sort=False)[list(SHARES)].mean().reset_index()
     points = curve_points(means, run.suite)
     if points["severity"].nunique() < 2:
         return []
     keys = zip(points["factor"], points["modality"], strict=True)
     points = points.assign(factor=[factor_title(key, run) for key in keys])
-    title = labelled(f"{FATES_OF}, mean over {counted(fused['method'].nunique(), 'method')}", run)
+    title = labelled(f"{FATES_OF}, mean over {counted(own['method'].nunique(), 'method')}", run)
     return [Drawing(Path(FIGURE), draw_shares, {"points": points, "title": title})]
 
 
@@ -138,7 +138,7 @@ def sentences(rows: pd.DataFrame, run: Run) -> list[str]:
     """A sentence for each factor from the rows of the section: how far mAP50 falls, and what becomes of the objects."""
     several = len(run.suite.modalities) > 1
     told = []
-    for fall in falls(_fused(rows, run)):
+    for fall in falls(fused(rows, run)):
         where = factor_title((fall.factor, fall.modality), run) if several else run.factors[fall.factor]
         shares = [
             f"{100 * before:.0f} → {100 * after:.0f} % {SHARES[fate]}" for fate, (before, after) in fall.fates.items()
@@ -150,7 +150,7 @@ def sentences(rows: pd.DataFrame, run: Run) -> list[str]:
     return told
 
 
-def _fused(rows: pd.DataFrame, run: Run) -> pd.DataFrame:
+def fused(rows: pd.DataFrame, run: Run) -> pd.DataFrame:
     """The rows of the fusion methods; all where there are only sources."""
-    fused = rows[~rows["method"].isin(run.sources)]
-    return rows if fused.empty else fused
+    own = rows[~rows["method"].isin(run.sources)]
+    return rows if own.empty else own

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.plan import CLEAN
+from bench.report.diagnosis import SHARES, fused
 from bench.report.layout import TRAINED_HERE, Run, Section, detector_name
 from bench.report.summary import Precision
 from bench.statistics.clusters import FEWEST_CLUSTERS
+from bench.statistics.diagnosis import falls
 from bench.statistics.robustness import crossover_table, fusion_gain
 from detectors.evaluation import ALL
+from detectors.evaluation.diagnosis import SHOWN_FROM
 from tsdm_bench.words import counted
 
 CONDITION = ["factor", "severity", "modality"]
@@ -50,6 +53,8 @@ def findings(sections: Sequence[Section], precision: Precision | None, run: Run)
         gains = fusion_gain(precision.samples, MEASURE, precision.name)
         if not gains.empty:
             found += [_gain(gains, precision, run), _until(gains, precision, run)]
+        if "diagnosis" in of:
+            found.append(_why(of["diagnosis"].tidy, precision, run))
     return [finding for finding in found if finding is not None]
 
 
@@ -175,6 +180,24 @@ def _until(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding | Non
         text += f"; it loses it first under {', '.join(listed)}"
     answer = f"Lost from severity {lost['crossover'].iloc[0]:.1f} on" if len(lost) else f"Kept to severity {highest}"
     return Finding(question, answer, f"{text}.", _clusters(precision), "robustness")
+
+
+def _why(diagnosis: pd.DataFrame, precision: Precision, run: Run) -> Finding | None:
+    """What becomes of the objects that are lost between clean pairs and the highest severity, mean over the factors."""
+    changes = pd.DataFrame(
+        {fate: after - before for fate, (before, after) in fall.fates.items()} for fall in falls(fused(diagnosis, run))
+    )
+    if changes.empty:
+        return None
+    mean = changes.mean()
+    lost = mean.drop("found").sort_values(ascending=False)
+    change = ", ".join(f"{100 * mean[fate]:+.1f} % {SHARES[fate]}" for fate in SHARES)
+    answer = f"More of them {SHARES[lost.index[0]]}" if mean["found"] < 0 < lost.iloc[0] else "No more objects are lost"
+    text = (
+        f"From clean pairs to the highest severity, mean over {counted(len(changes), 'kind')} of degradation and the "
+        f"fusion methods, of all objects {change} (score ≥ {SHOWN_FROM:g})."
+    )
+    return Finding("What becomes of the objects?", answer, text, _clusters(precision), "diagnosis")
 
 
 # --- words ---
