@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small_runs import run, values
 
 from bench.cli import main
@@ -166,6 +167,9 @@ class _Finder:
     def detect(self, images: list[np.ndarray]) -> list[list[Detection]]:
         boxes = {"Car": (10.0, 20.0, 32.0, 24.0), "People": (60.0, 20.0, 10.0, 30.0)}
         return [[Detection(name, 0.9, *boxes[name]) for name in self.class_map.values()] for _ in images]
+
+    def detect_levels(self, levels: torch.Tensor) -> list[list[Detection]]:
+        return self.detect(list(levels.permute(0, 2, 3, 1).numpy()))
 
 
 @pytest.fixture

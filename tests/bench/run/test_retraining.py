@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import detectors
 from bench.cell.setup import Setup
@@ -69,6 +70,9 @@ class _Finder:
 
     def detect(self, images: list[np.ndarray]) -> list[list[Detection]]:
         return [[Detection("Car", 0.9, 20.0, 10.0, 30.0, 20.0)] for _ in images]
+
+    def detect_levels(self, levels: torch.Tensor) -> list[list[Detection]]:
+        return self.detect(list(levels.permute(0, 2, 3, 1).numpy()))
 
 
 @pytest.fixture
