@@ -116,7 +116,10 @@ def start(folder: Path, out: str, workers: int) -> psutil.Process:
 
 
 def shards(folder: Path) -> set[Path]:
-    return set((folder / "killed").rglob("rows/*.parquet"))
+    try:
+        return set((folder / "killed").rglob("rows/*.parquet"))
+    except FileNotFoundError:  # a folder went while it was looked into
+        return set()
 
 
 def any_run(folder: Path, out: str) -> bool:

@@ -197,7 +197,8 @@ def _in_order(work: Work, setup: Setup, workers: int, budget: float | None) -> W
     """The work so that whatever is done of it at any moment is a balanced sample; says what it will take."""
     calls = sum(len(cell.methods) for cell in work.cells)
     expected = None
-    if work.cells and (budget or calls >= CALLS_WORTH_A_FORECAST):
+    networks = any(find_method(spec).parameters for spec in setup.specs.values())  # one image may take a minute
+    if work.cells and (budget or networks or calls >= CALLS_WORTH_A_FORECAST):
         expected = forecast(setup, work.cells)
     if expected is None:
         return replace(work, cells=balanced(work.cells))
