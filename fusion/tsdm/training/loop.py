@@ -201,7 +201,8 @@ class _Run:
         """Stop where the last validations all lie far behind the best one: hours would be spent on nothing."""
         metric, best = self.trainer.metric, self.state.best
         last = [epoch.get(f"validation_{metric}") for epoch in self.state.history[-COLLAPSED_EPOCHS:]]
-        if len(last) == COLLAPSED_EPOCHS and all(v is not None and self.trainer.collapsed(v, best) for v in last):
+        behind = [value is not None and far_behind(value, best, self.trainer.maximise) for value in last]
+        if len(last) == COLLAPSED_EPOCHS and all(behind):
             raise ValueError(
                 f"{COLLAPSED_EPOCHS} epochs on end gave {metric} near {last[-1]:.4g} where the best was {best:.4g}: "
                 f"the network has collapsed, and does not recover from that; {self.folder / BEST} holds the best "
@@ -227,6 +228,16 @@ class _Run:
             "facts": self.facts,
             "ema": self.average.state_dict(),
         }
+
+
+def far_behind(value: float, best: float, maximise: bool) -> bool:
+    """Whether a validation metric is so far behind its best that the network is lost: 4 dB of PSNR, or three times the
+    loss. A network whose units have died gives one grey for everything.
+
+    >>> far_behind(20.6, 26.4, maximise=True), far_behind(22.5, 26.4, maximise=True)
+    (True, False)
+    """
+    return value < best - 4 if maximise else value > 3 * best > 0
 
 
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:

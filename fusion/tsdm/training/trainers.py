@@ -65,10 +65,6 @@ class Trainer(ABC):
         self.optimisers: dict[str, Optimizer] = {}
         self.schedules: dict[str, OptimiserSettings] = {}
 
-    @abstractmethod
-    def collapsed(self, value: float, best: float) -> bool:
-        """Whether the validation metric has fallen so far behind its ``best`` that the training is lost."""
-
     def _add(self, name: str, module: nn.Module, settings: OptimiserSettings) -> tuple[nn.Module, Optimizer]:
         """Register a module to be trained; returns what Fabric made of it and of its optimiser."""
         trained = [p for p in module.parameters() if p.requires_grad]
@@ -148,10 +144,6 @@ class TeacherTrainer(Trainer):
         terms = teacher_loss(fused, batch["ir"], y, self.config.loss.ssim_weight, self.config.loss.ssim_sign)
         self._update(self.optimiser, terms)
         return terms
-
-    def collapsed(self, value: float, best: float) -> bool:
-        """A loss three times the best."""
-        return value > 3 * best > 0
 
     def validate(self, network: nn.Module, items: Iterable[Item]) -> Validation:
         """The loss, its terms, and SSIM to each source."""
@@ -268,10 +260,6 @@ class StudentTrainer(Trainer):
             item["target"] = self._targets(on_device["ir"], on_device["vis"]).clamp(0, 1).cpu()
             item["without"] = self._targets(on_device["seen_ir"], on_device["seen_vis"]).clamp(0, 1).cpu()
         return items
-
-    def collapsed(self, value: float, best: float) -> bool:
-        """4 dB below the best: a network whose units have died gives one grey for everything."""
-        return value < best - 4
 
     def validate(self, network: nn.Module, items: Iterable[Item]) -> Validation:
         """PSNR and SSIM of the student to the target, and those of the teacher on the same degraded pair."""
