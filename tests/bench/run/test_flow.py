@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-import torch
+from stand_ins import StandIn
 
 from bench.cell.rows import ROW_KEY
 from bench.cell.sources import Bench
@@ -167,7 +167,7 @@ def test_synthetic_scenes_are_called_so_wherever_their_numbers_stand(tmp_path: P
     assert "rendered, not photographed" in (folder.path / "index.html").read_text()
 
 
-class _Oracle:
+class _Oracle(StandIn):
     """Finds the bright square where the fused image still shows it."""
 
     name, sha256, class_map = "oracle", "0" * 64, {"square": "Car"}
@@ -183,9 +183,6 @@ class _Oracle:
             box = (left, top, columns.max() + 1 - left, rows.max() + 1 - top)
             found.append([Detection("Car", 0.9, *map(float, box))])
         return found
-
-    def detect_levels(self, levels: torch.Tensor) -> list[list[Detection]]:
-        return self.detect(list(levels.permute(0, 2, 3, 1).cpu().numpy()))
 
 
 @pytest.fixture

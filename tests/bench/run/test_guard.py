@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from small_runs import run, values
+from stand_ins import StandIn
 
 from bench.cli import main
 from bench.metrics import METRICS
@@ -157,7 +157,7 @@ def test_a_metric_of_another_definition_is_computed_again(
 # --- labels and classes ---
 
 
-class _Finder:
+class _Finder(StandIn):
     """Finds two objects in every image, whatever it shows; knows the classes it was opened with."""
 
     def __init__(self, *_: object, classes: tuple[str, ...], **__: object) -> None:
@@ -167,9 +167,6 @@ class _Finder:
     def detect(self, images: list[np.ndarray]) -> list[list[Detection]]:
         boxes = {"Car": (10.0, 20.0, 32.0, 24.0), "People": (60.0, 20.0, 10.0, 30.0)}
         return [[Detection(name, 0.9, *boxes[name]) for name in self.class_map.values()] for _ in images]
-
-    def detect_levels(self, levels: torch.Tensor) -> list[list[Detection]]:
-        return self.detect(list(levels.permute(0, 2, 3, 1).numpy()))
 
 
 @pytest.fixture

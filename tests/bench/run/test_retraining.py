@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
-import torch
+from stand_ins import StandIn
 
 import detectors
 from bench.cell.setup import Setup
@@ -29,24 +28,7 @@ from tsdm_bench.errors import UsageError
 
 NARROW = str(Path(detectors.__file__).parent / "architectures" / "yolov5p.yaml")
 TINY = {"architecture": NARROW, "epochs": 1, "image_size": 96, "batch": 4, "mosaic": 0.0, "warmup_epochs": 0}
-SIZE = (48, 64)
 PAIRS = 12
-
-
-@pytest.fixture(scope="module")
-def labelled_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve thumbnail pairs with a bright square each; no splits, so every third is held out."""
-    root, random = tmp_path_factory.mktemp("pairs"), np.random.default_rng(3)
-    for folder in ("ir", "vis", "labels"):
-        (root / folder).mkdir()
-    (root / "classes.txt").write_text("Car\n")
-    for index in range(PAIRS):
-        ir, vis = random.integers(0, 120, SIZE, np.uint8), random.integers(0, 120, (*SIZE, 3), np.uint8)
-        ir[10:30, 20:50] = 250
-        cv2.imwrite(str(root / f"ir/{index:02d}.png"), ir)
-        cv2.imwrite(str(root / f"vis/{index:02d}.png"), vis)
-        (root / f"labels/{index:02d}.txt").write_text("0 0.546875 0.416667 0.468750 0.416667\n")
-    return root
 
 
 def suite(**fields: object) -> Suite:
@@ -63,16 +45,13 @@ def run(root: Path, out: Path, **fields: object) -> RunFolder:
 
 
 @dataclass(frozen=True)
-class _Finder:
+class _Finder(StandIn):
     """Stands for a trained detector: finds one object, and says which file it was made from."""
 
     name: str
 
     def detect(self, images: list[np.ndarray]) -> list[list[Detection]]:
         return [[Detection("Car", 0.9, 20.0, 10.0, 30.0, 20.0)] for _ in images]
-
-    def detect_levels(self, levels: torch.Tensor) -> list[list[Detection]]:
-        return self.detect(list(levels.permute(0, 2, 3, 1).numpy()))
 
 
 @pytest.fixture

@@ -3,16 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import kendalltau
 
 from bench.statistics.detection import detection_by_scene, detection_table, sample_detection
 from bench.statistics.ranks import holm
 from bench.statistics.robustness import (
-    crossover,
     crossover_table,
     difference_to,
     fusion_gain,
-    kendall_tau,
     paired_difference,
     rank_agreement,
     robustness_table,
@@ -185,24 +182,11 @@ def test_fusion_gain_compares_with_the_better_source(samples):
     assert set(gains.index.get_level_values("method")) == {"average", "gff"}
 
 
-def test_crossover_is_interpolated():
-    severity = np.array([0, 1, 3, 5])
-    gain = np.array([[0.2, 0.1, -0.1, -0.3], [0.2, 0.1, 0.1, 0.1], [-0.1, 0.5, 0.5, 0.5], [0.3, 0.0, 0.2, -1.0]]).T
-    np.testing.assert_allclose(crossover(severity, gain), [2.0, np.inf, 0.0, 1.0])
-
-
 def test_crossover_of_a_method_that_loses_its_gain(samples):
     row = crossover_table(samples).set_index("method").loc["average"]
     assert 0 < row["crossover"] < 5
     assert row["low"] <= row["crossover"] <= row["high"]
     assert row["highest"] == 5
-
-
-def test_kendall_equals_scipy_with_ties():
-    random = np.random.default_rng(0)
-    first, second = random.integers(0, 5, (2, 9, 40))
-    expected = [kendalltau(first[:, s], second[:, s]).statistic for s in range(40)]
-    np.testing.assert_allclose(kendall_tau(first, second), expected)
 
 
 def test_rank_agreement_has_a_row_per_degraded_condition_and_no_source(samples):

@@ -3,59 +3,24 @@ from __future__ import annotations
 import os
 import signal
 from functools import partial
-from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from reference_run import filled
+from small_training import CPU, DATA, pairs, run, student_config, teacher_config
 from torch import nn
 
 from fusion.tsdm.networks.lite import LiteStudent
 from fusion.tsdm.networks.student import Student
 from fusion.tsdm.networks.teacher import Teacher
 from fusion.tsdm.training.checkpoints import export, load_network, read_state
-from fusion.tsdm.training.config import StudentConfig, TeacherConfig, load_config
-from fusion.tsdm.training.hardware import Hardware
 from fusion.tsdm.training.loop import train, update_average
 from fusion.tsdm.training.packing import export_checkpoint
 from fusion.tsdm.training.resume import BEST, LAST, read_checkpoint
-from fusion.tsdm.training.shipped import config_names
 from fusion.tsdm.training.trainers import TeacherTrainer
-from tsdm_bench.errors import UsageError
 
 pytest.importorskip("lightning.fabric")
-CPU = Hardware(accelerator="cpu")
-DATA = {
-    "sources": ("test",),
-    "patch": (16, 16),
-    "crops_per_pair": 2,
-    "validation_pairs": 1,
-    "validation_side": 24,
-    "workers": 0,
-}
-
-
-def pairs(count: int, read_hook=lambda: None) -> list[SimpleNamespace]:
-    """Smooth random pairs of 32×40 pixels."""
-
-    def read(number: int):
-        read_hook()
-        noise = np.random.default_rng(number).integers(0, 256, (32, 40, 4), dtype=np.uint8)
-        image = cv2.GaussianBlur(noise, (0, 0), 3)
-        return image[..., 0], image[..., 1:]
-
-    return [SimpleNamespace(image=f"{i:05d}", read=lambda i=i: read(i)) for i in range(count)]
-
-
-def teacher_config(**changes) -> TeacherConfig:
-    return TeacherConfig(**{"data": DATA, "batch": 2, "epochs": 2} | changes)
-
-
-def student_config(**changes) -> StudentConfig:
-    fields = {"data": DATA, "batch": 2, "epochs": 2, "loss": {"adversarial_from_epoch": 100}}
-    return StudentConfig(**fields | changes)
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +29,6 @@ def teacher_weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "teacher.safetensors"
     export(Teacher().state_dict(), path)
     return path
-
-
-def run(config, folder, **options):
-    return train(config, pairs(3), pairs(1), folder, hardware=CPU, progress_bar=False, **options)
 
 
 def same(a, b) -> bool:
@@ -302,71 +263,6 @@ def test_a_resumed_run_refuses_other_settings_by_name(tmp_path):
     run(teacher_config(epochs=1), tmp_path)
     with pytest.raises(ValueError, match=r"batch was 2, now 3; loss\.ssim_sign was 'corrected', now 'official'"):
         run(teacher_config(epochs=2, batch=3, loss={"ssim_sign": "official"}), tmp_path, resume=True)
-
-
-@pytest.mark.parametrize("kind", ["teacher", "student"])
-def test_shipped_configurations_load(kind):
-    assert (
-        config_names(kind)
-        == {
-            "teacher": ["teacher", "teacher_reduced"],
-            "student": ["student", "student_colours", "student_lite", "student_reduced"],
-        }[kind]
-    )
-    for name in config_names(kind):
-        assert load_config(kind, name).kind == kind
-
-
-def test_the_full_configurations_hold_the_papers_values():
-    teacher, student = load_config("teacher", "teacher"), load_config("student", "student")
-    assert (teacher.batch, teacher.epochs, teacher.data.patch, teacher.data.flips) == (16, 50, (128, 256), False)
-    assert (teacher.optimiser.learning_rate, teacher.optimiser.step_epochs, teacher.optimiser.factor) == (5e-4, 10, 0.5)
-    assert teacher.loss.ssim_weight == 0.001
-    assert (student.batch, student.epochs, student.data.patch) == (6, 150, (128, 256))
-    assert (student.optimiser.learning_rate, student.optimiser.step_epochs) == (5e-4, 30)
-    assert (student.discriminator.learning_rate, student.discriminator.step_epochs) == (1e-4, 30)
-    loss = student.loss
-    assert (loss.adversarial_from_epoch, loss.charbonnier_weight, loss.content_weight) == (80, 10, 1)
-    assert (loss.adversarial_weight, loss.generator_labels, loss.content_backbone) == (0.005, "swapped", "vgg19")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("data: {sources: [a]}\nbatches: 4", "batches = 4: no such field; the fields are data, "),
-        ("data: {sources: [a]}\nbatch: 0", "batch = 0: input should be greater than or equal to 1"),
-        ("data: {sources: [a], patch: [100, 64]}", r"data\.patch: expected multiples of 64, got \[100, 64\]"),
-        ("batch: 4", "data is missing"),
-        ("data: {sources: []}", r"data\.sources = \[\]: tuple should have at least 1 item"),
-        ("- a", "expected a mapping of fields"),
-        ("a: [", "not valid YAML"),
-        ("data: {sources: [a], degrade: gpu}", "data.degrade = 'gpu': input should be 'auto', 'patches' or 'batches'"),
-        ("data: {sources: [a]}\ndegradation: {noise_sigma: [9, 2]}", "expected lower bound"),
-    ],
-)
-def test_bad_settings_are_named(tmp_path, text, message):
-    (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(UsageError, match=message) as error:
-        load_config("student", str(tmp_path / "config.yaml"))
-    assert "\n" not in str(error.value)
-
-
-def test_a_teachers_patch_holds_the_window_of_its_ssim(tmp_path):
-    (tmp_path / "config.yaml").write_text("data: {sources: [a], patch: [8, 32]}")
-    with pytest.raises(UsageError, match=r"data\.patch: expected sides of at least 11, got \[8, 32\]"):
-        load_config("teacher", str(tmp_path / "config.yaml"))
-
-
-def test_an_unknown_configuration_lists_those_there_are(tmp_path):
-    with pytest.raises(UsageError, match="give a YAML file or one of: teacher, teacher_reduced"):
-        load_config("teacher", str(tmp_path / "gone.yaml"))
-
-
-def test_settings_can_be_replaced_by_name():
-    config = load_config(
-        "student", "student", {"epochs": 3, "data.patch": [64, 64], "loss.content_backbone": "vgg19_random"}
-    )
-    assert (config.epochs, config.data.patch, config.loss.content_backbone) == (3, (64, 64), "vgg19_random")
 
 
 def test_the_student_is_validated_against_the_teacher_on_the_same_degraded_pair(tmp_path, teacher_weights):
