@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +43,21 @@ def diagnosis_section(part: Labelled, precision: Precision, run: Run) -> Section
     """What becomes of the objects under each method, and what each kind of error costs."""
     samples = precision.samples
     classes = samples.counted or tuple(name for name, number in samples.objects.items() if number)
-    rows = in_order(diagnosis_table(*part, classes)[0], run.suite)
+    rows = in_order(diagnosis_table(*part, classes), run.suite)
     section = Section("diagnosis", "Why detection falls", rows)
     is_clean = rows["severity"] == 0
-    for title, own in (("on clean pairs", rows[is_clean]), ("under degradation", rows[~is_clean])):
-        if not own.empty:
-            section.tables += _tables(title, own, classes, precision, run)
-    if told := sentences(rows, run):
-        first = next(table for table in reversed(section.tables) if table.title.startswith(labelled(FATES_OF, run)))
-        note = f"From clean pairs to the highest severity, mean over the fusion methods. {' '.join(told)} {first.note}"
-        section.tables[section.tables.index(first)] = replace(first, note=note)
+    if is_clean.any():
+        section.tables += _tables("on clean pairs", "", rows[is_clean], classes, precision, run)
+    if not is_clean.all():
+        told = " ".join(sentences(rows, run))
+        told = f"From clean pairs to the highest severity, mean over the fusion methods. {told} " if told else ""
+        section.tables += _tables("under degradation", told, rows[~is_clean], classes, precision, run)
     section.drawings += _figure(rows, run)
     return section
 
 
 def _tables(
-    title: str, rows: pd.DataFrame, classes: tuple[str, ...], precision: Precision, run: Run
+    title: str, told: str, rows: pd.DataFrame, classes: tuple[str, ...], precision: Precision, run: Run
 ) -> tuple[Table, Table]:
     conditions = len(rows[["factor", "severity", "modality"]].drop_duplicates())
     means = rows.groupby("method").mean(numeric_only=True)
@@ -74,7 +72,7 @@ def _tables(
         Column("calibration_error", "ECE", "lower", ranked=False, **shared),
     ]
     note_of_fates = (
-        f"Shares of the objects at a score of at least {SHOWN_FROM:g}{over}. Found: hit (IoU ≥ {FOUND:g}) by a "
+        f"{told}Shares of the objects at a score of at least {SHOWN_FROM:g}{over}. Found: hit (IoU ≥ {FOUND:g}) by a "
         f"detection of its class; misplaced: only near one (IoU ≥ {NEAR:g}); wrong class: hit by one of another class "
         f"only. False alarms per image. ECE: expected calibration error of all scores. {last}"
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from bench.statistics.intervals import CONDITION
-from detectors.evaluation.diagnosis import FATES, Diagnosis, diagnose
+from detectors.evaluation.diagnosis import FATES, diagnose
 
 CELL = [*CONDITION, "method"]
 
@@ -31,8 +31,8 @@ class Fall(NamedTuple):
 
 def diagnosis_table(
     truth: pd.DataFrame, detections: pd.DataFrame, cells: pd.DataFrame, classes: Sequence[str]
-) -> tuple[pd.DataFrame, dict[tuple, Diagnosis]]:
-    """The errors of each method under each condition: a row for each, and the whole :class:`Diagnosis` by its key.
+) -> pd.DataFrame:
+    """The errors of each method under each condition, a row for each.
 
     ``cells`` has a row per image, condition and method that was computed. Columns: factor, severity, modality, method,
     images, objects, AP50; per kind of error its cost (``cost_missed``) and its number (``count_missed``);
@@ -42,11 +42,11 @@ def diagnosis_table(
     """
     cells = cells[["image", *CELL]].drop_duplicates()
     boxes = dict(list(detections.groupby(CELL, sort=False)))
-    rows, whole = [], {}
+    rows = []
     for key, part in cells.groupby(CELL, sort=False):
         images = sorted(part["image"])
         own = boxes.get(key, detections.iloc[:0])
-        result = whole[key] = diagnose(truth, own, images, classes)
+        result = diagnose(truth, own, images, classes)
         rows.append(
             dict(zip(CELL, key, strict=True))
             | {"images": len(images), "objects": result.objects, "AP50": result.average_precision}
@@ -56,7 +56,7 @@ def diagnosis_table(
             | result.fates
             | {"alarms": result.alarms}
         )
-    return pd.DataFrame(rows), whole
+    return pd.DataFrame(rows)
 
 
 def falls(table: pd.DataFrame) -> list[Fall]:
