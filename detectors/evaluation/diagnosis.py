@@ -109,23 +109,22 @@ def _fates(
     for image in images:
         objects, found = objects_of.get(image, truth.iloc[:0]), by_image.get(image, shown.iloc[:0])
         difficult = objects["difficult"].to_numpy(bool) if "difficult" in objects else np.zeros(len(objects), bool)
-        iou = (
-            box_iou(found[sides].to_numpy(float), objects[sides].to_numpy(float)) if len(found) * len(objects) else None
-        )
+        boxes, wanted = found[sides].to_numpy(float), objects[sides].to_numpy(float)
+        iou = box_iou(boxes, wanted) if len(boxes) and len(wanted) else np.zeros((len(boxes), len(wanted)))
         alike = found["class"].to_numpy()[:, None] == objects["class"].to_numpy()[None]
         hit = np.zeros(len(objects), bool)
         used = np.zeros(len(found), bool)
         for name in classes:
             own, theirs = np.flatnonzero(found["class"] == name), np.flatnonzero(objects["class"] == name)
-            boxes, wanted = found[sides].to_numpy(float)[own], objects[sides].to_numpy(float)[theirs]
-            taken, ignored = (each[0, 0] for each in match_boxes(boxes, wanted, everywhere, difficult[theirs]))
+            matched = match_boxes(boxes[own], wanted[theirs], everywhere, difficult[theirs])
+            taken, ignored = (each[0, 0] for each in matched)
             hit[theirs[taken[taken >= 0]]] = True
             used[own] = (taken >= 0) | ignored
         alarms += int((~used).sum())
         for place in np.flatnonzero(~difficult):
-            near = alike[:, place] & (iou[:, place] >= NEAR) if iou is not None else np.zeros(0, bool)
-            other = ~alike[:, place] & (iou[:, place] >= FOUND) if iou is not None else np.zeros(0, bool)
-            fate = "found" if hit[place] else "misplaced" if near.any() else "mistaken" if other.any() else "missed"
+            near = (alike[:, place] & (iou[:, place] >= NEAR)).any()
+            other = (~alike[:, place] & (iou[:, place] >= FOUND)).any()
+            fate = "found" if hit[place] else "misplaced" if near else "mistaken" if other else "missed"
             number[fate] += 1
     total = sum(number.values())
     shares = {fate: count / total if total else np.nan for fate, count in number.items()}

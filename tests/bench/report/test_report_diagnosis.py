@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.report import write_report
+from bench.run.record import DatasetFacts
 
 
 def test_shares_fall_as_the_detections_do(make_run):
@@ -20,6 +21,14 @@ def test_shares_fall_as_the_detections_do(make_run):
     assert "at severity 5 mAP50 goes from" in notes
     assert "0 → 0 % wrong class" in notes
     assert (folder.path / "curves" / "errors.png").is_file()
+
+
+def test_the_sentences_stand_under_synthetic_scenes_too(make_run):
+    record = {"dataset": DatasetFacts(name="synthetic", title="scenes", synthetic=True)}
+    folder = make_run(found={"ir": 0.6, "a": 1.0}, methods=("ir", "a"), record=record)
+    sections = {section.name: section for section in write_report(folder)}
+    told = [table.title for table in sections["diagnosis"].tables if "at severity 5 mAP50 goes from" in table.note]
+    assert told == ["What becomes of the objects under degradation (synthetic scenes)"]
 
 
 def test_without_degradation_there_is_no_fall_to_explain(make_run):
