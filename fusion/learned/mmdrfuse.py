@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fusion.learned.layers import State, conv, published_state
-from fusion.learned.saving import stretched
+from fusion.learned.saving import saved_by, stretched
 from fusion.method import Method
 from tsdm_bench.weights.card import github_file
 
@@ -33,11 +33,6 @@ def network(state: State, ir: Tensor, y: Tensor) -> Tensor:
 def _load(weights: dict[str, Path], device: torch.device):
     state = published_state(weights[WEIGHTS.name], device)
     return lambda ir, y: network(state, ir, y)
-
-
-def _load_official(weights: dict[str, Path], device: torch.device):
-    fuse = _load(weights, device)
-    return lambda ir, y: stretched(fuse(ir, y))
 
 
 CITATION = r"""@inproceedings{deng2024mmdrfuse,
@@ -69,6 +64,6 @@ OFFICIAL = Method(
     name="mmdrfuse_official",
     title="MMDRFuse (official output)",
     description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
-    load=_load_official,
+    load=saved_by(_load, stretched),
     **_FACTS,
 )

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fusion.learned.layers import State, conv, published_state
-from fusion.learned.saving import stretched
+from fusion.learned.saving import saved_by, stretched
 from fusion.method import Method
 from tsdm_bench.weights.card import github_file
 
@@ -107,11 +107,6 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
-def _load_official(weights: dict[str, Path], device: torch.device):
-    fuse = _load(weights, device)
-    return lambda ir, y: stretched(fuse(ir, y))
-
-
 _FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Bai et al., ReFusion: learning image fusion from reconstruction with learnable loss via meta-learning, "
@@ -134,6 +129,6 @@ OFFICIAL = Method(
     name="refusion_official",
     title="ReFusion (official output)",
     description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
-    load=_load_official,
+    load=saved_by(_load, stretched),
     **_FACTS,
 )

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fusion.learned.layers import State, conv, tensorflow_state
-from fusion.learned.saving import stretched
+from fusion.learned.saving import saved_by, stretched
 from fusion.method import Method
 from tsdm_bench.weights.card import github_file
 
@@ -55,11 +55,6 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir * 2 - 1, y * 2 - 1) / 2 + 0.5
 
 
-def _load_official(weights: dict[str, Path], device: torch.device):
-    fuse = _load(weights, device)
-    return lambda ir, y: stretched(fuse(ir, y))
-
-
 CITATION = r"""@article{zhang2021sdnet,
   author  = {Zhang, Hao and Ma, Jiayi},
   title   = {{SDNet}: A Versatile Squeeze-and-Decomposition Network for Real-Time Image Fusion},
@@ -94,6 +89,6 @@ OFFICIAL = Method(
     name="sdnet_official",
     title="SDNet (official output)",
     description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
-    load=_load_official,
+    load=saved_by(_load, stretched),
     **_FACTS,
 )

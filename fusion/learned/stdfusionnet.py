@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fusion.learned.layers import State, conv, tensorflow_state
-from fusion.learned.saving import stretched
+from fusion.learned.saving import saved_by, stretched
 from fusion.method import Method
 from tsdm_bench.weights.card import github_file
 
@@ -69,11 +69,6 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, y * 2 - 1, ir * 2 - 1) / 2 + 0.5
 
 
-def _load_official(weights: dict[str, Path], device: torch.device):
-    fuse = _load(weights, device)
-    return lambda ir, y: stretched(fuse(ir, y))
-
-
 CITATION = r"""@article{ma2021stdfusionnet,
   author  = {Ma, Jiayi and Tang, Linfeng and Xu, Meilong and Zhang, Hao and Xiao, Guobao},
   title   = {{STDFusionNet}: An Infrared and Visible Image Fusion Network Based on Salient Target Detection},
@@ -106,6 +101,6 @@ OFFICIAL = Method(
     name="stdfusionnet_official",
     title="STDFusionNet (official output)",
     description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
-    load=_load_official,
+    load=saved_by(_load, stretched),
     **_FACTS,
 )

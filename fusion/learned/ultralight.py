@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fusion.learned.layers import State, conv, published_state
-from fusion.learned.saving import stretched, truncated
+from fusion.learned.saving import saved_by, stretched, truncated
 from fusion.method import Method
 from tsdm_bench.weights.card import github_file
 
@@ -52,11 +52,6 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
-def _load_official(weights: dict[str, Path], device: torch.device):
-    fuse = _load(weights, device)
-    return lambda ir, y: truncated(stretched(fuse(ir, y)))
-
-
 _FACTS: dict[str, Any] = {
     "trained_on": ("msrs",),
     "kind": "learned",
@@ -79,6 +74,6 @@ OFFICIAL = Method(
     name="ultralight_official",
     title="Ultra-light (official output)",
     description="As the authors' test script saves it: luma stretched to its own minimum and maximum.",
-    load=_load_official,
+    load=saved_by(_load, stretched, truncated),
     **_FACTS,
 )
