@@ -6,30 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from random_scenes import CLASSES, SIDES, scene
 
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.evaluation.average_precision import average_precision
 from detectors.evaluation.ultralytics_precision import average_precision_ultralytics
-
-CLASSES = ["Bus", "Car", "People"]
-SIDES = ["x", "y", "w", "h"]
-
-
-def scene(seed: int, images: int = 12) -> tuple[pd.DataFrame, pd.DataFrame]:
-    random = np.random.default_rng(seed)
-    objects, found = [], []
-    for image in map(str, range(images)):
-        for _ in range(random.integers(1, 8)):
-            name, box = CLASSES[random.integers(3)], [*random.uniform(0, 400, 2), *random.uniform(20, 120, 2)]
-            objects.append((image, name, *box))
-            for _ in range(random.integers(0, 3)):
-                moved = [side + random.choice([1, 8]) * random.normal() for side in box]
-                named = name if random.random() < 0.8 else CLASSES[random.integers(3)]
-                found.append((image, named, random.uniform(0.05, 1), *moved))
-    return (
-        pd.DataFrame(objects, columns=["image", "class", *SIDES]),
-        pd.DataFrame(found, columns=["image", "class", "score", *SIDES]),
-    )
 
 
 @pytest.mark.parametrize("seed", range(3))
