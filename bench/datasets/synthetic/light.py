@@ -7,9 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from bench.datasets.synthetic.furniture import Light
 from bench.datasets.synthetic.scene import FRAMES_PER_STREET, Scene
 from bench.datasets.synthetic.solids import Colour
-from bench.datasets.synthetic.street import Light
 from bench.datasets.synthetic.view import NEAR_PLANE, SKY, View, clip_near, project, split, to_raster
 
 TILE = 512

@@ -11,44 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.datasets.synthetic import people, street, vehicles
-from bench.datasets.synthetic.solids import Colour, Part, Thing
-from bench.datasets.synthetic.street import Layout, Light
+from bench.datasets.synthetic import furniture, people, street, vehicles
+from bench.datasets.synthetic.furniture import Light
+from bench.datasets.synthetic.solids import Part, Thing
+from bench.datasets.synthetic.street import Layout
+from bench.datasets.synthetic.weather import CONDITIONS, Weather, weather_for
 
-CONDITIONS = ("day", "night", "fog", "dusk")
 FRAMES_PER_STREET = 3
 MIN_SIDE = 64
 LIT_REACH = 45.0  # m, up to which headlamps light the street
 DARK_STREETS = 0.2  # share of streets whose lamps are out
 SMALLEST_OBJECT = 12.0
 """Longer side, in pixels, of the smallest object that is placed or labelled."""
-
-
-class Weather(NamedTuple):
-    """Light, air and temperatures. Light is in units of full daylight on white paper, temperatures in kelvin."""
-
-    condition: str
-    sun: np.ndarray
-    """Unit vector towards the sun."""
-    sunlight: Colour
-    ambient: Colour
-    """Light of the sky on a horizontal surface."""
-    zenith: Colour
-    horizon: Colour
-    clouds: float
-    haze: float
-    """Extinction of visible light per metre (Koschmieder)."""
-    thermal_haze: float
-    """Extinction of thermal infrared per metre."""
-    exposure: float
-    lamps: float
-    """Gain of street lamps and lit windows; 0 is off."""
-    headlights: float
-    air: float
-    zenith_sky: float
-    """Apparent temperature of the sky overhead in thermal infrared."""
-    ground: float
-    """Kelvin of the road above the air: the day's heat, some of which is left at night."""
 
 
 class Scene(NamedTuple):
@@ -64,107 +38,6 @@ class Scene(NamedTuple):
     houses: list[Thing]
     things: list[Thing]
     lights: list[Light]
-
-
-def _sun(random: np.random.Generator) -> np.ndarray:
-    elevation, azimuth = np.deg2rad(random.uniform(35, 62)), np.deg2rad(180 + random.normal(0, 40))
-    return np.array([np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)])
-
-
-NO_SUN: Colour = (0.0, 0.0, 0.0)
-
-
-def _grade(gain: float, *colour: float) -> Colour:
-    return tuple(gain * channel for channel in colour)
-
-
-def _day(random: np.random.Generator, sun: np.ndarray, gain: float) -> Weather:
-    overcast = random.random() > 0.7
-    return Weather(
-        condition="day",
-        sun=sun,
-        sunlight=(0.1, 0.1, 0.1) if overcast else _grade(gain, 0.78, 0.72, 0.6),
-        ambient=(0.6, 0.61, 0.63) if overcast else (0.27, 0.32, 0.4),
-        zenith=(0.45, 0.49, 0.54) if overcast else (0.16, 0.33, 0.68),
-        horizon=(0.62, 0.65, 0.68) if overcast else (0.56, 0.68, 0.8),
-        clouds=0.5 if overcast else float(random.uniform(0.1, 0.7)),
-        haze=0.0016 * gain,
-        thermal_haze=0.0009,
-        exposure=1.9,
-        lamps=0.0,
-        headlights=vehicles.DIPPED_BY_DAY,
-        air=float(random.uniform(286, 299)),
-        zenith_sky=262.0 if overcast else 243.0,
-        ground=3.0 if overcast else 5.0,
-    )
-
-
-def _dusk(random: np.random.Generator, sun: np.ndarray, gain: float) -> Weather:
-    return Weather(
-        condition="dusk",
-        sun=sun,
-        sunlight=NO_SUN,
-        ambient=_grade(gain, 0.075, 0.08, 0.115),
-        zenith=(0.05, 0.075, 0.17),
-        horizon=(0.55, 0.27, 0.13),
-        clouds=float(random.uniform(0.3, 0.8)),
-        haze=0.003 * gain,
-        thermal_haze=0.0009,
-        exposure=2.6,
-        lamps=1.6,
-        headlights=0.3,
-        air=float(random.uniform(281, 293)),
-        zenith_sky=250.0,
-        ground=4.0,
-    )
-
-
-def _night(random: np.random.Generator, sun: np.ndarray, gain: float) -> Weather:
-    return Weather(
-        condition="night",
-        sun=sun,
-        sunlight=NO_SUN,
-        ambient=_grade(gain, 0.0022, 0.0025, 0.0034),
-        zenith=(0.0012, 0.0018, 0.004),
-        horizon=(0.006, 0.0052, 0.006),
-        clouds=float(random.uniform(0.2, 0.8)),
-        haze=0.004 * gain,
-        thermal_haze=0.001,
-        exposure=7.0,
-        lamps=1.0,
-        headlights=0.22,
-        air=float(random.uniform(275, 290)),
-        zenith_sky=245.0,
-        ground=2.5,
-    )
-
-
-def _fog(random: np.random.Generator, sun: np.ndarray, gain: float) -> Weather:
-    return Weather(
-        condition="fog",
-        sun=sun,
-        sunlight=NO_SUN,
-        ambient=_grade(gain, 0.5, 0.52, 0.54),
-        zenith=(0.52, 0.54, 0.56),
-        horizon=(0.5, 0.52, 0.53),
-        clouds=0.05,
-        haze=float(random.uniform(0.06, 0.13)),
-        thermal_haze=float(random.uniform(0.005, 0.009)),
-        exposure=1.45,
-        lamps=0.0,
-        headlights=0.12,
-        air=float(random.uniform(276, 286)),
-        zenith_sky=272.0,
-        ground=1.5,
-    )
-
-
-WEATHERS = {"day": _day, "night": _night, "fog": _fog, "dusk": _dusk}
-
-
-def weather_for(condition: str, random: np.random.Generator) -> Weather:
-    """Draws the weather of one of :data:`CONDITIONS`."""
-    return WEATHERS[condition](random, _sun(random), float(random.uniform(0.85, 1.15)))
 
 
 class _Street(NamedTuple):
@@ -221,7 +94,7 @@ def compose(seed: int, condition: str, number: int, frame: int, size: tuple[int,
 
 
 def _trees(random: np.random.Generator, eye: np.ndarray, layout: Layout) -> list[Thing]:
-    season, found = int(random.integers(len(street.LEAVES))), []
+    season, found = int(random.integers(len(furniture.LEAVES))), []
     for side, edge in ((-1, layout.left), (1, layout.right)):
         if random.random() < 0.2:
             continue
@@ -229,7 +102,7 @@ def _trees(random: np.random.Generator, eye: np.ndarray, layout: Layout) -> list
         while z < 110:
             if not layout.junction - 3 < z < layout.junction + layout.width + 3:
                 x = edge + side * (1.0 + float(random.uniform(0, 0.3)))
-                found.append(street.tree(random, eye, x, z, season, float(random.uniform(4.5, 7.5))))
+                found.append(furniture.tree(random, eye, x, z, season, float(random.uniform(4.5, 7.5))))
             z += step * float(random.uniform(0.8, 1.3)) * (1 + z / 90)
     return found
 
@@ -244,7 +117,7 @@ def _posts(
     for side, edge in sides:
         for z in np.arange(float(random.uniform(7, 20)), 120, step):
             on = 0.0 if out or random.random() < 0.12 else weather.lamps
-            post, light = street.lamp_post(eye, edge + side * 0.6, float(z), -side, colour, on)
+            post, light = furniture.lamp_post(eye, edge + side * 0.6, float(z), -side, colour, on)
             found.append(post)
             if light and z < 75:
                 lights.append(light)
@@ -254,7 +127,7 @@ def _posts(
 def _signals(
     random: np.random.Generator, eye: np.ndarray, layout: Layout, reach: float, lights: list[Light]
 ) -> list[Thing]:
-    signal, found = str(random.choice(list(street.SIGNALS), p=(0.45, 0.1, 0.45))), []
+    signal, found = str(random.choice(list(furniture.SIGNALS), p=(0.45, 0.1, 0.45))), []
     near, far = layout.junction - 1.2, layout.junction + layout.width + 1.2
     spots = [(layout.right + 0.6, near), (layout.right + 0.7, far), (layout.left - 0.7, far), (layout.left - 0.6, near)]
     for index, (x, z) in enumerate(spots):
@@ -262,7 +135,7 @@ def _signals(
             continue
         arm = (-4.2 if x > 0 else 4.2) if index == 1 and random.random() < 0.6 else 0.0
         height = 5.0 if arm else float(random.uniform(2.4, 2.9))
-        heads, light = street.traffic_light(random, eye, x, z, arm, signal, height)
+        heads, light = furniture.traffic_light(random, eye, x, z, arm, signal, height)
         found += heads
         lights.append(light)
     return found
@@ -384,7 +257,7 @@ def _crowd(
             )
             heading = float(random.choice((0.0, np.pi)) + random.normal(0, 0.35))
             for friend in range(1 + int(random.random() < 0.3)):
-                place = x + 0.65 * friend, street.KERB, z + 0.2 * friend
+                place = x + 0.65 * friend, furniture.KERB, z + 0.2 * friend
                 if _blocked(obstacles, place[0], place[2]):
                     continue
                 found.append(people.person(random, eye, *place, heading))
