@@ -155,8 +155,9 @@ class Registry(Mapping[str, C], Generic[C]):
         tsdm_bench.errors.UsageError: unknown factor 'gausian_blur'; did you mean 'gaussian_blur'? \
 `run_bench.py list factors` shows all
         """
-        known = name in self if "_cards" in vars(self) else self.may_hold(name)
-        if name not in also and not known:
+        if name in also:  # nothing needs to be read to know it
+            return
+        if not (name in self if "_cards" in vars(self) else self.may_hold(name)):
             raise unknown(self.kind, name, [*also, *declared(self.packages).cards], self.shown_by)
 
     def may_hold(self, name: str) -> bool:
