@@ -1,4 +1,4 @@
-"""A run in other forms: its rows as CSV, long and wide, and its tables as sheets of an Excel workbook."""
+"""A run in other forms: rows as CSV, long and wide, tables as sheets of an Excel workbook, boxes as COCO's JSON."""
 
 from __future__ import annotations
 
@@ -157,7 +157,16 @@ class Form(NamedTuple):
     write: Callable[[RunFolder, Path], list[Path]]
 
 
+def _as_coco(folder: RunFolder, place: Path) -> list[Path]:
+    from bench.exporting_coco import write_coco
+
+    return write_coco(folder, place / "coco")
+
+
 FORMS = {
     "csv": Form("rows, long and wide, detections, labelled objects and the tables, a file each", _as_csv),
     "excel": Form("one workbook with a sheet per table", _as_excel),
+    "coco": Form(
+        "labelled objects, and the detections of each method and condition, for other evaluation tools", _as_coco
+    ),
 }

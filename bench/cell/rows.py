@@ -100,6 +100,9 @@ def _schema(columns: Sequence[str]) -> pa.Schema:
 
 ROW_SCHEMA, DETECTION_SCHEMA = _schema(Row._fields), _schema(DETECTION_COLUMNS)
 
-PAIR_SCHEMA = pa.schema([("image", TEXT), ("scene", TEXT), ("split", TEXT), ("labelled", pa.bool_())])
+PAIR_SCHEMA = pa.schema(
+    [("image", TEXT), ("scene", TEXT), ("split", TEXT), ("labelled", pa.bool_()), ("file", TEXT), ("width", WHOLE),
+     ("height", WHOLE)]
+)  # fmt: skip
 
 TRUTH_SCHEMA = _schema(("image", "class", "x", "y", "w", "h")).append(pa.field("difficult", pa.bool_()))

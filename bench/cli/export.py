@@ -1,4 +1,8 @@
-"""Write what a run holds in other forms: rows and tables as CSV, or every table as a sheet of one Excel file."""
+"""Write what a run holds in other forms: rows and tables as CSV, tables as sheets of one Excel file, boxes as JSON.
+
+`--to coco` writes the labelled objects and the detections of every method and condition in COCO's form, with a README
+that says how pycocotools, hotcoco, FiftyOne and ultralytics load them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,10 @@ import argparse
 from pathlib import Path
 
 from bench.exporting import FORMS
+from tsdm_bench.words import counted
+
+SHOWN = 20
+"""Files that are listed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bench import export
 
-    for path in export(args.run_folder, args.to, out=args.out):
+    paths = export(args.run_folder, args.to, out=args.out)
+    for path in paths[:SHOWN]:
         print(f"{args.to}: {path}")
+    if len(paths) > SHOWN:
+        print(f"{args.to}: and {counted(len(paths) - SHOWN, 'more file')} in {paths[0].parent}")
     return 0

@@ -99,12 +99,12 @@ def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: L
     wrong = "; ".join([*faults, problem] if problem else faults)
     read = partial(_refuse, wrong) if wrong else partial(read_pair, *files)
     found, label_file = labels.absent if labels else None, None
-    size: tuple[int, int] | None = (0, 0)
+    size = image_size(files[-1]) if labels and files else None
     if labels and files and os.path.lexists(labels.path(image)):
         label_file = labels.path(image)
-        size = image_size(files[-1])
         found = labels.of(image, size)
-    known = found if found is not None and not found.faults and size is not None else None
+    placed = size is not None or label_file is None
+    known = found if found is not None and not found.faults and placed else None
     return Pair(
         image,
         scene,
@@ -118,6 +118,7 @@ def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: L
         faults=tuple(faults),
         label_faults=found.faults if found else (),
         notes=found.notes if found else (),
+        size=size,
     )
 
 

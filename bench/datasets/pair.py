@@ -51,6 +51,8 @@ class Pair:
     """What its label file holds that cannot be understood, by file and line; a run that detects refuses it."""
     notes: tuple[str, ...] = ()
     """What was understood but is unusual: a label that is repeated, a box that hangs over the border."""
+    size: tuple[int, int] | None = None
+    """(H, W), where it is known without reading the images."""
 
 
 @dataclass(frozen=True, kw_only=True)

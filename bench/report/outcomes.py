@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.datasets.pair import Box
 from detectors.detector import Detection
-from detectors.evaluation.matching import AREAS, match_boxes
+from detectors.evaluation.matching import AREAS, box_iou, match_boxes
 
 SHOWN_FROM = 0.25
 """Detections below this score are not drawn; the usual threshold of YOLO pictures."""
@@ -51,13 +51,17 @@ def outcome(boxes: Sequence[Box], detections: Sequence[Detection], shown_from: f
 def without_difficult(
     detections: Sequence[Detection], boxes: Sequence[Box], difficult: Sequence[Box], threshold: float = 0.5
 ) -> list[Detection]:
-    """The detections without those of difficult objects, which are neither hits nor false alarms."""
+    """The detections without those of difficult objects, which are neither hits nor false alarms.
 
-    def on(detection: Detection, objects: Sequence[Box]) -> bool:
-        sides = np.array(detection[2:])
-        return any(box.label == detection.label and overlap(sides, np.array(box[1:])) >= threshold for box in objects)
+    One lies on a difficult object by its own area, as in :func:`detectors.evaluation.matching.match_boxes`.
+    """
 
-    return [detection for detection in detections if on(detection, boxes) or not on(detection, difficult)]
+    def on(detection: Detection, objects: Sequence[Box], crowd: bool = False) -> bool:
+        alike = [box[1:] for box in objects if box.label == detection.label]
+        crowds = np.full(len(alike), crowd)
+        return bool(alike) and bool((box_iou(np.array([detection[2:]]), np.array(alike), crowds) >= threshold).any())
+
+    return [detection for detection in detections if on(detection, boxes) or not on(detection, difficult, crowd=True)]
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:

@@ -104,7 +104,11 @@ class RunFolder:
     def write_pairs(self, pairs: Iterable[Pair]) -> None:
         """The pair list and the labelled objects, so that a report needs nothing but this folder."""
         pairs = list(pairs)
-        listing = [(pair.image, pair.scene, pair.split, pair.boxes is not None) for pair in pairs]
+        listing = [
+            (pair.image, pair.scene, pair.split, pair.boxes is not None, pair.files[-1].name if pair.files else None,
+             pair.size and pair.size[1], pair.size and pair.size[0])
+            for pair in pairs
+        ]  # fmt: skip
         truth = [
             (pair.image, *box, difficult)
             for pair in pairs
@@ -186,7 +190,7 @@ class RunFolder:
         return table.filter(pa.array(~codes.duplicated().to_numpy())).to_pandas()
 
     def pairs(self) -> pd.DataFrame:
-        """Image, scene, split and whether it is labelled, of every pair of the run."""
+        """Of every pair image, scene, split, whether it is labelled; where known its visible file, width and height."""
         return self._read_table("pairs.parquet", PAIR_SCHEMA)
 
     def truth(self) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Which detection found which object: the matching of COCO, done once per image and kept for every later statistic.
 
 Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; the rules are those of pycocotools' ``COCOeval``,
-which the tests compare with. Objects marked ``difficult`` (PASCAL VOC) are as COCO's crowds but for the IoU, which is
-the ordinary one: neither missed nor found, and detections of them, any number, do not count.
+which the tests compare with. Objects marked ``difficult`` (by PASCAL VOC, or as crowds by COCO) are COCO's crowds:
+neither missed nor found, and detections that lie on one by half of their own area, any number, do not count.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def match_boxes(
     Each detection in turn takes the free object that it overlaps most, if the IoU reaches the threshold; the later one
     among equals. ``object`` is its index, or -1. An object outside the area range is taken only where none inside it
     can be, and the detection is then ignored; so is a detection outside the range that takes no object. A ``difficult``
-    object (G bool) is as one outside, but any number of detections may take it.
+    object (G bool) is as one outside, but any number of detections may take it, and for it the overlap is the share of
+    the detection that lies on it: a crowd is larger than what is in it.
     """
     shape = (len(limits), len(IOU_THRESHOLDS), len(found))
     taken = np.full(shape, -1)
@@ -121,8 +122,8 @@ def match_boxes(
     if len(objects) == 0 or len(found) == 0:
         return taken, ignored
     order = np.arange(len(objects))[::-1]  # argmax gives the first of equals, COCO wants the last
-    iou = box_iou(found, objects)[:, order]
     difficult = np.zeros(len(objects), dtype=bool) if difficult is None else difficult
+    iou = box_iou(found, objects, difficult)[:, order]
     outside = (_outside(objects, limits) | difficult)[:, None, order]
     difficult = difficult[order]
     free = np.ones((len(limits), len(IOU_THRESHOLDS), len(objects)), dtype=bool)
@@ -139,15 +140,18 @@ def match_boxes(
     return taken, ignored
 
 
-def box_iou(found: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """D×G intersection over union of boxes x, y, w, h.
+def box_iou(found: np.ndarray, objects: np.ndarray, crowd: np.ndarray | None = None) -> np.ndarray:
+    """D×G intersection over union of boxes x, y, w, h; for a ``crowd`` (G bool) over the area of the detection alone.
 
     >>> box_iou(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 10, 5], [20, 20, 5, 5]])).tolist()
     [[0.5, 0.0]]
+    >>> box_iou(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 50, 50]]), np.array([True])).tolist()
+    [[1.0]]
     """
     # pycocotools reads the buffer row by row, whatever the strides of the array are
     found, objects = np.ascontiguousarray(found, dtype=np.float64), np.ascontiguousarray(objects, dtype=np.float64)
-    return coco_mask.iou(found, objects, np.zeros(len(objects), dtype=np.uint8))
+    crowd = np.zeros(len(objects), dtype=bool) if crowd is None else crowd
+    return coco_mask.iou(found, objects, crowd.astype(np.uint8))
 
 
 def _outside(boxes: np.ndarray, limits: np.ndarray) -> np.ndarray:

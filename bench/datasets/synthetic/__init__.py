@@ -57,7 +57,7 @@ def scenes(count: int, *, seed: int = 0, size: tuple[int, int] = DEFAULT_SIZE) -
         condition, number, frame = _place(index)
         boxes = look(compose(seed, condition, number, frame, (height, width))).boxes
         read = partial(render, index, seed, (height, width))
-        pairs.append(Pair(f"{seed}-{index:05d}", f"{condition}-{number:03d}", read, boxes))
+        pairs.append(Pair(f"{seed}-{index:05d}", f"{condition}-{number:03d}", read, boxes, size=(height, width)))
     return pairs
 
 

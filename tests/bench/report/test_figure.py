@@ -43,6 +43,7 @@ def test_detections_of_difficult_objects_are_not_drawn():
     found = without_difficult([on_car, on_hard, elsewhere, person], [CAR], [hard])
     assert found == [on_car, elsewhere, person]
     assert without_difficult([on_hard], [hard], [hard]) == [on_hard]
+    assert without_difficult([Detection("Car", 0.9, 102, 42, 5, 5)], [CAR], [hard]) == []  # one of a crowd
 
 
 # --- enlarged regions ---

@@ -1,4 +1,4 @@
-"""Objects marked difficult are neither missed nor found, as PASCAL VOC has it."""
+"""Objects marked difficult, or as crowds, are neither missed nor found, as PASCAL VOC and COCO have it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,6 @@ from detectors.evaluation.coco_format import to_coco
 from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
 
 TRUTH = [*TRUTH_COLUMNS, "difficult"]
-
-
-class VocCrowds(COCOeval):
-    """COCO's crowds take any number of detections and count for none; here with the ordinary IoU."""
-
-    def computeIoU(self, image, category):
-        objects = self._gts[image, category]
-        crowds = [one["iscrowd"] for one in objects]
-        for one in objects:
-            one["iscrowd"] = 0
-        iou = super().computeIoU(image, category)
-        for one, crowd in zip(objects, crowds, strict=True):
-            one["iscrowd"] = crowd
-        return iou
 
 
 def scene(seed: int) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
@@ -54,7 +40,7 @@ def test_as_pycocotools_ignores_them(seed, capsys):
     coco = COCO()
     coco.dataset = instances
     coco.createIndex()
-    oracle = VocCrowds(coco, coco.loadRes(results), "bbox")
+    oracle = COCOeval(coco, coco.loadRes(results), "bbox")
     oracle.evaluate()
     oracle.accumulate()
     precision = oracle.eval["precision"][..., -1]  # IoU × recall × class × area
@@ -65,6 +51,15 @@ def test_as_pycocotools_ignores_them(seed, capsys):
             expected = values.mean() if values.max() > -1 else np.nan
             assert ours.loc[name, key] == pytest.approx(expected, abs=1e-12, nan_ok=True)
         assert ours.loc[name, "truths"] == ((truth["class"] == name) & ~truth["difficult"]).sum()
+
+
+def test_a_detection_inside_a_crowd_is_no_false_alarm():
+    """One person of a crowd overlaps all of it by 4 %, and lies on it wholly."""
+    truth = table([("a", "Car", 0, 0, 40, 40, False), ("a", "Car", 100, 0, 200, 200, True)], TRUTH)
+    inside, hit = ("a", "Car", 0.9, 120, 20, 40, 40), ("a", "Car", 0.5, 0, 0, 40, 40)
+    found = table([inside, hit], DETECTION_COLUMNS)
+    assert average_precision(truth, found, ["a"], ["Car"]).set_index("class").loc["Car", "AP"] == pytest.approx(1)
+    assert average_precision_voc(truth, found, ["a"], ["Car"]).set_index("class").loc["Car", "AP50_voc"] == 0.5
 
 
 def table(rows, columns):
