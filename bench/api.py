@@ -146,15 +146,18 @@ def repeat(
     return RunResult(folder, write_report(folder) if report else ())
 
 
-def report(folder: str | Path, **style: Any) -> RunResult:
+def report(folder: str | Path, *, ap: str | None = None, classes: str | None = None, **style: Any) -> RunResult:
     """Write tables, curves and page of a run anew from its stored rows.
 
     Args:
         folder: a run folder.
+        ap: the definition of average precision to show and rank by: ``coco``, ``ultralytics`` or ``voc`` (default: as
+            the run was asked for).
+        classes: the class set of the dataset that the mean is over, or ``counted`` (default: as the run was asked for).
         style: of the LaTeX tables: fields of :class:`bench.report.latex.LatexStyle` (``best``, ``spread``, ``page``).
 
     Raises:
-        tsdm_bench.errors.UsageError: ``folder`` is no run folder.
+        tsdm_bench.errors.UsageError: ``folder`` is no run folder, or its dataset has no such class set.
     """
     from bench.report import write_report
     from bench.report.latex import LatexStyle
@@ -162,7 +165,7 @@ def report(folder: str | Path, **style: Any) -> RunResult:
     from bench.run.store import RunFolder
 
     found = RunFolder.existing(Path(folder))
-    return RunResult(found, write_report(found, LatexStyle(**style)))
+    return RunResult(found, write_report(found, LatexStyle(**style), ap=ap, classes=classes))
 
 
 def fuse(

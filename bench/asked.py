@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from bench.datasets import DATASETS
+from bench.datasets.class_sets import check_class_set
 from bench.metrics import METRICS
 from bench.subsets import SUBSETS
 from degradation.factor import FACTORS
 from degradation.presets import PRESETS
+from detectors.evaluation import COUNTED
 from fusion.external import own_method
 from fusion.method import METHODS, Method
 from fusion.restoration.restorer import RESTORERS
@@ -39,6 +41,8 @@ def check_names(suite: Suite, data_root: str | Path | None) -> None:
     for method in suite.methods:
         check_method(method, METHOD_GROUPS)
     check_metrics(suite.metrics)
+    if suite.detection.classes != COUNTED:
+        check_class_set(suite.dataset, suite.detection.classes)
     if data_root is None:
         from bench.plan import dataset_of
 

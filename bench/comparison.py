@@ -34,12 +34,8 @@ from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from bench.statistics.basis import Basis, common_basis
 from bench.statistics.detection import detection_table
-from detectors.evaluation import ALL, POOLED
 from tsdm_bench.errors import UsageError
 from tsdm_bench.words import counted
-
-BESIDE = {"mAP50_all": ("AP50", ALL), "mAP50_pooled": ("AP50", POOLED)}
-"""Summaries over classes that are compared beside the means that a report ranks by."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +160,7 @@ def _precision(side: _Side, basis: Basis) -> Precision | None:
     labelled = labelled_part(side.folder, side.record.suite, basis.of(side.rows))
     if labelled is None:
         return None
-    return detection_precision(labelled, side.record.classes, side.record.suite.detection.fewest_objects)
+    return detection_precision(labelled, side.record)
 
 
 def _compared(side: _Side, precision: Precision | None, basis: Basis) -> Run:
@@ -185,7 +181,9 @@ def _means(side: _Side, precision: Precision | None, basis: Basis) -> pd.DataFra
     if precision is not None:
         detection = in_order(detection_table(precision.samples), suite)
         shown = {head: (measure, precision.name, precision.ranked) for head, measure in precision.quantities.items()}
-        for head, (measure, name, ranked) in ({head: (*of, False) for head, of in BESIDE.items()} | shown).items():
+        for head, (measure, name, ranked) in (
+            {head: (*of, False) for head, of in precision.beside.items()} | shown
+        ).items():
             of = detection[detection["class"] == name]
             of = of.assign(quantity=head, direction="higher", ranked=ranked, mean=of[measure], n=of["images"])
             facts = side.record.detector_facts

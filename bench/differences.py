@@ -77,9 +77,9 @@ def _direction(metric: str) -> Direction:
 def _best(run: Run) -> str:
     """The fusion method that is best over the clean and degraded pairs; nothing where none can be named."""
     if run.precision is not None and run.precision.ranked:
-        samples = run.precision.samples
+        samples, measure, name = run.precision.samples, run.precision.measure, run.precision.name
         cells = samples.cells[samples.cells["method"].isin(list(run.fused))]
-        means = pd.Series(samples.of("AP50")[cells.index, 0]).groupby(cells["method"].to_numpy()).mean()
+        means = pd.Series(samples.of(measure, name)[cells.index, 0]).groupby(cells["method"].to_numpy()).mean()
         return str(means.idxmax())
     rows = run.rows[run.rows["method"].isin(list(run.fused))]
     guide = next((name for name in GUIDES if name in set(rows["metric"])), None)

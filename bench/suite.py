@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from detectors.evaluation import FEWEST_OBJECTS
+from detectors.evaluation import COUNTED, DEFINITION_NAMES, FEWEST_OBJECTS
 from detectors.training.recipe import RECIPES, Recipe
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import read_yaml
@@ -75,6 +75,11 @@ class DetectionSettings(_Model):
     """Degraded images per training pair, beside the clean one (``retrain-augmented``)."""
     fewest_objects: int = Field(FEWEST_OBJECTS, ge=1)
     """A class of which the tested pairs show fewer objects is shown and counts in no mean. Decides no row of a run."""
+    classes: str = COUNTED
+    """The mean that is shown and ranked by: over the classes with enough objects, or over a class set of the dataset.
+    Decides no row of a run."""
+    ap: str = next(iter(DEFINITION_NAMES))
+    """The definition of average precision that is shown and ranked by. Decides no row of a run."""
 
     @field_validator("recipe", mode="before")
     @classmethod
@@ -87,6 +92,17 @@ class DetectionSettings(_Model):
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value or ()
+
+    @field_validator("ap")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in DEFINITION_NAMES:
+            raise ValueError(f"expected {' or '.join(DEFINITION_NAMES)}")
+        return value
+
+
+READING = ("fewest_objects", "classes", "ap")
+"""Fields of ``detection`` that decide only what is made of the rows of a run."""
 
 
 class Suite(_Model):
@@ -131,7 +147,7 @@ class Suite(_Model):
 
         Methods, factors, severities, modalities, split, subset and limit only select cells, so a run can be extended
         by them;
-        how many objects a class needs only decides what is made of the rows;
+        ``READING`` only decides what is made of the rows;
         under ``retrain-augmented`` factors and modalities also decide what the detectors have seen.
         """
         exclude = {"title", "methods", "factors", "severities", "modalities", "split", "subset", "limit"}
@@ -140,7 +156,8 @@ class Suite(_Model):
         elif self.detection.protocol == "retrain-augmented":
             exclude -= {"factors", "modalities"}
         what = self.model_dump(mode="json", exclude=exclude) | {"data_root": str(data_root or "")}
-        what.get("detection", {}).pop("fewest_objects", None)
+        for field in READING:
+            what.get("detection", {}).pop(field, None)
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
 
 

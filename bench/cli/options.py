@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detectors.evaluation import DEFINITION_NAMES
 from tsdm_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +70,16 @@ def latex_style(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, f"latex_{name}") for name in LATEX}
 
 
+def add_reading(parser: argparse.ArgumentParser, default: str) -> None:
+    """How the boxes of a run are read; nothing is computed again for it."""
+    words = "; ".join(f"{name}: {text}" for name, text in DEFINITION_NAMES.items())
+    parser.add_argument("--ap", choices=DEFINITION_NAMES, help=f"the definition of average precision that tables show "
+                        f"and rank by (default: {default}). {words}")  # fmt: skip
+    parser.add_argument("--classes", metavar="SET", help="the classes that mAP is the mean over: a class set of "
+                        f"the dataset such as paper, or counted: those with enough objects (default: "
+                        f"{default})")  # fmt: skip
+
+
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """The options that choose which part of a suite is meant; shared with ``degrade``."""
     from bench.suite import suite_names
@@ -97,7 +108,7 @@ def suite_of(args: argparse.Namespace) -> Suite:
         overrides["detector.weights"] = detector
     if image_size:
         overrides["detector.image_size"] = image_size
-    for name in ("protocol", "recipe"):
+    for name in ("protocol", "recipe", "ap", "classes"):
         if value := getattr(args, name, None):
             overrides[f"detection.{name}"] = value
     suite = load_suite(args.suite or DEMO, overrides)

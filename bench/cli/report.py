@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli.options import add_latex_style, latex_style
+from bench.cli.options import add_latex_style, add_reading, latex_style
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run folder such as results/m3fd/latest")
+    add_reading(parser, "as the run was asked for")
     add_latex_style(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from bench import report
 
-    print(f"results: {report(args.run_folder, **latex_style(args)).path}")
+    found = report(args.run_folder, ap=args.ap, classes=args.classes, **latex_style(args))
+    print(f"results: {found.path}")
     return 0

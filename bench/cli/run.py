@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.cli.options import (
     DATA_VARIABLE,
+    add_reading,
     add_selection,
     add_weights_dir,
     comma_list,
@@ -42,7 +43,7 @@ WHAT_IS_RUN: tuple[str, ...] = (
     "metrics",
     "detector",
 )
-WHAT_IS_RUN += ("protocol", "recipe", "image_size")
+WHAT_IS_RUN += ("protocol", "recipe", "image_size", "ap", "classes")
 log = logging.getLogger(__name__)
 
 
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image-size", type=int, metavar="PX", help="input size of the detector (default: the suite's)"
     )
+    add_reading(parser, "the suite's")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument(
         "--workers", type=whole_number, metavar="N", help="processes on the CPU (default: one per core)"

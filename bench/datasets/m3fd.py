@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.datasets import coco
 from bench.datasets.files import LabelFolder, LabelSource, find_folder, pair_up
 from bench.datasets.labels import read_voc
-from bench.datasets.pair import M3FD_CLASSES, Archive, Dataset, LooseFile, Pair, github_archive
+from bench.datasets.pair import M3FD_CLASS_SETS, M3FD_CLASSES, Archive, Dataset, LooseFile, Pair, github_archive
 from tsdm_bench.errors import UsageError
 from tsdm_bench.images import images_in
 
@@ -84,6 +84,7 @@ M3FD = Dataset(
     title="M3FD (detection)",
     description="labelled street pairs, six classes, four kinds of scene",
     classes=M3FD_CLASSES,
+    class_sets=M3FD_CLASS_SETS,
     source=SOURCE,
     citation=CITATION,
     licence="research; cite TarDAL",
@@ -106,6 +107,7 @@ M3FD_FUSION = Dataset(
     title="M3FD (fusion)",
     description="the 300 fusion pairs of M3FD, with the boxes of the detection set",
     classes=M3FD_CLASSES,
+    class_sets=M3FD_CLASS_SETS,
     source=SOURCE,
     citation=CITATION,
     licence="research; cite TarDAL",

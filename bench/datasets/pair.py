@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from detectors.evaluation import SUMMARIES
 from tsdm_bench.cards import Card
 
 M3FD_CLASSES = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
+M3FD_CLASS_SETS = {"paper": ("People", "Car", "Lamp"), "m3fd6": M3FD_CLASSES}
+"""``paper``: person, car and traffic light, which the TSDM-Fusion paper boxes in its figures."""
 
 
 class Box(NamedTuple):
@@ -125,3 +128,18 @@ class Dataset(Card):
     terms: str = ""
     """What a person has to accept before anything is downloaded."""
     synthetic: bool = False
+    class_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Classes by the name of a set that papers report on, such as ``paper``; tables show the mean over one by
+    ``--classes``."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, members in self.class_sets.items():
+            if strangers := [of for of in members if of not in self.classes]:
+                raise ValueError(
+                    f"Dataset {self.name!r}: class set {name} holds {strangers[0]!r}, which is no class of it"
+                )
+            if name in (*self.classes, *SUMMARIES) or not members:
+                raise ValueError(
+                    f"Dataset {self.name!r}: class set {name!r} is empty, or called like a class or a mean"
+                )

@@ -42,17 +42,20 @@ log = logging.getLogger(__name__)
 sys.modules[__name__].__class__ = CallableRoom
 
 
-def write_report(folder: RunFolder, style: LatexStyle | None = None) -> list[Section]:
+def write_report(
+    folder: RunFolder, style: LatexStyle | None = None, *, ap: str | None = None, classes: str | None = None
+) -> list[Section]:
     """Derive everything that is shown from the shards of ``folder`` and write it there; returns the sections.
 
     ``tables/*.{csv,md,tex}`` with ``references.bib``, ``curves/*.{png,pdf}``, ``figures/`` and ``index.html``; those of
     an earlier report that are not made again are removed, and a figure that would be the same is not drawn again.
-    ``style`` is that of the LaTeX tables. Nothing is written where there are no rows. A section that cannot be made is
-    named in the log and on the page, and the others are written. Raises ``UsageError`` where the record or the list of
-    pairs is damaged.
+    ``style`` is that of the LaTeX tables; ``ap`` and ``classes`` read the boxes in another way than the suite says.
+    Nothing is written where there are no rows. A section that cannot be made is named in the log and on the page, and
+    the others are written. Raises ``UsageError`` where the record or the list of pairs is damaged, or the dataset has
+    no such class set.
     """
     started, style = time.monotonic(), style or LatexStyle()
-    parts = read_parts(folder)
+    parts = read_parts(folder, ap=ap, classes=classes)
     if parts is None:
         return []
     run, sections = parts.run, list[Section]()

@@ -35,41 +35,52 @@ def detection_section(precision: Precision, run: Run) -> Section:
         points, samples = with_bounds(overall, measure), precision.samples
         pooled = pooled_precision(precision, measure)
         add_curve(points, run, name, title, head, "higher", section, samples.images, samples.clusters, pooled)
-    gains = in_order(fusion_gain(precision.samples, "AP50", precision.name), run.suite)
+    gains = in_order(fusion_gain(precision.samples, precision.measure, precision.name), run.suite)
     if not gains.empty:
-        head = next(iter(precision.quantities))
         note = (
-            f"{head} of the method minus that of the better single source under the same condition, mean over factors. "
-            f"{precision.note}"
+            f"{precision.head} of the method minus that of the better single source under the same condition, mean "
+            f"over factors. {precision.note}"
         )
         section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, precision, run)
     return section
 
 
-def scene_section(by_scene: pd.DataFrame, run: Run) -> Section:
+def scene_section(by_scene: pd.DataFrame, precision: Precision, run: Run) -> Section:
     """Average precision on the clean pairs of each scene (``detection_by_scene``)."""
     section = Section("scenes", "Detection by scene", by_scene)
-    fewest = run.suite.detection.fewest_objects
+    fewest, measure, suffix = precision.fewest_objects, precision.measure, precision.definition.suffix
+    of_set = precision.samples.sets.get(precision.name)
     shown, columns, frames = [], [], list[pd.DataFrame]()
     for scene, part in by_scene.groupby("scene", sort=True):
-        means = part[part["class"] == COUNTED]
-        enough = bool(means["AP50"].notna().any())
-        own = (means if enough else part[part["class"] == ALL]).set_index("method")
+        means = part[part["class"] == (precision.name if of_set else COUNTED)]
+        if of_set:
+            enough = bool((part[part["class"].isin(of_set)].groupby("class")["truths"].max() >= fewest).all())
+        else:
+            enough = bool(means[measure].notna().any())
+        own = (means if enough or of_set else part[part["class"] == ALL]).set_index("method")
         place = len(frames)
-        keys = [f"{place} {name}" for name in ("AP50", "AP50_low", "AP50_high", "images")]
-        frames.append(own[["AP50", "AP50_low", "AP50_high", "images"]].set_axis(keys, axis=1))
+        wanted = [measure, f"{measure}_low", f"{measure}_high", "images"]
+        keys = [f"{place} {name}" for name in wanted]
+        frames.append(own[wanted].set_axis(keys, axis=1))
         pairs, clusters = int(own["images"].max()), int(own["clusters"].max())
-        head = str(scene) if enough else f"{scene} (mAP50_all)"
+        head = str(scene) if enough or of_set else f"{scene} (mAP50_all{suffix})"
         columns.append(
             Column(keys[0], head, digits=3, interval=(keys[1], keys[2]), count=keys[3], full=pairs, ranked=enough)
         )
-        shown.append(f"{scene} {counted(pairs, 'pair')}, {_objects(part)}, {_clusters(clusters)}")
-    note = (
-        f"mAP50 on clean pairs, {detector_name(run)}, the mean over the classes with at least {fewest} objects in the "
-        f"scene; mAP50_all, unranked, where no class has as many: too few objects. 95 % intervals over resampled "
-        f"scenes, none where n is too small. {'. '.join(shown)}."
+        shown.append(f"{scene} {counted(pairs, 'pair')}, {_objects(part, run)}, {_clusters(clusters)}")
+    head = precision.head if of_set else f"mAP50{suffix}"
+    over = (
+        f"the mean over the class set {precision.name} ({', '.join(of_set)}), unranked where a class of it has fewer "
+        f"than {fewest} objects in the scene"
+        if of_set
+        else f"the mean over the classes with at least {fewest} objects in the scene; mAP50_all{suffix}, unranked, "
+        f"where no class has as many: too few objects"
     )
-    section.tables.append(table("mAP50 by scene", note, pd.concat(frames, axis=1), columns, run, run.sources))
+    note = (
+        f"{head} on clean pairs, {detector_name(run)}, {over}. 95 % intervals over resampled scenes, none where n is "
+        f"too small. {'. '.join(shown)}."
+    )
+    section.tables.append(table(f"{head} by scene", note, pd.concat(frames, axis=1), columns, run, run.sources))
     return section
 
 
@@ -77,8 +88,8 @@ def _clusters(number: int) -> str:
     return counted(number, "cluster") if number >= FEWEST_CLUSTERS else f"n too small ({counted(number, 'cluster')})"
 
 
-def _objects(part: pd.DataFrame) -> str:
-    classes = part[~part["class"].isin([ALL, COUNTED, POOLED])].groupby("class", sort=False)["truths"].max()
+def _objects(part: pd.DataFrame, run: Run) -> str:
+    classes = part[part["class"].isin(run.record.classes)].groupby("class", sort=False)["truths"].max()
     return ", ".join(f"{name} {number}" for name, number in classes.items() if number)
 
 
@@ -90,8 +101,9 @@ def _difference_table(precision: Precision, run: Run) -> list[Table]:
     if not precision.ranked or len(complete_methods(samples, clean)) < 2 or not comparable:
         return []
     of_clean = samples.cells[clean & samples.cells["method"].isin(comparable)]
-    best = samples.cells.at[of_clean.index[samples.of("AP50")[of_clean.index, 0].argmax()], "method"]
-    differences = difference_to(samples, best, "AP50")
+    values = samples.of(precision.measure, precision.name)[of_clean.index, 0]
+    best = samples.cells.at[of_clean.index[values.argmax()], "method"]
+    differences = difference_to(samples, best, precision.measure, precision.name)
     earned = samples.clusters >= FEWEST_CLUSTERS
     parts, columns = [], []
     for part, own in differences.groupby("part", sort=False):
@@ -100,8 +112,8 @@ def _difference_table(precision: Precision, run: Run) -> list[Table]:
         if earned:
             columns.append(Column(f"{part} p", "p", "", 3))
     note = (
-        f"mAP50 of the method minus that of {run.titles[best]}, the best fusion method on clean pairs; degraded: mean "
-        f"over all degraded conditions. {interval_note(samples.clusters, 'paired 95 % intervals')} "
+        f"{precision.head} of the method minus that of {run.titles[best]}, the best fusion method on clean pairs; "
+        f"degraded: mean over all degraded conditions. {interval_note(samples.clusters, 'paired 95 % intervals')} "
     )
     if earned:
         note += f"p: bootstrap probability of no difference, corrected by Holm for the {len(differences)} comparisons. "
@@ -110,34 +122,41 @@ def _difference_table(precision: Precision, run: Run) -> list[Table]:
 
 
 def _class_table(clean: pd.DataFrame, precision: Precision, run: Run) -> Table:
-    samples, detector = precision.samples, run.record.detector_facts
-    overall = clean[clean["class"] == precision.name].set_index("method")
-    bounds = ["AP50_low", "AP50_high", "AP", "AP_low", "AP_high", "AP75", "images"]
-    wide = clean.pivot(index="method", columns="class", values="AP50").add_prefix("class ").join(overall[bounds])
-    pooled = clean[clean["class"] == POOLED].set_index("method")
-    wide = wide.join(pooled[["AP50_low", "AP50_high"]].add_prefix("pooled "))
+    """Every class, then the means of every measure; names of another mean or definition stand in the heads."""
+    samples, detector, measure = precision.samples, run.record.detector_facts, precision.measure
+    suffix = precision.definition.suffix
     whole: dict[str, Any] = {"count": "images", "full": samples.images, "digits": 3}
+    wide = clean.pivot(index="method", columns="class", values=measure).add_prefix("class ")
+    wide = wide.join(clean[clean["class"] == precision.name].set_index("method")["images"])
     present = [name for name in run.record.classes if samples.objects.get(name)]
-    columns = [Column(f"class {name}", name, ranked=name in samples.counted, **whole) for name in present]
-    suffix = "" if precision.ranked else "_all"
-    ranked: dict[str, Any] = {} if precision.ranked else {"ranked": False}
-    columns += [
-        Column(f"class {precision.name}", f"mAP50{suffix}", interval=("AP50_low", "AP50_high"), **whole, **ranked),
-        Column("AP75", f"mAP75{suffix}", **whole, **ranked),
-        Column("AP", f"mAP50:95{suffix}", interval=("AP_low", "AP_high"), **whole, **ranked),
-        Column(f"class {POOLED}", "mAP50_pooled", interval=("pooled AP50_low", "pooled AP50_high"), **whole, **ranked),
+    columns = [
+        Column(f"class {name}", f"{name}{suffix}", ranked=name in samples.counted and precision.ranked, **whole)
+        for name in present
     ]
-    rare = [name for name in present if name not in samples.counted]
-    if precision.ranked and rare:
-        columns.append(Column(f"class {ALL}", "mAP50_all", ranked=False, **whole))
+    for head, measured, name in (
+        (precision.head, measure, precision.name),
+        (precision.head_of("mAP75"), precision.column("AP75"), precision.name),
+        (precision.head_of("mAP50:95"), precision.column("AP"), precision.name),
+        (f"mAP50_pooled{suffix}", measure, POOLED),
+    ):
+        if measured in clean:
+            own = clean[clean["class"] == name].set_index("method")
+            bounds = f"{head} low", f"{head} high"
+            wide[[head, *bounds]] = own[[measured, f"{measured}_low", f"{measured}_high"]]
+            shown = None if measured.startswith("AP75") else bounds
+            columns.append(Column(head, head, interval=shown, ranked=precision.ranked, **whole))
+    rare = [name for name in present if name not in precision.members]
+    everything = f"mAP50_all{suffix}"
+    if precision.name != ALL and rare:
+        columns.append(Column(f"class {ALL}", everything, ranked=False, **whole))
     mapped = ", ".join(f"{label} → {name}" for label, name in detector.class_map.items())
     absent = [name for name in run.record.classes if name not in present]
     note = (
         f"AP50 per class and mean average precision over {counted(samples.images, 'labelled pair')}. {precision.note} "
-        f"mAP50_pooled: the detections and objects of all classes together, each matched within its class."
+        f"mAP50_pooled{suffix}: the detections and objects of all classes together, each matched within its class."
     )
-    if precision.ranked and rare:
-        note += " mAP50_all: the mean over every class, not ranked."
+    if precision.name != ALL and rare:
+        note += f" {everything}: the mean over every class, not ranked."
     note += f" {interval_note(samples.clusters)} Detector {detector_name(run)}: {detector.explanation} ({mapped})."
     blind = [name for name in present if name not in detector.class_map.values()]
     if blind:

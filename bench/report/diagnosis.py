@@ -41,8 +41,7 @@ FIGURE = "errors"
 
 def diagnosis_section(part: Labelled, precision: Precision, run: Run) -> Section:
     """What becomes of the objects under each method, and what each kind of error costs."""
-    samples = precision.samples
-    classes = samples.counted or tuple(name for name, number in samples.objects.items() if number)
+    classes = precision.members
     rows = in_order(diagnosis_table(*part, classes), run.suite)
     section = Section("diagnosis", "Why detection falls", rows)
     is_clean = rows["severity"] == 0
@@ -64,7 +63,8 @@ def _tables(
     means["images"] = rows.groupby("method")["images"].sum()
     shared: dict[str, Any] = {"digits": 3, "count": "images", "full": precision.samples.images * conditions}
     over = f", mean over {counted(conditions, 'condition')}" if conditions > 1 else ""
-    last = f"Classes: {', '.join(classes)}. Detector {detector_name(run)}."
+    numbers = ", ".join(f"{name} {precision.samples.objects[name]}" for name in classes)
+    last = f"Classes: {numbers}. Detector {detector_name(run)}."
     fates = [
         Column("found", SHARES["found"], ranked=precision.ranked, **shared),
         *(Column(fate, name, "lower", ranked=False, **shared) for fate, name in SHARES.items() if fate != "found"),
@@ -76,7 +76,7 @@ def _tables(
         f"detection of its class; misplaced: only near one (IoU ≥ {NEAR:g}); wrong class: hit by one of another class "
         f"only. False alarms per image. ECE: expected calibration error of all scores. {last}"
     )
-    costs = [Column("AP50", next(iter(precision.quantities)), ranked=False, **shared)]
+    costs = [Column("AP50", precision.head.removesuffix(precision.definition.suffix), ranked=False, **shared)]
     costs += [Column(f"cost_{kind}", name, "lower", ranked=False, **shared) for kind, name in COSTS.items()]
     note_of_costs = (
         f"By how much mAP50 would rise if all errors of one kind, and no others, were mended{over} (ΔAP of TIDE, Bolya "

@@ -10,6 +10,7 @@ import pandas as pd
 from bench.report.drawing import Drawing
 from bench.report.layout import Run, Section, labelled, table
 from bench.report.overview import draw_speed
+from bench.report.summary import Precision
 from bench.report.tables import Column, Direction
 from detectors.evaluation import ALL
 from tsdm_bench.words import counted
@@ -28,13 +29,15 @@ class Quality(NamedTuple):
     direction: Direction
 
 
-def quality_of(robustness: Section | None, ranking: Section | None, run: Run) -> Quality | None:
+def quality_of(
+    robustness: Section | None, ranking: Section | None, precision: Precision | None, run: Run
+) -> Quality | None:
     """mAP50 under degradation where a detector looked at the images, else the mean rank over the fusion metrics."""
-    if robustness is not None:
-        tidy = robustness.tidy
-        found = tidy[(tidy["metric"] == "mAP50") & (tidy["factor"] == ALL)].set_index("method")["mPC"]
+    if robustness is not None and precision is not None and precision.ranked:
+        tidy, head = robustness.tidy, precision.head
+        found = tidy[(tidy["metric"] == head) & (tidy["factor"] == ALL)].set_index("method")["mPC"]
         if found.notna().any():
-            return Quality(found, "mAP50 under degradation", "mAP50, mean over degraded conditions", "higher")
+            return Quality(found, f"{head} under degradation", f"{head}, mean over degraded conditions", "higher")
     if ranking is not None:
         tidy = ranking.tidy[ranking.tidy["reference"].isin(["none", run.suite.references[0]])]
         return Quality(tidy.groupby("method")["mean_rank"].mean(), "mean rank", "mean rank", "lower")

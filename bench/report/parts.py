@@ -23,6 +23,7 @@ from bench.report.summary import (
     detection_precision,
     fusion_scores,
     labelled_part,
+    read_as,
     selected,
 )
 from bench.run.cost import read_efficiency
@@ -67,13 +68,13 @@ class Parts:
         return section
 
 
-def read_parts(folder: RunFolder) -> Parts | None:
+def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None = None) -> Parts | None:
     """The sections of the report of ``folder``, of which nothing is written; None where it has no rows.
 
     A section that cannot be made is named in ``problems`` and the others are there. Raises ``UsageError`` where the
-    record or the list of pairs is damaged.
+    record or the list of pairs is damaged, or the dataset has no class set ``classes``.
     """
-    record, pairs = folder.record(), folder.pairs()
+    record, pairs = read_as(folder.record(), ap, classes), folder.pairs()
     rows = selected(folder.rows(), record.suite, pairs["image"])
     if rows.empty:
         log.warning("%s has no rows yet; nothing to report", folder.path)
@@ -83,11 +84,11 @@ def read_parts(folder: RunFolder) -> Parts | None:
     parts = Parts(run)
     scores = fusion_scores(rows)
     labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, rows))
-    precision = parts.make("Detection", lambda: _precision(labelled, run)) if labelled else None
+    precision = parts.make("Detection", lambda: detection_precision(labelled, record)) if labelled else None
     parts.precision = precision
     if labelled and precision:
         parts.add("Detection", lambda: detection_section(precision, run))
-        parts.add("Detection by scene", lambda: _scenes(labelled, run))
+        parts.add("Detection by scene", lambda: _scenes(labelled, precision, run))
         parts.add("Why detection falls", lambda: diagnosis_section(labelled, precision, run))
     response = measure_response(rows)
     parts.add("Fusion metrics", lambda: fusion_section(scores, rows, response, run))
@@ -100,14 +101,10 @@ def read_parts(folder: RunFolder) -> Parts | None:
         parts.add("Prediction of detection", lambda: prediction_section(labelled, precision, response, run))
     ranking = parts.add("Ranking", lambda: ranking_section(rows, run))
     costs = read_efficiency(folder.path)
-    parts.add("Efficiency", lambda: efficiency_section(costs, run, quality_of(robustness, ranking, run)))
+    parts.add("Efficiency", lambda: efficiency_section(costs, run, quality_of(robustness, ranking, precision, run)))
     return parts
 
 
-def _precision(labelled: Labelled, run: Run) -> Precision:
-    return detection_precision(labelled, run.record.classes, run.suite.detection.fewest_objects)
-
-
-def _scenes(labelled: Labelled, run: Run) -> Section | None:
-    by_scene = clean_by_scene(labelled, run.record.classes, run.suite.detection.fewest_objects)
-    return None if by_scene.empty else scene_section(by_scene, run)
+def _scenes(labelled: Labelled, precision: Precision, run: Run) -> Section | None:
+    by_scene = clean_by_scene(labelled, run.record)
+    return None if by_scene.empty else scene_section(by_scene, precision, run)

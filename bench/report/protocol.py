@@ -96,7 +96,7 @@ def prediction_section(part: Labelled, precision: Precision, response: Response,
     if not precision.ranked:
         return None
     directions = {name: METRICS[name].direction for name in part.cells["metric"].unique()}
-    tidy = metric_agreement(part.cells, precision.samples, directions)
+    tidy = metric_agreement(part.cells, precision.samples, directions, precision.measure, precision.name)
     if tidy.empty:
         return None
     section = Section("prediction", "Which metric predicts detection?", tidy)
@@ -121,14 +121,14 @@ def prediction_section(part: Labelled, precision: Precision, response: Response,
     ]
     columns += [Column(head, head, "", 2) for head in wide if str(head).startswith("severity ")]
     note = (
-        f"Kendall's τ-b between the order of {int(tidy['methods'].max())} fusion methods by the metric and by mAP50 "
-        f"on the same {counted(precision.samples.images, 'labelled pair')}: 1 the same order, 0 unrelated, −1 "
-        f"reversed. Degraded, and each severity: the mean of τ over the conditions. "
+        f"Kendall's τ-b between the order of {int(tidy['methods'].max())} fusion methods by the metric and by "
+        f"{precision.head} on the same {counted(precision.samples.images, 'labelled pair')}: 1 the same order, 0 "
+        f"unrelated, −1 reversed. Degraded, and each severity: the mean of τ over the conditions. "
         f"{interval_note(precision.samples.clusters)} Detector {detector_name(run)}. {precision.note}"
         f"{response.note(directions)}"
     )
     section.tables.append(
-        Table(labelled("Agreement of each metric with mAP50", run), note, wide, columns, rows="metric")
+        Table(labelled(f"Agreement of each metric with {precision.head}", run), note, wide, columns, rows="metric")
     )
     return section
 

@@ -49,17 +49,17 @@ def _of_metrics(scores: pd.DataFrame, bases: dict[str, str]) -> Iterator[pd.Data
 
 def _of_detection(precision: Precision, bases: dict[str, str], places: list[Place]) -> Iterator[dict]:
     """Of mAP50, with paired intervals over the same resampled scenes."""
-    head = next(head for head, measure in precision.quantities.items() if measure == "AP50")
-    cells = precision.samples.cells
+    samples, measure = precision.samples, precision.measure
+    cells = samples.cells
     for name, base in bases.items():
         of_both = cells["method"].isin([name, base])
         for factor, modality in places:
             selected = of_both & (cells["factor"] == factor) & (cells["modality"] == modality)
-            for row in paired_difference(precision.samples, selected.to_numpy(), "AP50", precision.name).itertuples():
+            for row in paired_difference(samples, selected.to_numpy(), measure, precision.name).itertuples():
                 sign = 1 if row.first == name else -1
                 low, high = sorted((sign * row.low, sign * row.high))
                 yield {
-                    "metric": head,
+                    "metric": precision.head,
                     "factor": factor,
                     "modality": modality,
                     "difference": sign * row.difference + 0.0,  # no negative zero

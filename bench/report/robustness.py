@@ -19,7 +19,7 @@ from bench.report.layout import (
 from bench.report.summary import Precision, in_order, robustness_scores
 from bench.report.tables import Column, Direction, Table
 from bench.statistics.robustness import crossover_table, rank_agreement, robustness_table
-from detectors.evaluation import ALL, POOLED
+from detectors.evaluation import ALL
 from tsdm_bench.words import counted
 
 ROBUSTNESS_METRICS = ("vif", "qabf", "ssim_mean")
@@ -36,8 +36,8 @@ def robustness_section(scores: pd.DataFrame, precision: Precision | None, run: R
     if precision and CLEAN in run.basis.conditions:
         heads = list(precision.quantities)
         shown = [(head, measure, precision.name) for head, measure in precision.quantities.items()]
-        beside = [("mAP50_all", "AP50", ALL), ("mAP50_pooled", "AP50", POOLED)]
-        for head, measure, name in [*(of for of in beside if of[0] not in heads), *shown[::-1]]:
+        beside = [(head, *of) for head, of in precision.beside.items()]
+        for head, measure, name in [*beside, *shown[::-1]]:
             part = robustness_table(precision.samples, measure, name)
             parts.append(part.assign(metric=head, reference="none"))
     tidy = in_order(pd.concat(parts[::-1], ignore_index=True), run.suite)
@@ -58,7 +58,9 @@ def agreement_section(precision: Precision, run: Run) -> Section | None:
     """
     if not precision.ranked:
         return None
-    agreement = in_order(rank_agreement(precision.samples, "AP50", sources=tuple(run.sources)), run.suite)
+    agreement = in_order(
+        rank_agreement(precision.samples, precision.measure, precision.name, tuple(run.sources)), run.suite
+    )
     if agreement.empty:
         return None
     section = Section("agreement", "Does the clean order hold?", agreement)
@@ -72,8 +74,8 @@ def agreement_section(precision: Precision, run: Run) -> Section | None:
         for severity in sorted(agreement["severity"].unique())
     ]
     note = (
-        f"Kendall's τ-b between the order of {int(agreement['methods'].max())} fusion methods by mAP50 on clean pairs "
-        f"and under each degradation: 1 the same order, 0 unrelated, −1 reversed. "
+        f"Kendall's τ-b between the order of {int(agreement['methods'].max())} fusion methods by {precision.head} on "
+        f"clean pairs and under each degradation: 1 the same order, 0 unrelated, −1 reversed. "
         f"{interval_note(precision.samples.clusters)} Detector {detector_name(run)}. {precision.note}"
     )
     section.tables.append(Table(labelled("Rank agreement", run), note, wide, columns, rows="factor"))
@@ -118,7 +120,7 @@ def _robustness_table(part: pd.DataFrame, metric: str, precision: Precision | No
 
 
 def _crossover_table(precision: Precision, run: Run) -> list[Table]:
-    crossover = crossover_table(precision.samples, "AP50")
+    crossover = crossover_table(precision.samples, precision.measure, precision.name)
     if crossover.empty:
         return []
     crossover = in_order(crossover, run.suite)
@@ -133,8 +135,8 @@ def _crossover_table(precision: Precision, run: Run) -> list[Table]:
         for key, low, high in zip(heads, bounds["low"], bounds["high"], strict=True)
     ]
     note = (
-        f"The severity at which mAP50 falls to that of the better single source, interpolated; 0: no gain to begin "
-        f"with, ∞: the gain lasts to severity {int(crossover['highest'].max())}, the highest run. "
+        f"The severity at which {precision.head} falls to that of the better single source, interpolated; 0: no gain "
+        f"to begin with, ∞: the gain lasts to severity {int(crossover['highest'].max())}, the highest run. "
         f"{interval_note(precision.samples.clusters)} {precision.note}"
     )
     return [table("Severity at which the fusion gain is lost", note, wide, columns, run, run.sources)]

@@ -43,6 +43,8 @@ CHECKS: dict[str, Callable[[RunRecord], object]] = {
     "detector": lambda record: record.detector and f"{record.detector.name} {record.detector.sha256[:8]}",
     "protocol": lambda record: record.detector and record.detector.protocol,
     "fewest objects of a class": lambda record: record.detector and record.suite.detection.fewest_objects,
+    "class set": lambda record: record.detector and record.suite.detection.classes,
+    "definition of average precision": lambda record: record.detector and record.suite.detection.ap,
 }
 """What runs must have in common, each as a reader would be told of it."""
 SETTINGS = {"input size": "image_size", "confidence": "confidence", "iou": "iou", "detections": "max_detections"}

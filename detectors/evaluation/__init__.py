@@ -11,6 +11,12 @@ COUNTED = "counted"
 POOLED = "pooled"
 """One precision over the detections and objects of all classes, each matched within its class: objects weigh alike."""
 SUMMARIES = (ALL, COUNTED, POOLED)
+DEFINITION_NAMES = {
+    "coco": "as COCO's tools state it",
+    "ultralytics": "as yolo val of ultralytics states it",
+    "voc": "as PASCAL VOC states it since 2010, at an IoU of 0.5 alone",
+}
+"""Definitions of average precision (:mod:`detectors.evaluation.definitions`) in words."""
 FEWEST_OBJECTS = 20
 """Of a class that counts in :data:`COUNTED`, unless a suite says otherwise."""
 

@@ -8,7 +8,7 @@ pycocotools.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,19 +16,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from detectors.evaluation import ALL, COUNTED, FEWEST_OBJECTS, POOLED, refuse_reserved
-from detectors.evaluation.matching import (
-    AREAS,
-    DETECTION_COLUMNS,
-    IOU_THRESHOLDS,
-    TRUTH_COLUMNS,
-    ClassMatches,
-    box_iou,
-    by_class_and_image,
-    checked,
-    match,
-    objects_by_class,
-    pooled,
-)
+from detectors.evaluation.matching import AREAS, IOU_THRESHOLDS, ClassMatches, match, pooled
 
 RECALL_STEPS = 100
 RECALL_THRESHOLDS = np.linspace(0.0, 1.0, RECALL_STEPS + 1)
@@ -89,8 +77,34 @@ def _values(matches: ClassMatches) -> dict[str, float]:
     }
 
 
+Read = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""How a definition makes one number of a curve: from the precision, falling, and the recall at each hit (each hits×S,
+best score first) to average precision (S)."""
+
+
+def interpolated(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """COCO: the mean of precision at 101 recalls from 0 to 1, each read at the first hit that reaches it.
+
+    So each hit counts with the number of recalls that it is the first to reach.
+
+    >>> interpolated(np.ones((1, 1)), np.full((1, 1), 0.5)).round(4).tolist()  # 51 of 101
+    [0.505]
+    """
+    passed = _increments(_thresholds_passed(recall))
+    return np.einsum("ks,ks->s", precision, passed) / len(RECALL_THRESHOLDS)
+
+
+def whole_area(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """PASCAL VOC 2010: the area under the whole curve.
+
+    >>> whole_area(np.ones((1, 1)), np.full((1, 1), 0.5)).tolist()
+    [0.5]
+    """
+    return np.einsum("ks,ks->s", precision, _increments(recall.copy()))
+
+
 def precision_and_recall(
-    matches: ClassMatches, weights: np.ndarray | None = None, area: int = 0
+    matches: ClassMatches, weights: np.ndarray | None = None, area: int = 0, read: Read = interpolated
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average precision and final recall of one class, each T×S, for S weightings of the images.
 
@@ -101,7 +115,7 @@ def precision_and_recall(
         weights = np.ones((matches.positives.shape[1], 1))
     positives = matches.positives[area] @ weights
     values = [
-        _interpolated(*_counts_at_hits(matches.image, hit, ignored, weights), positives)
+        _read(*_counts_at_hits(matches.image, hit, ignored, weights), positives, read)
         for hit, ignored in zip(matches.hit[area], matches.ignored[area], strict=True)
     ]
     return np.stack([ap for ap, _ in values]), np.stack([ar for _, ar in values])
@@ -121,23 +135,22 @@ def _counts_at_hits(
     return _running(np.add, weights[image[places]]), _running(np.add, seen @ weights)
 
 
-def _interpolated(found: np.ndarray, before: np.ndarray, positives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """101-point interpolated average precision (S) and final recall (S) from the counts at each hit (hits×S).
-
-    Precision is made monotone from the right and read at the first hit whose recall reaches each threshold: so each hit
-    counts with the number of thresholds that its recall passes for the first time.
-    """
+def _read(found: np.ndarray, before: np.ndarray, positives: np.ndarray, read: Read) -> tuple[np.ndarray, np.ndarray]:
+    """Average precision and final recall (S) from the counts at each hit (hits×S); precision falls with recall."""
     exists = positives > 0
-    divisor = np.where(exists, positives, 1)
     if len(found) == 0:
         nothing = np.where(exists, 0.0, np.nan)
         return nothing, nothing.copy()
+    recall = found / np.where(exists, positives, 1)
     precision = found / (before + SPACING)
     envelope = _running(np.maximum, precision[::-1])[::-1]
-    passed = _thresholds_passed(found / divisor)
-    passed[1:] -= passed[:-1].copy()
-    ap = np.einsum("ks,ks->s", envelope, passed) / len(RECALL_THRESHOLDS)
-    return np.where(exists, ap, np.nan), np.where(exists, found[-1] / divisor, np.nan)
+    return np.where(exists, read(envelope, recall), np.nan), np.where(exists, recall[-1], np.nan)
+
+
+def _increments(rows: np.ndarray) -> np.ndarray:
+    """What each row adds to the one before it, in place."""
+    rows[1:] -= rows[:-1].copy()
+    return rows
 
 
 def _running(operation: np.ufunc, rows: np.ndarray) -> np.ndarray:
@@ -147,65 +160,28 @@ def _running(operation: np.ufunc, rows: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _thresholds_passed(recall: np.ndarray) -> np.ndarray:
-    """How many of the 101 thresholds are ≤ recall: exactly ``searchsorted(RECALL_THRESHOLDS, recall, "right")``."""
+def _thresholds_passed(recall: np.ndarray, reached: bool = True) -> np.ndarray:
+    """How many of the 101 thresholds are ≤ recall: exactly ``searchsorted(RECALL_THRESHOLDS, recall, "right")``.
+
+    Without ``reached`` how many are below it.
+    """
     nearest = np.rint(recall * RECALL_STEPS)
-    return nearest + (nearest * RECALL_THRESHOLDS[1] <= recall)
+    threshold = nearest * RECALL_THRESHOLDS[1]
+    return nearest + (threshold <= recall if reached else threshold < recall)
+
+
+def trapezoids(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:
+    """ultralytics: the area of trapezoids between 101 recalls, precision being 0 from the last hit on.
+
+    Its curve steps down after each hit; a recall that a hit just reaches is read behind the step. So 100 steps count
+    where COCO counts 101 points, the first of them by half.
+
+    >>> trapezoids(np.ones((1, 1)), np.full((1, 1), 0.5)).round(4).tolist()
+    [0.495]
+    """
+    passed = _increments(_thresholds_passed(recall, reached=False))
+    return (np.einsum("ks,ks->s", precision, passed) - precision[0] / 2) / RECALL_STEPS
 
 
 def _at(iou: float) -> int:
     return int(np.argmin(np.abs(IOU_THRESHOLDS - iou)))
-
-
-def average_precision_voc(
-    truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str], classes: Sequence[str]
-) -> pd.DataFrame:
-    """``AP50_voc``: the PASCAL VOC 2010 measure (area under the whole curve, IoU ≥ 0.5), another number than AP50.
-
-    It differs in three ways: no interpolation at 101 recalls; a detection belongs to the object that it overlaps most,
-    so that a second one on the same object is a false alarm even where it also overlaps a free object; and the number
-    of detections per image is not limited. Boxes are continuous (no pixel is added to widths). Columns: class,
-    AP50_voc, truths; the row ``all`` is the mean over the classes with objects.
-    """
-    truth, detections = checked(truth, TRUTH_COLUMNS, "truth"), checked(detections, DETECTION_COLUMNS, "detections")
-    objects, found = objects_by_class(truth, images), by_class_and_image(detections, images, DETECTION_COLUMNS[2:])
-    rows = []
-    for name in classes:
-        own = objects.get(name, {})
-        truths = sum(int((rows[:, 4] == 0).sum()) for rows in own.values())
-        hits = _hits_voc(own, found.get(name, {}))
-        rows.append({"class": name, "AP50_voc": area_under_curve(hits, truths), "truths": truths})
-    table = pd.DataFrame(rows)
-    mean = {"class": "all", "AP50_voc": table["AP50_voc"].mean(), "truths": int(table["truths"].sum())}
-    return pd.concat([table, pd.DataFrame([mean])], ignore_index=True)
-
-
-def area_under_curve(hits: np.ndarray, truths: int) -> float:
-    """Area under the monotone precision–recall curve of detections in the order of their scores; NaN for no objects.
-
-    Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", IJCV 2015.
-    """
-    if truths == 0:
-        return np.nan
-    precision = hits.cumsum() / np.arange(1, len(hits) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(envelope[hits].sum() / truths)
-
-
-def _hits_voc(objects: dict[int, np.ndarray], found: dict[int, np.ndarray]) -> np.ndarray:
-    """Whether each detection of a class is the first on its object, by falling score; those of difficult ones not."""
-    scores, hits = [], []
-    for index, rows in found.items():
-        rows = rows[np.argsort(-rows[:, 0], kind="stable")]
-        hit = np.zeros(len(rows), dtype=bool)
-        if (own := objects.get(index)) is not None:
-            iou = box_iou(rows[:, 1:], own[:, :4])
-            near, best = iou.max(axis=1) >= IOU_THRESHOLDS[0], iou.argmax(axis=1)
-            counts = ~(near & (own[best, 4] > 0))
-            rows, near, best, hit = rows[counts], np.flatnonzero(near[counts]), best[counts], hit[counts]
-            hit[near[np.unique(best[near], return_index=True)[1]]] = True
-        scores.append(rows[:, 0])
-        hits.append(hit)
-    if not scores:
-        return np.zeros(0, dtype=bool)
-    return np.concatenate(hits)[np.argsort(-np.concatenate(scores), kind="stable")]

@@ -7,7 +7,7 @@ neither missed nor found, and detections that lie on one by half of their own ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,29 +67,54 @@ def _match_class(
     positives = np.zeros((len(limits), images))
     for index, rows in objects.items():
         positives[:, index] = (~_outside(rows, limits) & (rows[:, 4] == 0)).sum(axis=1)
+
+    def matched(boxes: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        taken, ignored = match_boxes(boxes, own[:, :4], limits, own[:, 4] > 0)
+        return (taken >= 0) & ~ignored, ignored
+
+    shape = (len(limits), len(IOU_THRESHOLDS))
+    return ClassMatches(*_in_order(objects, found, shape, matched, DETECTIONS_PER_IMAGE), positives)
+
+
+Matched = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""The detections D×4 of one class in an image, best first, and its objects G×5, difficult last → hit and ignored."""
+
+
+def gathered(
+    objects: dict[int, np.ndarray], found: dict[int, np.ndarray], images: int, matched: Matched
+) -> ClassMatches:
+    """Matches of one class by the rules of ``matched`` (hit and ignored, each T×D), for objects of all sizes."""
+    positives = np.zeros((1, images))
+    for index, rows in objects.items():
+        positives[0, index] = (rows[:, 4] == 0).sum()
     nothing = np.zeros((0, 5))
-    found_in: list[np.ndarray] = []
-    score, hit, ignored = [], [], []
-    for i in sorted(found):
-        rows = found[i][np.argsort(-found[i][:, 0], kind="stable")[:DETECTIONS_PER_IMAGE]]
-        own = objects.get(i, nothing)
-        taken, image_ignored = match_boxes(rows[:, 1:], own[:, :4], limits, own[:, 4] > 0)
-        found_in.append(np.full(len(rows), i))
+    steps = len(matched(nothing[:, :4], nothing)[0])
+    image, score, hit, ignored = _in_order(objects, found, (steps,), matched)
+    return ClassMatches(image, score, hit[None], ignored[None], positives)
+
+
+def _in_order(
+    objects: dict[int, np.ndarray],
+    found: dict[int, np.ndarray],
+    shape: tuple[int, ...],
+    matched: Matched,
+    most: int | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Image, score, hit and ignored (each ``shape``×D) of all detections, the ``most`` best of an image, best first."""
+    nothing, empty = np.zeros((0, 5)), np.zeros((*shape, 0), dtype=bool)
+    image, score, hit, ignored = [np.zeros(0, dtype=int)], [np.zeros(0)], [empty], [empty]
+    for index in sorted(found):
+        rows = found[index][np.argsort(-found[index][:, 0], kind="stable")[:most]]
+        is_hit, is_ignored = matched(rows[:, 1:], objects.get(index, nothing))
+        image.append(np.full(len(rows), index))
         score.append(rows[:, 0])
-        hit.append((taken >= 0) & ~image_ignored)
-        ignored.append(image_ignored)
-    if not found_in:
-        empty = np.zeros((len(limits), len(IOU_THRESHOLDS), 0), dtype=bool)
-        return ClassMatches(np.zeros(0, dtype=int), np.zeros(0), empty, empty, positives)
+        hit.append(is_hit)
+        ignored.append(is_ignored)
     scores = np.concatenate(score)
     order = np.argsort(-scores, kind="stable")
-    return ClassMatches(
-        np.concatenate(found_in)[order],
-        scores[order],
-        np.concatenate(hit, axis=2)[..., order],
-        np.concatenate(ignored, axis=2)[..., order],
-        positives,
-    )
+    together = (np.concatenate(part, axis=-1)[..., order] for part in (image, hit, ignored))
+    images, hits, left_out = together
+    return images, scores[order], hits, left_out
 
 
 def pooled(matches: Sequence[ClassMatches]) -> ClassMatches:

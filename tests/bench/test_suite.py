@@ -84,7 +84,8 @@ def test_protocols_and_recipes_have_run_folders_of_their_own() -> None:
     recipes = [{"detection.protocol": "retrain", "detection.recipe": recipe} for recipe in ("small", {"epochs": 3})]
     parts = [{"detection.protocol": "retrain", "detection.split": "scenes"}]
     shown_only = {"detection.protocol": "retrain", "detection.fewest_objects": 5}
-    assert identities("m3fd", [protocols[1], shown_only]) == identities("m3fd", [protocols[1]])
+    read_only = protocols[1] | {"detection.ap": "ultralytics", "detection.classes": "paper"}
+    assert identities("m3fd", [protocols[1], shown_only, read_only]) == identities("m3fd", [protocols[1]])
     everything = [*protocols, *recipes, *parts]
     assert len(identities("m3fd", everything)) == len(everything)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.datasets.pair import M3FD_CLASSES, Dataset, Pair
+from bench.datasets.pair import M3FD_CLASS_SETS, M3FD_CLASSES, Dataset, Pair
 from bench.datasets.synthetic import thermal, visible
 from bench.datasets.synthetic.light import backdrop_of
 from bench.datasets.synthetic.scene import CONDITIONS, FRAMES_PER_STREET, MIN_SIDE, compose
@@ -74,6 +74,7 @@ SYNTHETIC = Dataset(
         "visible image by day, at dusk, at night and in fog, and exact boxes of the six M3FD classes. Not photographs."
     ),
     classes=M3FD_CLASSES,
+    class_sets=M3FD_CLASS_SETS,
     source="rendered by this project (bench/datasets/synthetic)",
     licence="AGPL-3.0-or-later, as the project",
     layout="nothing on disk",

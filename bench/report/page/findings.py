@@ -20,7 +20,6 @@ from detectors.evaluation.diagnosis import SHOWN_FROM
 from tsdm_bench.words import counted
 
 CONDITION = ["factor", "severity", "modality"]
-MEASURE = "AP50"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def findings(sections: Sequence[Section], precision: Precision | None, run: Run)
     else:
         if "robustness" in of:
             found.append(_detector(of["robustness"].tidy, precision, run))
-        gains = fusion_gain(precision.samples, MEASURE, precision.name)
+        gains = fusion_gain(precision.samples, precision.measure, precision.name)
         if not gains.empty:
             found += [_gain(gains, precision, run), _until(gains, precision, run)]
         if "diagnosis" in of:
@@ -111,7 +110,7 @@ def _no_detection(run: Run) -> Finding | None:
 
 
 def _detector(robustness: pd.DataFrame, precision: Precision, run: Run) -> Finding | None:
-    head = next(iter(precision.quantities))
+    head = precision.head
     overall = robustness[(robustness["metric"] == head) & (robustness["factor"] == ALL)].set_index("method")
     overall = overall[[name in run.basis.complete and name not in run.sources for name in overall.index]]
     parts, winners = [], []
@@ -150,7 +149,7 @@ def _gain(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding:
             conditions = part[part["method"] == best]
             better = int((conditions["gain"] > 0).sum())
             sentences[-1] += f", which is better in {better} of {counted(len(conditions), 'condition')}"
-    text = f"{next(iter(precision.quantities))} minus that of the better single source, {'; '.join(sentences)}."
+    text = f"{precision.head} minus that of the better single source, {'; '.join(sentences)}."
     answer = f"Better than the better source: {', '.join(answers)}"
     return Finding("Does fusing help the detector?", answer, text, _clusters(precision), "detection")
 
@@ -161,7 +160,7 @@ def _until(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding | Non
     if degraded.empty or not (gains["severity"] == 0).any():
         return None
     best = degraded.groupby("method")["gain"].mean().idxmax()
-    crossover = crossover_table(precision.samples, MEASURE, precision.name)
+    crossover = crossover_table(precision.samples, precision.measure, precision.name)
     own = crossover[crossover["method"] == best] if len(crossover) else crossover
     if own.empty:
         return None

@@ -10,6 +10,8 @@ from bench.metrics.metric import Metric
 from bench.report.flat import csv_of
 from bench.report.layout import Run
 from bench.report.tables import Column, Table, as_html
+from detectors.evaluation import DEFINITION_NAMES
+from detectors.evaluation.definitions import DEFINITIONS
 
 TERMS = {
     "P (clean)": "Performance on clean pairs (Michaelis et al. 2019).",
@@ -43,7 +45,13 @@ def _definition(column: Column) -> str:
     metric = str(column.key).partition(" ")[0].partition("-")[0]
     if metric in METRICS and column.head.partition(" (")[0] == METRICS[metric].symbol:
         return of_metric(METRICS[metric])
-    term = TERMS.get(column.head.removesuffix("_all"), "")
+    head, words = column.head, ""
+    for name, definition in DEFINITIONS.items():
+        if definition.suffix and head.endswith(definition.suffix):
+            head, words = head.removesuffix(definition.suffix), f" AP {DEFINITION_NAMES[name]}."
+    term = TERMS.get(head) or TERMS.get(head.partition("_")[0], "")
+    if term:
+        term += words
     return f"{term} {BETTER[column.direction]}".strip() if term else ""
 
 

@@ -14,13 +14,13 @@ from detectors.evaluation import SUMMARIES
 from detectors.evaluation.average_precision import (
     RECALL_THRESHOLDS,
     _thresholds_passed,
-    area_under_curve,
     average_precision,
-    average_precision_voc,
     precision_and_recall,
+    whole_area,
 )
 from detectors.evaluation.coco_format import to_coco
-from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS, box_iou, match
+from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS, ClassMatches, box_iou, match
+from detectors.evaluation.voc_precision import average_precision_voc
 
 CLASSES = ("Car", "People", "Bus")
 COLUMNS = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR"]
@@ -194,9 +194,10 @@ def test_missing_column_and_bad_number_are_named():
 
 def test_voc_area_of_the_published_example():
     """Padilla et al., "A Survey on Performance Metrics for Object-Detection Algorithms", 2020: 24.56 %."""
-    hits = np.zeros(24, dtype=bool)
-    hits[[0, 2, 9, 11, 12, 13, 22]] = True
-    assert area_under_curve(hits, 15) == pytest.approx(0.2456, abs=1e-4)
+    hits = np.zeros((1, 1, 24), dtype=bool)
+    hits[..., [0, 2, 9, 11, 12, 13, 22]] = True
+    matches = ClassMatches(np.zeros(24, int), np.linspace(1, 0, 24), hits, np.zeros_like(hits), np.array([[15.0]]))
+    assert precision_and_recall(matches, read=whole_area)[0].item() == pytest.approx(0.2456, abs=1e-4)
 
 
 def test_voc_counts_a_second_detection_of_an_object_as_false_alarm():
@@ -205,6 +206,6 @@ def test_voc_counts_a_second_detection_of_an_object_as_false_alarm():
         [("a", "Car", 0.9, 0, 0, 100, 100), ("a", "Car", 0.8, 10, 0, 100, 100)], columns=DETECTION_COLUMNS
     )
     # The second box overlaps the first object most (0.82), and the free one by 0.67.
-    assert average_precision_voc(truth, found, ["a"], ["Car"])["AP50_voc"].tolist() == [0.5, 0.5]
+    assert average_precision_voc(truth, found, ["a"], ["Car"])["AP50_voc"].tolist() == pytest.approx([0.5, 0.5])
     coco = average_precision(truth, found, ["a"], ["Car"]).set_index("class")
     assert coco.loc[["Car", "all"], "AP50"].tolist() == pytest.approx([1, 1])

@@ -8,9 +8,10 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from detectors.evaluation.average_precision import average_precision, average_precision_voc
+from detectors.evaluation.average_precision import average_precision
 from detectors.evaluation.coco_format import to_coco
 from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
+from detectors.evaluation.voc_precision import average_precision_voc
 
 TRUTH = [*TRUTH_COLUMNS, "difficult"]
 
@@ -59,7 +60,9 @@ def test_a_detection_inside_a_crowd_is_no_false_alarm():
     inside, hit = ("a", "Car", 0.9, 120, 20, 40, 40), ("a", "Car", 0.5, 0, 0, 40, 40)
     found = table([inside, hit], DETECTION_COLUMNS)
     assert average_precision(truth, found, ["a"], ["Car"]).set_index("class").loc["Car", "AP"] == pytest.approx(1)
-    assert average_precision_voc(truth, found, ["a"], ["Car"]).set_index("class").loc["Car", "AP50_voc"] == 0.5
+    assert average_precision_voc(truth, found, ["a"], ["Car"]).set_index("class").loc[
+        "Car", "AP50_voc"
+    ] == pytest.approx(0.5)
 
 
 def table(rows, columns):

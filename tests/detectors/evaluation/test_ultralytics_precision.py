@@ -9,7 +9,9 @@ import torch
 from random_scenes import CLASSES, SIDES, scene
 
 from detectors.backends.ultralytics_backend import import_ultralytics
+from detectors.evaluation import DEFINITION_NAMES
 from detectors.evaluation.average_precision import average_precision
+from detectors.evaluation.definitions import DEFINITIONS
 from detectors.evaluation.ultralytics_precision import average_precision_ultralytics
 
 
@@ -60,15 +62,15 @@ def test_it_is_near_cocos_value_and_another_number():
     assert theirs["AP50_ultralytics"] != coco
 
 
-def test_a_curve_that_ends_early_falls_in_a_line():
-    """One of two objects found, nothing else: 51 of 101 recalls are reached; the rest falls from 1/2 to 0."""
+def test_a_recall_that_a_hit_just_reaches_is_read_behind_it():
+    """One of two objects found, nothing else: COCO counts 51 of 101 recalls, ultralytics 50, the first by half."""
     truth = pd.DataFrame(
         [("1", "Car", 0.0, 0, 50, 50), ("1", "Car", 200.0, 0, 50, 50)], columns=["image", "class", *SIDES]
     )
     found = truth.iloc[:1].assign(score=0.9)
     assert average_precision(truth, found, ["1"], ["Car"]).loc[0, "AP50"] == pytest.approx(51 / 101)
     value = average_precision_ultralytics(truth, found, ["1"], ["Car"]).loc[0, "AP50_ultralytics"]
-    assert value == pytest.approx(0.5, abs=0.006)
+    assert value == pytest.approx(49.5 / 100)
 
 
 def test_classes_without_objects_or_detections_are_told_apart():
@@ -79,3 +81,36 @@ def test_classes_without_objects_or_detections_are_told_apart():
     assert np.isnan(table.loc["Bus", "AP50_ultralytics"])
     assert table.loc["Car", "AP50_ultralytics"] == 0
     assert table.loc["all", "truths"] == len(only)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_resample_equals_the_value_on_duplicated_images(seed):
+    """What the bootstrap does; of VOC likewise."""
+    truth, found = scene(seed, images=6)
+    images = sorted(truth["image"].unique())
+    found["score"] = np.random.default_rng(seed).permutation(len(found)) / len(
+        found
+    )  # ties would order copies otherwise
+    counts = np.array([0, 3, 1, 2, 0, 1])
+    copies = [(image, f"{image}-{k}") for image, count in zip(images, counts, strict=True) for k in range(count)]
+    repeated = [
+        pd.concat([of[of["image"] == image].assign(image=copy) for image, copy in copies]) for of in (truth, found)
+    ]
+    for name in ("ultralytics", "voc"):
+        definition = DEFINITIONS[name]
+        matches = definition.match(truth, found, images, CLASSES)
+        expected = definition.match(*repeated, [copy for _, copy in copies], CLASSES)
+        for of in CLASSES:
+            sampled = definition.values(matches[of], counts[:, None].astype(float))
+            plain = definition.values(expected[of])
+            assert {key: value.item() for key, value in sampled.items()} == pytest.approx(
+                {key: value.item() for key, value in plain.items()}, abs=1e-12, nan_ok=True
+            )
+
+
+def test_every_definition_has_words_and_names_of_its_own():
+    assert list(DEFINITIONS) == list(DEFINITION_NAMES)
+    columns = [
+        definition.column(measure) for definition in DEFINITIONS.values() for measure, _ in definition.thresholds
+    ]
+    assert len(set(columns)) == len(columns)
