@@ -24,12 +24,13 @@ from bench.datasets.pair import M3FD_CLASSES, Pair
 from bench.datasets.synthetic import scenes
 from bench.metrics import to_grey
 from bench.statistics.detection import sample_detection
-from bench.statistics.objects import found_objects, recall_by_contrast, signal_to_clutter
+from bench.statistics.objects import signal_to_clutter
 from degradation.condition import degrade
 from degradation.factor import FACTORS
 from detectors.backends.export import export_onnx
 from detectors.detector import Detector, open_detector
 from detectors.evaluation.average_precision import average_precision
+from detectors.evaluation.fates import object_fates
 from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
 from detectors.training.loop import train_detector
 from detectors.training.recipe import Recipe
@@ -133,11 +134,11 @@ def contrast(data_root: Path, detector_file: Path) -> None:
             ratios = []
             for pair in pairs:
                 image = fuse(method, *seen(pair, condition))
-                ratios.append(
-                    signal_to_clutter(to_grey(as_batch(image))[0, 0].numpy(), [box[1:] for box in pair.boxes])
-                )
-            ratio, hit = np.concatenate(ratios), found_objects(truth, found).to_numpy()
-            print(*condition, method, recall_by_contrast(ratio, hit).round(2).to_string(index=False), sep="\n")
+                ratios.append(signal_to_clutter(to_grey(as_batch(image))[0, 0].numpy(), pair.boxes))
+            fates, _ = object_fates(truth, found, [pair.image for pair in pairs], M3FD_CLASSES)
+            ratio, hit = np.concatenate(ratios), (fates == "found").to_numpy()
+            quarters = pd.Series(hit).groupby(pd.qcut(ratio, 4), observed=True).agg(["size", "mean"])
+            print(*condition, method, quarters.round(2).to_string(), sep="\n")
             for label in ("People", "Car"):
                 of = (truth["class"] == label).to_numpy()
                 print(f"{label}: median ratio {np.median(ratio[of]):.2f}, found {hit[of].mean():.2f} of {of.sum()}")

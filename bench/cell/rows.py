@@ -91,7 +91,9 @@ CELL_KEY = ["image", "factor", "severity", "modality", "method"]
 
 TEXT, WHOLE, REAL = pa.string(), pa.int64(), pa.float64()
 
-TYPES = {"severity": WHOLE, "seed": WHOLE} | dict.fromkeys(("value", "seconds", "score", "x", "y", "w", "h"), REAL)
+TYPES = {"severity": WHOLE, "seed": WHOLE} | dict.fromkeys(
+    ("value", "seconds", "score", "x", "y", "w", "h", "infrared", "visible"), REAL
+)
 
 
 def _schema(columns: Sequence[str]) -> pa.Schema:
@@ -104,5 +106,8 @@ PAIR_SCHEMA = pa.schema(
     [("image", TEXT), ("scene", TEXT), ("split", TEXT), ("labelled", pa.bool_()), ("file", TEXT), ("width", WHOLE),
      ("height", WHOLE)]
 )  # fmt: skip
+
+CONTRAST_SCHEMA = _schema(("of", "image", "class", "x", "y", "w", "h", "infrared", "visible"))
+"""A labelled object and its signal-to-clutter ratios; ``of`` is the identity of pixels and labels."""
 
 TRUTH_SCHEMA = _schema(("image", "class", "x", "y", "w", "h")).append(pa.field("difficult", pa.bool_()))

@@ -20,7 +20,7 @@ from bench.report.page import Contents, write_page
 from bench.report.page.findings import findings
 from bench.report.page.pictures import picture_data
 from bench.report.parts import read_parts
-from bench.report.pictures import write_pictures
+from bench.report.pictures import LOST, write_pictures
 from bench.report.references import references
 from bench.report.stored import stored_pictures
 from bench.report.tables import markdown
@@ -30,13 +30,13 @@ from bench.run.store import RunFolder
 from tsdm_bench.files import write_csv, write_text
 from tsdm_bench.words import counted
 
-OVERVIEWS = ("ranks", "critical-difference", "speed-quality", "errors")
+OVERVIEWS = ("ranks", "critical-difference", "speed-quality", "errors", "precision-recall", "confusions")
 """Figures in the folder of curves that are no curves."""
 PREVIEW, REFERENCES = "preview.tex", "references.bib"
 """A document that shows all tables, and the papers that they rest on."""
 SECTIONS = (
-    "detection", "scenes", "diagnosis", "fusion", "response", "robustness", "restoration", "agreement", "prediction",
-    "ranking", "efficiency",
+    "detection", "scenes", "diagnosis", "objects", "precision_recall", "confusions", "fusion", "response", "robustness",
+    "restoration", "agreement", "prediction", "ranking", "efficiency",
 )  # fmt: skip
 log = logging.getLogger(__name__)
 sys.modules[__name__].__class__ = CallableRoom
@@ -66,13 +66,15 @@ def write_report(
         if files is not None:
             written |= files
             drawings += _drawings_of(section, run, folder.path / "curves")
-            sections += [section] if section.tables or section.curves else []
+            sections += [section] if section.tables or section.curves or section.drawings else []
     written |= parts.make("Figures", partial(_draw, drawings)) or set()
     written |= parts.make("References", partial(_write_references, sections, run.record, style, folder.path)) or set()
     _remove_old(folder.path, written)
     stored = parts.make("Pictures", lambda: stored_pictures(folder, run.record))
     if stored:
-        parts.make("Panels", lambda: write_pictures(stored))
+        panels = parts.make("Panels", lambda: write_pictures(stored)) or []
+        for section in (section for section in sections if section.name == "objects"):
+            section.pictures = [path for path in panels if path.name.startswith(LOST)]
     found = parts.make("Findings", lambda: findings(sections, parts.precision, run))
     pictures = parts.make("Page", lambda: picture_data(stored)) if stored else None
     page = write_page(run, Contents(sections, found or (), folder.failures(), parts.problems, pictures))

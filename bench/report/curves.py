@@ -22,6 +22,8 @@ MOST_BANDS = 4
 """Lines whose intervals can be told apart in one panel; of more there is a panel each (:func:`draw_multiples`)."""
 ONE_COLUMN, TWO_COLUMNS = 3.5, 7.16
 """Inches of a figure in one column of IEEEtran, and over both."""
+MOST_MARKERS = 12
+"""Points of a line that are marked."""
 PANEL = 0.72
 """Height of a panel in its width."""
 GAP, LEFT, RIGHT = (0.1, 0.34), 0.58, 0.06
@@ -56,12 +58,14 @@ def draw_curves(
     panels: Mapping[str, str] | None = None,
     order: Sequence[str] = (),
     width: float = TWO_COLUMNS,
+    against: str = "severity",
 ) -> Figure:
     """A figure of ``points`` (columns factor, severity, method, mean, low, high; clean points repeated per factor).
 
     ``low`` and ``high`` are drawn as a band where there are no more than four methods, and where they are known.
     ``titles`` names methods and ``panels`` factors for the reader; any text is shown as it stands. ``order`` names all
-    methods of the run, so that each has the same look in a figure that lacks some. ``width`` is in inches.
+    methods of the run, so that each has the same look in a figure that lacks some. ``width`` is in inches. ``against``
+    is the column of the horizontal axis, and its name.
     """
     heads = {factor: printable((panels or {}).get(factor, factor)) for factor in points["factor"].unique()}
     broad = int(0.88 * width / _columns(width, len(heads)) / LETTER)
@@ -73,9 +77,9 @@ def draw_curves(
         figure, grid = _figure(width, list(heads.values()), title, _names(titles, methods))
         for axes, (factor, head) in zip(grid, heads.items(), strict=False):
             for method, line in points[points["factor"] == factor].groupby("method", sort=False):
-                _draw_line(axes, line, styles[method], bands)
-            _label_panel(axes, head)
-        _label_rows(grid, len(heads), _columns(width, len(heads)), f"{label} {ARROWS[direction]}".strip())
+                _draw_line(axes, line, styles[method], bands, against)
+            _label_panel(axes, head, integers=against == "severity")
+        _label_rows(grid, len(heads), _columns(width, len(heads)), f"{label} {ARROWS[direction]}".strip(), against)
         _legend(figure, {name: styles[method] for method, name in _names(titles, methods).items()}, width)
     return figure
 
@@ -154,24 +158,26 @@ def _figure(
     return figure, grid
 
 
-def _draw_line(axes: Axes, line: pd.DataFrame, style: Mapping[str, Any], bands: bool) -> None:
-    line = line.sort_values("severity")
-    axes.plot(line["severity"], line["mean"], **LINE, **style)
+def _draw_line(
+    axes: Axes, line: pd.DataFrame, style: Mapping[str, Any], bands: bool, against: str = "severity"
+) -> None:
+    line = line.sort_values(against)
+    axes.plot(line[against], line["mean"], markevery=len(line) // MOST_MARKERS + 1, **LINE, **style)
     if bands and line["low"].notna().any():
-        axes.fill_between(line["severity"], line["low"], line["high"], color=style["color"], alpha=0.2, lw=0)
+        axes.fill_between(line[against], line["low"], line["high"], color=style["color"], alpha=0.2, lw=0)
 
 
-def _label_panel(axes: Axes, head: str) -> None:
+def _label_panel(axes: Axes, head: str, integers: bool = True) -> None:
     axes.set_title(head, pad=3)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=integers, nbins=6))
 
 
-def _label_rows(grid: Sequence[Axes], panels: int, columns: int, label: str) -> None:
-    """The quantity at the left of each line of panels, the severity below the last panel of each column."""
+def _label_rows(grid: Sequence[Axes], panels: int, columns: int, label: str, below: str = "severity") -> None:
+    """The quantity at the left of each line of panels, that of the other axis below the last panel of each column."""
     for axes in grid[:panels:columns]:
         axes.set_ylabel(label)
     for place in range(max(0, panels - columns), panels):
-        grid[place].set_xlabel("severity", labelpad=1)
+        grid[place].set_xlabel(below, labelpad=1)
         grid[place].tick_params(labelbottom=True)
 
 

@@ -11,14 +11,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from bench.executors.pool import available_cores
 from bench.report.curves import STYLE, TWO_COLUMNS
 from bench.report.drawing import Drawing
 from bench.report.layout import Run, Section, detector_name, factor_title, labelled, table
 from bench.report.lettering import text_style
-from bench.report.summary import Labelled, Precision, curve_points, in_order
+from bench.report.summary import CELLS_WORTH_A_POOL, Labelled, Precision, curve_points, in_order
 from bench.report.tables import Column, Table
-from bench.statistics.diagnosis import diagnosis_table, falls
-from detectors.evaluation.diagnosis import FOUND, NEAR, SHOWN_FROM
+from bench.statistics.diagnosis import Diagnosed, diagnose_cells, falls
+from bench.statistics.objects import SEEN, SIZE, sights, sizes
+from detectors.evaluation.fates import FOUND, NEAR, SHOWN_FROM
 from tsdm_bench.errors import printable
 from tsdm_bench.words import counted
 
@@ -39,10 +41,17 @@ FATES_OF = "What becomes of the objects"
 FIGURE = "errors"
 
 
-def diagnosis_section(part: Labelled, precision: Precision, run: Run) -> Section:
-    """What becomes of the objects under each method, and what each kind of error costs."""
+def diagnosed(part: Labelled, contrasts: pd.DataFrame, precision: Precision, run: Run) -> Diagnosed:
+    """The errors in the classes that count, with the objects told apart by their size and by where they stand out."""
+    groups = {SIZE: sizes(part.truth), SEEN: sights(part.truth, contrasts)}
+    workers = available_cores() if len(precision.samples.cells) >= CELLS_WORTH_A_POOL else 1
+    found = diagnose_cells(*part, precision.members, groups, workers=workers)
+    return Diagnosed(*(in_order(table, run.suite) for table in found))
+
+
+def diagnosis_section(rows: pd.DataFrame, precision: Precision, run: Run) -> Section:
+    """What becomes of the objects under each method, and what each kind of error costs, from ``Diagnosed.errors``."""
     classes = precision.members
-    rows = in_order(diagnosis_table(*part, classes), run.suite)
     section = Section("diagnosis", "Why detection falls", rows)
     is_clean = rows["severity"] == 0
     if is_clean.any():

@@ -38,6 +38,8 @@ ZOOM_LOOKS_BESIDE_BOXES = (("#ffffff", "-"), ("#ffffff", "--"), ("#ffffff", ":")
 """Colours are those of classes there."""
 INSET_SHARE = 0.38
 """Side of an enlarged region as a fraction of its tile."""
+MARGIN = 3.0
+"""Pixels between an object and what marks it."""
 OUTLINE = [Stroke(linewidth=1.9, foreground="#000000a0"), Normal()]
 """A dark rim, which tells a bright line from a bright image."""
 
@@ -56,6 +58,8 @@ class Row:
     """Parts of the image that are shown enlarged, three at most."""
     side: str = ""
     """What stands beside the row where there are several."""
+    marked: Box | None = None
+    """The object that the row is about."""
 
     @property
     def aspect(self) -> float:
@@ -165,6 +169,10 @@ def _fitting(captions: Iterable[str], tile_mm: float) -> float:
 def _draw_tile(axes: Axes, row: Row, name: str, colours: Mapping[str, str]) -> None:
     image, of = row.images[name], row.outcomes.get(name, NOTHING)
     _draw_image(axes, image, of, colours, row.labelled)
+    if row.marked:
+        x, y, w, h = row.marked[1:]
+        around = Box("", x - MARGIN, y - MARGIN, w + 2 * MARGIN, h + 2 * MARGIN)
+        _outline(axes, around, "#ffffff", path_effects=OUTLINE)
     height, width = image.shape[:2]
     corners = corners_for(row.regions, (height, width), INSET_SHARE)
     looks = ZOOM_LOOKS_BESIDE_BOXES if row.outcomes else ZOOM_LOOKS

@@ -67,6 +67,8 @@ class Section:
     """Figures that are no curves, in the folder of curves as well."""
     figures: list[Path] = field(default_factory=list)
     """The PNG files of both."""
+    pictures: list[Path] = field(default_factory=list)
+    """PNG files made of stored images."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import pandas as pd
+
+from bench.report.confusions import confusions_section
 from bench.report.detection import detection_section, scene_section
-from bench.report.diagnosis import diagnosis_section
+from bench.report.diagnosis import diagnosed, diagnosis_section
 from bench.report.efficiency import efficiency_section, quality_of
 from bench.report.fusion import fusion_section
 from bench.report.layout import Run, Section, describe
+from bench.report.objects import objects_section
+from bench.report.precision_recall import precision_recall_section
 from bench.report.protocol import measure_response, prediction_section, response_section
 from bench.report.ranking import ranking_section
 from bench.report.restoration import restoration_section
@@ -89,7 +94,7 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
     if labelled and precision:
         parts.add("Detection", lambda: detection_section(precision, run))
         parts.add("Detection by scene", lambda: _scenes(labelled, precision, run))
-        parts.add("Why detection falls", lambda: diagnosis_section(labelled, precision, run))
+        _diagnose(parts, labelled, folder.contrasts(), precision)
     response = measure_response(rows)
     parts.add("Fusion metrics", lambda: fusion_section(scores, rows, response, run))
     parts.add("Response to degradation", lambda: response_section(response, run))
@@ -103,6 +108,22 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
     costs = read_efficiency(folder.path)
     parts.add("Efficiency", lambda: efficiency_section(costs, run, quality_of(robustness, ranking, precision, run)))
     return parts
+
+
+def _diagnose(parts: Parts, labelled: Labelled, contrasts: pd.DataFrame, precision: Precision) -> None:
+    """The sections that rest on what became of each object and each detection."""
+    run = parts.run
+    found = parts.make("Why detection falls", lambda: diagnosed(labelled, contrasts, precision, run))
+    if found is not None:
+        makers = (
+            ("Why detection falls", lambda: diagnosis_section(found.errors, precision, run)),
+            ("Which objects are found", lambda: objects_section(found.groups, precision, run)),
+            ("Precision and recall", lambda: precision_recall_section(found.curves, precision, run)),
+            ("Which class is taken for which", lambda: confusions_section(found.confusions, precision, run)),
+        )
+        for name, make in makers:
+            section = parts.make(name, make, stage=False)
+            parts.sections += [section] if section is not None else []
 
 
 def _scenes(labelled: Labelled, precision: Precision, run: Run) -> Section | None:

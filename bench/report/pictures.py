@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from bench.plan import CLEAN, Condition, conditions, factors_of
 from bench.report.contact_sheet import draw_contact_sheet
+from bench.report.failures import lost_rows
 from bench.report.figure import WIDTH_MM, Row, draw_figure
 from bench.report.outcomes import Outcome
 from bench.report.stored import INPUTS, StoredPictures
@@ -25,6 +26,8 @@ from tsdm_bench.names import why_no_file_name
 
 FIRST = 1
 """Pairs that a report draws under every condition; the page shows all that are stored."""
+LOST = "lost-"
+"""How the files of typical failures begin."""
 PRINT_DPI, SHEET_DPI = 300, 110
 log = logging.getLogger(__name__)
 
@@ -116,6 +119,8 @@ def _listed(names: Iterable[str], most: int = 40) -> str:
 def write_pictures(stored: StoredPictures) -> list[Path]:
     """Write ``figures/*.png`` of the first pair under each condition that is stored, and ``degradations.png``.
 
+    Where a detector ran there is one of the objects that are lost under each condition, too.
+
     A picture that is newer than what it is made of stays as it is; those of earlier reports that are not made any more
     are removed. Returns the paths of all.
     """
@@ -136,10 +141,32 @@ def write_pictures(stored: StoredPictures) -> list[Path]:
                 title = f"{stored.record.dataset.name} {image}: {stored.title(condition)}"
                 _save(draw_figure([row], titles=stored.titles, title=title), path, "figure")
             written.append(path)
-    for path in [*place.glob("panel-*.png"), *(stored.folder.path / "panels").glob("*.png")]:
+    for condition in shown_conditions(stored.record.suite):
+        written += _write_lost(stored, condition)
+    for path in [
+        *place.glob("panel-*.png"),
+        *place.glob(f"{LOST}*.png"),
+        *(stored.folder.path / "panels").glob("*.png"),
+    ]:
         if path not in written:
             path.unlink(missing_ok=True)
     return [path for path in written if path]
+
+
+def _write_lost(stored: StoredPictures, condition: Condition) -> list[Path]:
+    """The figure of the objects that are lost under a condition; nothing where there are none."""
+    if condition == CLEAN or stored.record.detector is None:
+        return []
+    path = stored.folder.path / "figures" / f"{LOST}{_file_name((), Wanted(conditions=(condition,)))}.png"
+    made_from = [stored.path(image, of, name) for of in (CLEAN, condition) for image in stored.images() for name in
+                 stored.names]  # fmt: skip
+    if not _newer(path, [*filter(Path.is_file, made_from), *stored.tables]):
+        rows = lost_rows(stored, condition)
+        if not rows:
+            return []
+        title = f"{stored.title(condition)}: objects that most methods find in the clean pair, and lose here"
+        _save(draw_figure(rows, titles=stored.titles, title=title), path, SHEET_DPI)
+    return [path]
 
 
 def _names(stored: StoredPictures, methods: Sequence[str]) -> list[str]:

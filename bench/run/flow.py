@@ -21,6 +21,7 @@ from bench.executors import executor
 from bench.executors.pool import available_cores
 from bench.methods import find_method, find_weights
 from bench.plan import Cell, balanced, conditions, plan
+from bench.run.contrasts import write_contrasts
 from bench.run.cost import write_costs
 from bench.run.forecast import CALLS_WORTH_A_FORECAST, forecast
 from bench.run.guard import differences, elsewhere, explain, outdated
@@ -72,6 +73,8 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
         if run.setup.suite.retrains:
             run, failures = _retrain(run, before, folder)
         _compute(run, before, options, folder, failures)
+        if run.record.detector is not None:
+            write_contrasts(folder, run.pairs, run.record.pairs)
         methods = [find_method(spec) for spec in run.setup.specs.values()]
         write_costs(folder.path, methods, lambda method: find_weights(method, options.weights_dir), run.setup.device)
     _point_latest(folder)

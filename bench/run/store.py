@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from bench.cell.rows import (
+    CONTRAST_SCHEMA,
     DETECTION_SCHEMA,
     PAIR_SCHEMA,
     ROW_KEY,
@@ -118,6 +119,10 @@ class RunFolder:
         self._write("pairs.parquet", as_table(listing, PAIR_SCHEMA))
         self._write("truth.parquet", as_table(truth, TRUTH_SCHEMA))
 
+    def write_contrasts(self, rows: Iterable[tuple]) -> None:
+        """The objects with their contrast in the sources, rows of ``CONTRAST_SCHEMA``."""
+        self._write("contrasts.parquet", as_table(list(rows), CONTRAST_SCHEMA))
+
     # --- what was computed ---
 
     def append(self, results: Sequence[CellResult], identities: Mapping[CellKey, str] | None = None) -> None:
@@ -197,6 +202,12 @@ class RunFolder:
         """The labelled objects, with a column ``difficult``."""
         truth = self._read_table("truth.parquet", TRUTH_SCHEMA)
         return truth.assign(difficult=truth["difficult"].fillna(False).astype(bool))  # older runs did not note it
+
+    def contrasts(self) -> pd.DataFrame:
+        """The labelled objects with their contrast in the clean sources; none where it was not measured."""
+        with contextlib.suppress(UsageError):
+            return self._read_table("contrasts.parquet", CONTRAST_SCHEMA)
+        return CONTRAST_SCHEMA.empty_table().to_pandas()
 
     def failures(self) -> list[Failure]:
         """What failed; a line cut short by a crash does not count."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from bench.executors.pool import Died, map_ordered
 from bench.statistics.intervals import CONDITION
-from detectors.evaluation.diagnosis import FATES, diagnose
+from bench.statistics.objects import found_shares
+from detectors.evaluation.diagnosis import Diagnosis, diagnose
+from detectors.evaluation.fates import FATES
+from tsdm_bench.errors import UsageError
 
 CELL = [*CONDITION, "method"]
+BACKGROUND = "background"
+"""The class of what is no object."""
 
 
 class Fall(NamedTuple):
@@ -29,41 +37,103 @@ class Fall(NamedTuple):
     """False alarms per image, likewise."""
 
 
-def diagnosis_table(
-    truth: pd.DataFrame, detections: pd.DataFrame, cells: pd.DataFrame, classes: Sequence[str]
-) -> pd.DataFrame:
-    """The errors of each method under each condition, a row for each.
+class Diagnosed(NamedTuple):
+    """The errors of each method under each condition; every table has their columns (:data:`CELL`)."""
 
-    ``cells`` has a row per image, condition and method that was computed. Columns: factor, severity, modality, method,
-    images, objects, AP50; per kind of error its cost (``cost_missed``) and its number (``count_missed``);
-    ``calibration_error``; and at a score of at least 0.25 the shares of the objects by their fate (``found``,
-    ``misplaced``, ``mistaken``, ``missed``) and ``alarms``, false ones per image. AP50 is the mean over ``classes``
-    that have objects; it, costs and shares are in [0, 1].
+    errors: pd.DataFrame
+    """A row each: images, objects, AP50; per kind of error its cost (``cost_missed``) and its number
+    (``count_missed``); ``calibration_error``; and at a score of at least 0.25 the shares of the objects by their fate
+    (``found``, ``misplaced``, ``mistaken``, ``missed``) and ``alarms``, false ones per image. AP50 is the mean over the
+    classes that have objects; it, costs and shares are in [0, 1]."""
+    groups: pd.DataFrame
+    """A row each and group of objects: ``by`` (what tells them apart), ``group``, ``objects``, and the share
+    ``found``."""
+    confusions: pd.DataFrame
+    """A row each and pair of classes: ``object`` and ``detection``, one of them perhaps ``background``, and their
+    ``number`` at a score of at least 0.25; pairs that never occur are left out."""
+    curves: pd.DataFrame
+    """A row each and recall 0, 0.01 … 1: ``recall`` and ``precision`` at IoU 0.5, the mean over the classes."""
+
+
+def diagnose_cells(
+    truth: pd.DataFrame,
+    detections: pd.DataFrame,
+    cells: pd.DataFrame,
+    classes: Sequence[str],
+    groups: Mapping[str, pd.Series] | None = None,
+    *,
+    workers: int = 1,
+) -> Diagnosed:
+    """The errors of each method under each condition.
+
+    ``cells`` has a row per image, condition and method that was computed. ``groups``: by what objects are told apart →
+    the group of each row of ``truth``. Raises ``UsageError`` where a worker process ends.
     """
     cells = cells[["image", *CELL]].drop_duplicates()
     boxes = dict(list(detections.groupby(CELL, sort=False)))
-    rows = []
-    for key, part in cells.groupby(CELL, sort=False):
-        images = sorted(part["image"])
-        own = boxes.get(key, detections.iloc[:0])
-        result = diagnose(truth, own, images, classes)
-        rows.append(
-            dict(zip(CELL, key, strict=True))
-            | {"images": len(images), "objects": result.objects, "AP50": result.average_precision}
-            | {f"cost_{kind}": cost for kind, cost in result.cost.items()}
-            | {f"count_{kind}": number for kind, number in result.number.items()}
-            | {"calibration_error": result.calibration_error}
-            | result.fates
-            | {"alarms": result.alarms}
-        )
-    return pd.DataFrame(rows)
+    parts = list(cells.groupby(CELL, sort=False))
+    tasks = [(boxes.get(key, detections.iloc[:0]), sorted(part["image"])) for key, part in parts]
+    task = partial(_diagnose, truth, tuple(classes), dict(groups or {}))
+    computed = list(map_ordered(task, tasks, workers) if workers > 1 else map(task, tasks))
+    results = [result for result in computed if not isinstance(result, Died)]
+    if len(results) < len(computed):
+        raise UsageError("a process that diagnosed detections ended, most likely for lack of memory; try again")
+    frames = []
+    for kind in Diagnosed._fields:
+        rows = [
+            dict(zip(CELL, key, strict=True)) | row
+            for (key, _), result in zip(parts, results, strict=True)
+            for row in result[kind]
+        ]
+        frames.append(pd.DataFrame(rows))
+    return Diagnosed(*frames)
+
+
+def _diagnose(
+    truth: pd.DataFrame,
+    classes: tuple[str, ...],
+    groups: dict[str, pd.Series],
+    task: tuple[pd.DataFrame, list[str]],
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of one method under one condition for each table of :class:`Diagnosed`."""
+    boxes, images = task
+    result = diagnose(truth, boxes, images, classes)
+    matrix = result.confusions.stack()
+    recalls = np.linspace(0, 1, len(result.precision))
+    return {
+        "errors": [{"images": len(images), **_errors(result)}],
+        "groups": [
+            {"by": by, "group": name, "objects": number, "found": share}
+            for by, of in groups.items()
+            for name, number, share in found_shares(result.fate, of)
+        ],
+        "confusions": [
+            {"object": of, "detection": found, "number": int(number)}
+            for (of, found), number in matrix[matrix > 0].items()
+        ],
+        "curves": [
+            {"recall": recall, "precision": precision}
+            for recall, precision in zip(recalls.round(2).tolist(), result.precision.tolist(), strict=True)
+        ],
+    }
+
+
+def _errors(result: Diagnosis) -> dict[str, float]:
+    return (
+        {"objects": result.objects, "AP50": result.average_precision}
+        | {f"cost_{kind}": cost for kind, cost in result.cost.items()}
+        | {f"count_{kind}": number for kind, number in result.number.items()}
+        | {"calibration_error": result.calibration_error}
+        | result.fates
+        | {"alarms": result.alarms}
+    )
 
 
 def falls(table: pd.DataFrame) -> list[Fall]:
     """What changed from clean pairs to the highest severity, by factor and modality, over the methods that have both.
 
-    ``table`` is that of :func:`diagnosis_table`. Factors of which no severity was run are left out, and so is all where
-    there are no clean pairs.
+    ``table`` is :attr:`Diagnosed.errors`. Factors of which no severity was run are left out, and so is all where there
+    are no clean pairs.
     """
     clean = table[table["severity"] == 0].set_index("method")
     found = []

@@ -111,9 +111,7 @@ def precision_and_recall(
     ``weights`` is images×S with whole numbers ≥ 0 (how often an image is in the sample); without it there is one
     sample with every image once. NaN where a sample has no object of the class.
     """
-    if weights is None:
-        weights = np.ones((matches.positives.shape[1], 1))
-    positives = matches.positives[area] @ weights
+    positives = matches.positives[area].sum(keepdims=True) if weights is None else matches.positives[area] @ weights
     values = [
         _read(*_counts_at_hits(matches.image, hit, ignored, weights), positives, read)
         for hit, ignored in zip(matches.hit[area], matches.ignored[area], strict=True)
@@ -122,16 +120,18 @@ def precision_and_recall(
 
 
 def _counts_at_hits(
-    image: np.ndarray, hit: np.ndarray, ignored: np.ndarray, weights: np.ndarray
+    image: np.ndarray, hit: np.ndarray, ignored: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """At each hit, best score first: the weighted number of hits and of detections so far, each hits×S."""
     image, hit = image[~ignored], hit[~ignored]
     places = np.flatnonzero(hit)
+    if weights is None:
+        return np.arange(1.0, len(places) + 1)[:, None], (places + 1.0)[:, None]
     if len(places) == 0:
         return np.zeros((0, weights.shape[1])), np.zeros((0, weights.shape[1]))
     last = places[-1] + 1
-    step = np.cumsum(hit[:last]) - hit[:last]  # detections between two hits belong to the later one
-    seen = csr_array((np.ones(last), (step, image[:last])), shape=(len(places), len(weights)))
+    rows = np.concatenate([[0], places + 1])  # detections between two hits belong to the later one
+    seen = csr_array((np.ones(last), image[:last], rows), shape=(len(places), len(weights)))
     return _running(np.add, weights[image[places]]), _running(np.add, seen @ weights)
 
 

@@ -13,12 +13,8 @@ import pandas as pd
 from hotcoco import COCO, COCOeval
 
 from detectors.evaluation.coco_format import to_coco
-from detectors.evaluation.matching import AREAS, box_iou, match_boxes
+from detectors.evaluation.fates import FATES, FOUND, NEAR, SHOWN_FROM, object_fates
 
-FOUND, NEAR = 0.5, 0.1
-"""From this IoU on an object is found, and from this one on a box is at least near it (TIDE, Section 2)."""
-SHOWN_FROM = 0.25
-"""Score from which a detection counts in the matrix of confusions: what a user of a detector would be shown."""
 KINDS = {
     "classification": "Cls",
     "localisation": "Loc",
@@ -30,11 +26,6 @@ KINDS = {
 """Kinds of error, and hotcoco's names of them. A false alarm is well placed on an object of another class; near one of
 its class; near one of another class; a second one on an object that was found; or near nothing. An object is missed
 where no detection is well placed on it, of whatever class, and none of its class is near it."""
-
-
-FATES = ("found", "misplaced", "mistaken", "missed")
-"""Of an object at one threshold of the score: hit by a detection of its class; else near one of its class; else hit by
-one of another class; else none of these. Unlike the costs they add up, and they do not shrink with AP itself."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +43,13 @@ class Diagnosis:
     calibration_error: float
     """Expected calibration error: the mean distance, over ten bins of scores weighted by their detections, between the
     mean score and the share of hits. NaN without detections."""
+    precision: np.ndarray
+    """At the recalls 0, 0.01 … 1, interpolated as COCO does at IoU 0.5: the mean over the classes that have objects.
+    Its mean is :attr:`average_precision`."""
+    fate: pd.Series
+    """What became of each object at a score of at least 0.25 (:func:`detectors.evaluation.fates.object_fates`)."""
     fates: dict[str, float]
-    """What became of the objects at a score of at least 0.25, as shares that sum to 1 (:data:`FATES`)."""
+    """The same as shares that sum to 1 (:data:`detectors.evaluation.fates.FATES`)."""
     alarms: float
     """Detections of that score that hit no object, per image."""
     confusions: pd.DataFrame
@@ -79,53 +75,24 @@ def diagnose(truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str
     objects = COCO(instances)
     evaluation = COCOeval(objects, objects.load_res(results), "bbox")
     evaluation.evaluate()
+    evaluation.accumulate()
+    curves = np.asarray((evaluation.eval or {})["precision"])[0, :, :, 0, -1]  # recalls × classes
+    known = curves[:, (curves >= 0).all(axis=0)]  # −1 stands for a class without objects
     errors = evaluation.tide_errors(pos_thr=FOUND, bg_thr=NEAR)
     calibration = evaluation.calibration(n_bins=10, iou_threshold=FOUND)
     matrix = evaluation.confusion_matrix(iou_thr=FOUND, min_score=SHOWN_FROM)
     names = [*matrix["cat_names"], "background"]
-    fates, alarms = _fates(truth, detections, images, classes)
+    fates, alarms = object_fates(truth, detections, images, classes)
+    shares = fates.value_counts(normalize=True)
     return Diagnosis(
         average_precision=errors["ap_base"],
         cost={kind: errors["delta_ap"][name] for kind, name in KINDS.items()},
         number={kind: errors["counts"][name] for kind, name in KINDS.items()},
         objects=sum(not each["iscrowd"] for each in instances["annotations"]),
         calibration_error=calibration["ece"] if calibration["num_detections"] else np.nan,
-        fates=fates,
-        alarms=alarms,
+        precision=known.mean(axis=1) if known.size else np.full(len(curves), np.nan),
+        fate=fates,
+        fates={fate: shares.get(fate, 0.0) if len(shares) else np.nan for fate in FATES},
+        alarms=alarms / len(images) if len(images) else np.nan,
         confusions=pd.DataFrame(matrix["matrix"].astype(int), index=names, columns=names),
     )
-
-
-def _fates(
-    truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str], classes: Sequence[str]
-) -> tuple[dict[str, float], float]:
-    """Shares of the objects by their fate, and false alarms per image; difficult objects and those on them left out."""
-    sides, everywhere = ["x", "y", "w", "h"], np.array([AREAS["all"]])
-    shown = detections[(detections["score"] >= SHOWN_FROM) & detections["class"].isin(classes)]
-    shown = shown.sort_values("score", ascending=False, kind="stable")
-    by_image = dict(list(shown.groupby("image", sort=False)))
-    number, alarms = dict.fromkeys(FATES, 0), 0
-    objects_of = dict(list(truth[truth["class"].isin(classes)].groupby("image", sort=False)))
-    for image in images:
-        objects, found = objects_of.get(image, truth.iloc[:0]), by_image.get(image, shown.iloc[:0])
-        difficult = objects["difficult"].to_numpy(bool) if "difficult" in objects else np.zeros(len(objects), bool)
-        boxes, wanted = found[sides].to_numpy(float), objects[sides].to_numpy(float)
-        iou = box_iou(boxes, wanted) if len(boxes) and len(wanted) else np.zeros((len(boxes), len(wanted)))
-        alike = found["class"].to_numpy()[:, None] == objects["class"].to_numpy()[None]
-        hit = np.zeros(len(objects), bool)
-        used = np.zeros(len(found), bool)
-        for name in classes:
-            own, theirs = np.flatnonzero(found["class"] == name), np.flatnonzero(objects["class"] == name)
-            matched = match_boxes(boxes[own], wanted[theirs], everywhere, difficult[theirs])
-            taken, ignored = (each[0, 0] for each in matched)
-            hit[theirs[taken[taken >= 0]]] = True
-            used[own] = (taken >= 0) | ignored
-        alarms += int((~used).sum())
-        for place in np.flatnonzero(~difficult):
-            near = (alike[:, place] & (iou[:, place] >= NEAR)).any()
-            other = (~alike[:, place] & (iou[:, place] >= FOUND)).any()
-            fate = "found" if hit[place] else "misplaced" if near else "mistaken" if other else "missed"
-            number[fate] += 1
-    total = sum(number.values())
-    shares = {fate: count / total if total else np.nan for fate, count in number.items()}
-    return shares, alarms / len(images) if len(images) else np.nan

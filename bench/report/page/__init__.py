@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from PIL import Image
 
 from bench.cell.rows import Failure
 from bench.report.layout import Run, Section
 from bench.report.page.curves import curve_data
 from bench.report.page.findings import Finding
+from bench.report.page.pictures import QUALITY
 from bench.report.page.tables import csv_address, html_table
 from bench.report.tables import Table
 from tsdm_bench.errors import printable
@@ -105,12 +108,25 @@ def _view(section: Section, run: Run) -> dict[str, Any]:
     names = [f"{section.name}-{number}" if several else section.name for number in range(1, len(section.tables) + 1)]
     tables = [table_view(table, name, run) for table, name in zip(section.tables, names, strict=True)]
     overviews = [path for path in section.figures if path.stem in {drawing.path.stem for drawing in section.drawings}]
-    figures = [_picture(path) for path in overviews if path.is_file()]
+    figures = [_drawing(path) for path in overviews if path.is_file()]
+    figures += [_photograph(path) for path in section.pictures if path.is_file()]
     return {"name": section.name, "heading": section.heading, "tables": tables, "figures": figures}
 
 
-def _picture(path: Path) -> dict[str, str]:
-    return {"alt": path.stem, "data": base64.b64encode(path.read_bytes()).decode()}
+def _drawing(path: Path) -> dict[str, str]:
+    return _figure(path.stem, "png", path.read_bytes())
+
+
+def _photograph(path: Path) -> dict[str, str]:
+    """Images with noise take a fifth of the bytes as WebP."""
+    file = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").save(file, "WEBP", quality=QUALITY)
+    return _figure(path.stem, "webp", file.getvalue())
+
+
+def _figure(name: str, form: str, content: bytes) -> dict[str, str]:
+    return {"alt": name, "address": f"data:image/{form};base64,{base64.b64encode(content).decode()}"}
 
 
 def _shown(value: object) -> object:

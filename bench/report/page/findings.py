@@ -16,7 +16,7 @@ from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.diagnosis import falls
 from bench.statistics.robustness import crossover_table, fusion_gain
 from detectors.evaluation import ALL
-from detectors.evaluation.diagnosis import SHOWN_FROM
+from detectors.evaluation.fates import SHOWN_FROM
 from tsdm_bench.words import counted
 
 CONDITION = ["factor", "severity", "modality"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bench.statistics.diagnosis import diagnosis_table, falls
+from bench.statistics.diagnosis import diagnose_cells, falls
 
 TRUTH = pd.DataFrame(
     [(image, "Car", 100.0, 100.0, 50.0, 50.0) for image in "12"] + [("1", "People", 300.0, 100.0, 20.0, 50.0)],
@@ -22,7 +22,7 @@ def run(kept: dict[int, pd.DataFrame]) -> tuple[pd.DataFrame, list]:
         key = {"factor": factor, "severity": severity, "modality": modality, "method": "gff"}
         cells += [{"image": image} | key for image in "12"]
         found.append(kept[severity].assign(**key))
-    table = diagnosis_table(TRUTH, pd.concat(found), pd.DataFrame(cells), ["Car", "People"])
+    table = diagnose_cells(TRUTH, pd.concat(found), pd.DataFrame(cells), ["Car", "People"]).errors
     assert list(table[["factor", "severity", "modality"]].itertuples(index=False, name=None)) == CONDITIONS
     return table, falls(table)
 

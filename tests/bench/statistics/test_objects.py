@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.statistics.objects import found_objects, recall_by_contrast, signal_to_clutter
-
-SIDES = ["x", "y", "w", "h"]
+from bench.statistics.objects import BOX, found_shares, sights, signal_to_clutter, sizes
 
 
 def test_ratio_of_a_square_on_a_checkerboard():
@@ -28,17 +26,25 @@ def test_boxes_at_the_border_and_of_the_whole_image():
     assert ratios[2] == 0
 
 
-def test_found_objects_are_those_that_a_detection_takes():
-    truth = pd.DataFrame([("a", "Car", 0, 0, 10, 10), ("a", "Car", 4, 0, 10, 10), ("b", "Car", 0, 0, 10, 10)])
-    truth.columns = ["image", "class", *SIDES]
-    rows = [("a", "Car", 0.9, 1, 0, 10, 10), ("b", "Car", 0.1, 0, 0, 10, 10), ("b", "Bus", 0.9, 0, 0, 10, 10)]
-    detections = pd.DataFrame(rows, columns=["image", "class", "score", *SIDES])
-    assert found_objects(truth, detections).tolist() == [True, False, False]
-    assert found_objects(truth, detections, found_from=0.05).tolist() == [True, False, True]
+def test_objects_are_told_apart_by_the_sources_that_show_them():
+    truth = pd.DataFrame([("a", "Car", x, 0.0, 10.0, 10.0) for x in (0.0, 20.0, 40.0, 60.0, 80.0)], columns=BOX)
+    contrasts = truth.iloc[:4].assign(infrared=[2.0, 2.0, 0.1, 0.1], visible=[2.0, 0.1, 2.0, 0.1])
+    repeated = pd.concat([contrasts, contrasts.iloc[:1]])  # a box that is labelled twice
+    assert sights(truth.set_axis([7, 8, 9, 5, 6]), repeated).to_dict() == {
+        7: "both",
+        8: "infrared",
+        9: "visible",
+        5: "neither",
+        6: pytest.approx(np.nan, nan_ok=True),
+    }
 
 
-def test_recall_rises_with_contrast_where_only_the_clear_are_found():
-    contrast = np.linspace(0, 8, 80)
-    table = recall_by_contrast(contrast, contrast > 4)
-    assert table["objects"].tolist() == [20] * 4
-    assert table["recall"].tolist() == [0, 0, 1, 1]
+def test_sizes_are_those_of_coco():
+    sides = [31.9, 32.1, 95.9, 96.1]
+    assert sizes(pd.DataFrame({"w": sides, "h": sides})).tolist() == ["small", "medium", "medium", "large"]
+
+
+def test_shares_leave_out_what_does_not_count():
+    fate = pd.Series(["found", np.nan, "missed", "found", "found"])
+    groups = pd.Series(["both", "both", "both", np.nan, "neither"])
+    assert found_shares(fate, groups) == [("both", 2, 0.5), ("neither", 1, 1.0)]

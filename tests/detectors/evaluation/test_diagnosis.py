@@ -9,7 +9,8 @@ from random_scenes import CLASSES, FOUND, TRUTH, scene
 
 from detectors.evaluation.average_precision import average_precision
 from detectors.evaluation.coco_format import to_coco
-from detectors.evaluation.diagnosis import FATES, KINDS, diagnose
+from detectors.evaluation.diagnosis import KINDS, diagnose
+from detectors.evaluation.fates import FATES
 
 
 @pytest.mark.parametrize("seed", range(4))
