@@ -43,9 +43,9 @@ def lost_objects(stored: StoredPictures, condition: Condition, most: int = MOST)
         before, after = stored.outcomes(image, CLEAN), stored.outcomes(image, condition)
         names = before.keys() & after.keys()
         for box in stored.boxes(image):
-            lost = sum(box not in before[name].misses and box in after[name].misses for name in names)
-            if lost:
-                found.append(Lost(image, box, lost, len(names)))
+            times = sum(box not in before[name].misses and box in after[name].misses for name in names)
+            if times:
+                found.append(Lost(image, box, times, len(names)))
     found.sort(key=lambda lost: (-lost.methods, -lost.box.w * lost.box.h))
     taken: list[Lost] = []
     for lost in found:

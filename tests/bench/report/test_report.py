@@ -22,6 +22,9 @@ Make = Callable[..., RunFolder]
 FOUND = {"ir": 0.6, "vis": 0.8, "a": 1.0, "b": 0.8}
 pytestmark = pytest.mark.usefixtures("quick_curves")
 
+DIAGNOSIS = ("diagnosis", "objects", "precision_recall", "confusions")
+"""The sections that tell why detection falls."""
+
 
 def no5(method: str, _: str, severity: int) -> bool:
     return method == "no5" and severity == 5
@@ -172,7 +175,7 @@ def test_a_section_that_cannot_be_made_is_named_and_the_others_are_written(
     monkeypatch.setattr("bench.report.parts.fusion_section", broken)
     with caplog.at_level(logging.WARNING):
         names = [section.name for section in write_report(folder)]
-    assert names == ["detection", "scenes", "diagnosis", "robustness", "agreement", "ranking"]
+    assert names == ["detection", "scenes", *DIAGNOSIS, "robustness", "agreement", "ranking"]
     assert "Fusion metrics could not be made: ZeroDivisionError: of <nothing>" in caplog.text
     assert "<b>Fusion metrics could not be made:</b> ZeroDivisionError: of &lt;nothing&gt;" in text(
         folder, "index.html"
@@ -248,7 +251,7 @@ def test_the_report_of_an_old_run(tmp_path: Path) -> None:
     """Made by commit 895c653: no explanation of the protocol, no training sets of methods, no identities."""
     shutil.copytree(Path(__file__).parent / "old_run", tmp_path / "run")
     folder = RunFolder.existing(tmp_path / "run")
-    assert [section.name for section in write_report(folder)] == ["detection", "diagnosis", "fusion"]
+    assert [section.name for section in write_report(folder)] == ["detection", *DIAGNOSIS, "fusion"]
     assert "could not be made" not in text(folder, "index.html")
     assert table(folder, "detection")["Average"][0] == "1.000"
     assert "one detector for all methods" in text(folder, "tables/detection.md")

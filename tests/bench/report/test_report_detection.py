@@ -88,7 +88,8 @@ def test_where_no_class_has_enough_objects_the_plain_mean_is_shown_and_nothing_r
     assert "Difference to" not in content
     assert not (folder.path / "tables/agreement.md").exists()
     assert {path.name for path in (folder.path / "curves").glob("*.png")} == {
-        "map50_all.png", "map50-95_all.png", "errors.png", "psnr-clean.png", "ranks.png",
+        "map50_all.png", "map50-95_all.png", "errors.png", "precision-recall.png", "confusions.png", "psnr-clean.png",
+        "ranks.png",
     }  # fmt: skip
 
 
