@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from random_scenes import CLASSES, SIDES, scene
 
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.evaluation import DEFINITION_NAMES
-from detectors.evaluation.average_precision import average_precision
+from detectors.evaluation.average_precision import average_precision, precision_and_recall, trapezoids
+from detectors.evaluation.coco_format import to_coco
 from detectors.evaluation.definitions import DEFINITIONS
+from detectors.evaluation.matching import match
 from detectors.evaluation.ultralytics_precision import average_precision_ultralytics
 
+COCO_GIVES, ULTRALYTICS_GIVES = (0.2224, 0.1269), (0.2205, 0.1254)
+"""(AP50, AP) of the random scenes of seed 5, 60 images."""
 
-@pytest.mark.parametrize("seed", range(3))
-def test_values_are_those_of_the_validator(seed, tmp_path):
+
+def validated(truth: pd.DataFrame, found: pd.DataFrame, place: Path):
     """Its own classes, fed as `yolo val` feeds them: corners, an image at a time, the best scores first."""
     import_ultralytics()
     from ultralytics.models.yolo.detect import DetectionValidator
     from ultralytics.utils.metrics import DetMetrics
 
-    truth, found = scene(seed)
     validator = DetectionValidator.__new__(DetectionValidator)
-    validator.iouv = torch.linspace(0.5, 0.95, 10)
+    validator.iouv, validator.niou = torch.linspace(0.5, 0.95, 10), 10
     metrics = DetMetrics(dict(enumerate(CLASSES)))
     for image in sorted(truth["image"].unique()):
         objects = truth[truth["image"] == image]
@@ -42,10 +51,17 @@ def test_values_are_those_of_the_validator(seed, tmp_path):
                 "im_name": image,
             }
         )
-    metrics.process(save_dir=tmp_path)
+    metrics.process(save_dir=place)
+    return metrics.box
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_values_are_those_of_the_validator(seed, tmp_path):
+    truth, found = scene(seed)
+    theirs = validated(truth, found, tmp_path)
     ours = average_precision_ultralytics(truth, found, sorted(truth["image"].unique()), CLASSES).set_index("class")
-    assert ours.loc[CLASSES, "AP50_ultralytics"].to_numpy() == pytest.approx(metrics.box.ap50, abs=1e-6)
-    assert ours.loc["all", "AP_ultralytics"] == pytest.approx(metrics.box.map, abs=1e-6)
+    assert ours.loc[CLASSES, "AP50_ultralytics"].to_numpy() == pytest.approx(theirs.ap50, abs=1e-6)
+    assert ours.loc["all", "AP_ultralytics"] == pytest.approx(theirs.map, abs=1e-6)
 
 
 def corners(table: pd.DataFrame) -> torch.Tensor:
@@ -53,13 +69,43 @@ def corners(table: pd.DataFrame) -> torch.Tensor:
     return torch.stack([x, y, x + w, y + h], 1).float()
 
 
-def test_it_is_near_cocos_value_and_another_number():
+def evaluated(truth: pd.DataFrame, found: pd.DataFrame, images: list[str]) -> tuple[float, float]:
+    """(AP50, AP) of pycocotools."""
+    instances, results = to_coco(truth, found, images, CLASSES)
+    with contextlib.redirect_stdout(io.StringIO()):
+        objects = COCO()
+        objects.dataset = instances
+        objects.createIndex()
+        evaluation = COCOeval(objects, objects.loadRes(results), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation.stats[1], evaluation.stats[0]
+
+
+def test_the_difference_to_pycocotools_is_how_the_curve_is_read(tmp_path):
+    """Both tools on the same boxes; the figures are what they give (docs/average_precision.md has real pairs)."""
     truth, found = scene(5, images=60)
     images = sorted(truth["image"].unique())
-    coco = average_precision(truth, found, images, CLASSES).set_index("class").loc["all", "AP50"]
-    theirs = average_precision_ultralytics(truth, found, images, CLASSES).set_index("class").loc["all"]
-    assert theirs["AP50_ultralytics"] == pytest.approx(coco, abs=0.02)
-    assert theirs["AP50_ultralytics"] != coco
+    theirs, coco = validated(truth, found, tmp_path), evaluated(truth, found, images)
+    assert coco == pytest.approx(COCO_GIVES, abs=1e-4)
+    assert (theirs.map50, theirs.map) == pytest.approx(ULTRALYTICS_GIVES, abs=1e-4)
+    ours = average_precision(truth, found, images, CLASSES).set_index("class").loc["all"]
+    assert (ours["AP50"], ours["AP"]) == pytest.approx(coco, abs=1e-12)
+    read = [precision_and_recall(of, read=trapezoids)[0] for of in match(truth, found, images, CLASSES).values()]
+    assert np.mean([of[0] for of in read]) == pytest.approx(theirs.map50, abs=1e-6)  # matched as COCO, read as they do
+    assert np.mean(read) == pytest.approx(theirs.map, abs=1e-6)
+
+
+def test_300_of_an_image_count_where_coco_takes_100_of_each_class():
+    """Behind 150 false alarms of its class a car is found: COCO does not look so far. Behind 300 nobody does."""
+    truth = pd.DataFrame([("1", "Car", 900.0, 0, 50, 50)], columns=["image", "class", *SIDES])
+    for alarms, expected in ((150, 1 / 151 * 0.995), (300, 0)):
+        rows = [("1", "Car", 0.9, 4.0 * i, 100, 50, 50) for i in range(alarms)] + [("1", "Car", 0.5, 900.0, 0, 50, 50)]
+        found = pd.DataFrame(rows, columns=["image", "class", "score", *SIDES])
+        assert average_precision(truth, found, ["1"], ["Car"]).loc[0, "AP50"] == 0
+        value = average_precision_ultralytics(truth, found, ["1"], ["Car"]).loc[0, "AP50_ultralytics"]
+        assert value == pytest.approx(expected)
 
 
 def test_a_recall_that_a_hit_just_reaches_is_read_behind_it():
