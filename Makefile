@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint benchmark docs clean
+.PHONY: demo test lint benchmark docs published clean
 
 demo: $(VENV)/.installed
 	@echo "== the demo: three rendered street scenes, clean and degraded, seven methods, fusion metrics and detection."
@@ -30,6 +30,14 @@ benchmark: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.harness
 	$(BIN)/python -m benchmarks.survival
 	$(BIN)/python -m benchmarks
+
+# make published SUITE=tno: repeats results/published/tno from its record, and lays what comes out in its place.
+published: $(VENV)/.installed
+	@test -f "results/published/$(SUITE)/run.json" || \
+	    { echo "make published SUITE=NAME: NAME is one of $$(ls results/published | tr '\n' ' ')"; exit 2; }
+	$(BIN)/python run_bench.py --from results/published/$(SUITE)/run.json --panels 0 --out build/published/$(SUITE)
+	$(BIN)/python run_bench.py publish build/published/$(SUITE)/*/latest --out results/published/$(SUITE)
+	@git diff --stat -- results/published/$(SUITE)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "== setting up $(VENV), once: Python packages, several GB with the CUDA libraries of torch. That takes a few minutes"

@@ -6,12 +6,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 from bench.api import compare, degrade, fuse, repeat, score
-from bench.output import export, figure
+from bench.output import export, figure, publish
 
 if TYPE_CHECKING:
     from bench.api import report, run
 
-__all__ = ["compare", "degrade", "export", "figure", "fuse", "repeat", "report", "run", "score"]
+__all__ = ["compare", "degrade", "export", "figure", "fuse", "publish", "repeat", "report", "run", "score"]
 
 
 def __getattr__(name: str) -> object:

@@ -66,3 +66,17 @@ def export(folder: str | Path, to: str, *, out: str | Path | None = None) -> lis
     place = found.path / "export" if out is None else Path(out)
     refuse_unwritable_folder(place, "--out")
     return write_export(found, to, place)
+
+
+def publish(folder: str | Path, out: str | Path, *, scores_from: float | None = None) -> Path:
+    """Write a finished run as a folder that can be committed: :func:`bench.publishing.publish`; returns ``out``.
+
+    Raises ``UsageError`` where ``folder`` is no complete run, is too large, names a place of this machine, or ``out``
+    cannot be written to.
+    """
+    from bench.publishing import publish as publish_run
+    from tsdm_bench.files import refuse_unwritable_folder
+
+    place = Path(out).expanduser()
+    refuse_unwritable_folder(place, "--out")
+    return publish_run(Path(folder).expanduser(), place, scores_from)

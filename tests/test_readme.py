@@ -1,4 +1,4 @@
-"""The tables of the README are made from the cards; this test says how to renew them."""
+"""The tables of the README are made from the cards and from a published run; this test says how to renew them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli.list import as_markdown, cards_of
+from bench.report.published import PAGE, main_part
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -24,6 +25,24 @@ COLUMNS = {
 def renewed(text: str, kind: str) -> str:
     table = as_markdown(cards_of(kind), COLUMNS[kind])
     return re.sub(rf"(<!-- {kind} -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL)
+
+
+PUBLISHED = re.compile(r"(<!-- published ([\w./-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+"""What was found: the main part of the page of a published folder, which is named in front."""
+
+
+def told_again(text: str) -> str:
+    def told(found: re.Match[str]) -> str:
+        part = main_part((ROOT / found[2] / PAGE).read_text(encoding="utf-8"), found[2])
+        return f"{found[1]}{part}\n{found[3]}"
+
+    return PUBLISHED.sub(told, text)
+
+
+def test_readme_says_what_a_published_run_found() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(PUBLISHED.findall(text)) == 1
+    assert told_again(text) == text, "renew what was found: python -m tests.test_readme"
 
 
 @pytest.mark.parametrize("kind", COLUMNS)
@@ -51,4 +70,4 @@ if __name__ == "__main__":
     page = README.read_text()
     for name in COLUMNS:
         page = renewed(page, name)
-    README.write_text(page)
+    README.write_text(told_again(page))

@@ -32,6 +32,7 @@ COMMANDS = {
     "figure": "draw the visual comparison of a paper from a run",
     "fuse": "fuse two folders of images with one method",
     "list": "show suites, datasets, subsets, methods, factors, metrics or detectors",
+    "publish": "write a finished run as a folder that can be committed",
     "report": "rebuild the tables, curves and page of a run",
     "score": "score folders of fused images",
     "train": "train the teacher, the student or a detector; export weights",

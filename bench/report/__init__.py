@@ -23,7 +23,6 @@ from bench.report.parts import read_parts
 from bench.report.pictures import LOST, write_pictures
 from bench.report.references import references
 from bench.report.stored import stored_pictures
-from bench.report.tables import markdown
 from bench.run.cost import TABLE
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
@@ -65,7 +64,7 @@ def write_report(
         files = parts.make(section.heading, partial(_write_tables, section, folder.path / "tables", style), stage=False)
         if files is not None:
             written |= files
-            drawings += _drawings_of(section, run, folder.path / "curves")
+            drawings += drawings_of(section, run, folder.path / "curves")
             sections += [section] if section.tables or section.curves or section.drawings else []
     written |= parts.make("Figures", partial(_draw, drawings)) or set()
     written |= parts.make("References", partial(_write_references, sections, run.record, style, folder.path)) or set()
@@ -88,7 +87,7 @@ def _write_tables(section: Section, place: Path, style: LatexStyle) -> set[Path]
     path, texts = place / section.name, {}
     if section.tables:
         texts = {
-            "md": f"## {section.heading}\n\n" + "\n".join(markdown(table) for table in section.tables),
+            "md": section.markdown,
             "tex": latex_file(section.tables, style, section.name),
         }
     for ending, text in texts.items():
@@ -117,7 +116,7 @@ def _write_references(sections: Sequence[Section], record: RunRecord, style: Lat
     return {folder / "tables" / name for name in texts}
 
 
-def _drawings_of(section: Section, run: Run, place: Path) -> list[Drawing]:
+def drawings_of(section: Section, run: Run, place: Path) -> list[Drawing]:
     """The figures of a section, with their places; it keeps the PNG files."""
     drawings = [drawing for curve in section.curves for drawing in _drawings(curve, run, place)]
     drawings += [replace(drawing, path=place / drawing.path) for drawing in section.drawings]

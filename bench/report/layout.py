@@ -14,7 +14,7 @@ from bench.plan import CLEAN, conditions, factors_of, hits
 from bench.report.curves import MOST_BANDS
 from bench.report.drawing import Drawing
 from bench.report.summary import CONDITION, curve_points
-from bench.report.tables import Column, Direction, Table
+from bench.report.tables import Column, Direction, Table, markdown
 from bench.run.record import RunRecord
 from bench.statistics.basis import Basis, common_basis
 from bench.statistics.clusters import FEWEST_CLUSTERS
@@ -69,6 +69,11 @@ class Section:
     """The PNG files of both."""
     pictures: list[Path] = field(default_factory=list)
     """PNG files made of stored images."""
+
+    @property
+    def markdown(self) -> str:
+        """Its tables for a reader of text."""
+        return f"## {self.heading}\n\n" + "\n".join(markdown(table) for table in self.tables)
 
 
 @dataclass(frozen=True)

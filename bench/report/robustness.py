@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from bench.metrics import METRICS
@@ -25,16 +27,15 @@ from tsdm_bench.words import counted
 ROBUSTNESS_METRICS = ("vif", "qabf", "ssim_mean")
 """What stands in the robustness tables of a run without detection."""
 QUANTITIES = {"P": "P (clean)", "mPC": "mPC", "rPC": "rPC", "gain": "fusion gain"}
+PER_FACTOR = ", and mPC per factor."
 COUNTS = {"P": ["P_n"], "mPC": ["mPC_n"], "rPC": ["P_n", "mPC_n"], "gain": ["mPC_n"]}
 """Numbers of values that each quantity rests on."""
 
 
 def robustness_section(scores: pd.DataFrame, precision: Precision | None, run: Run) -> Section:
     """P, mPC, rPC and fusion gain of every method, and what each factor costs it."""
-    fusion = robustness_scores(scores)
-    parts, heads = [fusion], [name for name in ROBUSTNESS_METRICS if name in set(fusion["metric"])]
+    parts = [robustness_scores(scores)]
     if precision and CLEAN in run.basis.conditions:
-        heads = list(precision.quantities)
         shown = [(head, measure, precision.name) for head, measure in precision.quantities.items()]
         beside = [(head, *of) for head, of in precision.beside.items()]
         for head, measure, name in [*beside, *shown[::-1]]:
@@ -42,13 +43,41 @@ def robustness_section(scores: pd.DataFrame, precision: Precision | None, run: R
             parts.append(part.assign(metric=head, reference="none"))
     tidy = in_order(pd.concat(parts[::-1], ignore_index=True), run.suite)
     section = Section("robustness", "Robustness", tidy)
-    for head in heads:
-        part = tidy[(tidy["metric"] == head) & tidy["reference"].isin(["none", "clean"])]
-        if not part.empty:
-            section.tables.append(_robustness_table(part, head, precision, run))
+    section.tables += _tables(tidy, precision, run).values()
     if precision and precision.ranked and CLEAN in run.basis.conditions:
         section.tables += _crossover_table(precision, run)
     return section
+
+
+def main_table(tidy: pd.DataFrame, precision: Precision | None, run: Run) -> Table | None:
+    """The numbers that a reader looks for first: P, mPC, rPC and gain of one quantity, and mPC of the others.
+
+    ``tidy`` is that of the section; None where there is none of the quantities.
+    """
+    tables = _tables(tidy, precision, run)
+    if not tables:
+        return None
+    (name, first), *others = tables.items()
+    frame, columns = first.frame, [replace(c, head=f"{name} {c.head}") for c in first.columns if c.key in QUANTITIES]
+    for name, other in others:
+        key, count = f"{name} mPC", f"{name} count"
+        frame = frame.assign(**{key: other.frame["mPC"], count: other.frame["mPC count"]})
+        column = next(column for column in other.columns if column.key == "mPC")
+        columns.append(replace(column, key=key, head=key, interval=None, count=count))
+    return replace(first, note=first.note.replace(PER_FACTOR, "."), frame=frame, columns=columns)
+
+
+def _tables(tidy: pd.DataFrame, precision: Precision | None, run: Run) -> dict[str, Table]:
+    """Name for the reader → the table of each quantity: of detection where there is any, else of fusion metrics."""
+    found = set(tidy["metric"])
+    of_detection = [head for head in precision.quantities if head in found] if precision else []
+    tables = {}
+    for head in of_detection or [name for name in ROBUSTNESS_METRICS if name in found]:
+        part = tidy[(tidy["metric"] == head) & tidy["reference"].isin(["none", "clean"])]
+        if not part.empty:
+            name = head if of_detection else METRICS[head].symbol
+            tables[name] = _robustness_table(part, head, precision, run)
+    return tables
 
 
 def agreement_section(precision: Precision, run: Run) -> Section | None:
@@ -107,7 +136,7 @@ def _robustness_table(part: pd.DataFrame, metric: str, precision: Precision | No
         columns.append(Column(key, factor_title(key, run), direction, 3, None, count, values, ranked=ranked))
     note = (
         f"{head} on {counted(pairs, 'clean pair')} (P), its mean over factors and over the severities from 1 "
-        f"that were run (mPC), rPC = mPC / P, and mPC per factor. Source images alone are not ranked."
+        f"that were run (mPC), rPC = mPC / P{PER_FACTOR} Source images alone are not ranked."
     )
     if of_detector:
         note += (

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from bench.cell.rows import (
+    CELL_KEY,
     CONTRAST_SCHEMA,
     DETECTION_SCHEMA,
     PAIR_SCHEMA,
@@ -172,6 +173,19 @@ class RunFolder:
             for name in (cell.method, "ir", "vis"):
                 self.picture_path(Picture(cell.image, *cell.condition, name, b"")).unlink(missing_ok=True)
 
+    def write_dense(self, rows: pd.DataFrame, detections: pd.DataFrame) -> None:
+        """Write rows and detections as one small shard of a new folder, in an order that is that of the cells.
+
+        It does not say of what its cells are: a run that goes on here computes them again.
+        """
+        rows = rows.sort_values(ROW_KEY)
+        detections = detections.sort_values(CELL_KEY, kind="stable")  # within a cell equal scores keep their order
+        first, second = (
+            pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+            for frame, schema in ((rows, ROW_SCHEMA), (detections, DETECTION_SCHEMA))
+        )
+        self._write_shard(first, second, {}, dense=True)
+
     def forget_failures(self) -> None:
         """Failed cells have no rows and are computed again by the next run."""
         (self.path / "failures.jsonl").unlink(missing_ok=True)
@@ -231,8 +245,10 @@ class RunFolder:
 
     # --- shards on disk ---
 
-    def _write_shard(self, rows: pa.Table, detections: pa.Table, known: Mapping[CellKey, str]) -> None:
-        name, content = packed(rows, detections, known)
+    def _write_shard(
+        self, rows: pa.Table, detections: pa.Table, known: Mapping[CellKey, str], *, dense: bool = False
+    ) -> None:
+        name, content = packed(rows, detections, known, dense=dense)
         for kind, data in content.items():
             write_bytes(self.path / kind / name, data)
 

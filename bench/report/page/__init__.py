@@ -74,7 +74,7 @@ def write_page(run: Run, contents: Contents) -> str:
         sections=[_view(section, run) for section in contents.sections],
         curves=curve_data(contents.sections, run),
         pictures=contents.pictures,
-        facts=_facts(run),
+        facts=facts(run),
     )
 
 
@@ -147,7 +147,7 @@ def _packed(package: str, path: str) -> str:
     return base64.b64encode(gzip.compress((Path(spec.origin).parent / path).read_bytes(), mtime=0)).decode()
 
 
-def _facts(run: Run) -> dict[str, str]:
+def facts(run: Run) -> dict[str, str]:
     """What the run was, as far as its record says."""
     record, suite = run.record, run.suite
     facts = {

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.metrics import METRICS
 from bench.plan import CLEAN
 from bench.report.diagnosis import SHARES, fused
 from bench.report.layout import TRAINED_HERE, Run, Section, detector_name
+from bench.report.robustness import ROBUSTNESS_METRICS
 from bench.report.summary import Precision
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.diagnosis import falls
@@ -41,6 +43,7 @@ def findings(sections: Sequence[Section], precision: Precision | None, run: Run)
     if "ranking" in of:
         found += _winners(of["ranking"].tidy, run)
     if precision is None:
+        found.append(_survival(of["robustness"].tidy, run) if "robustness" in of else None)
         found.append(_no_detection(run))
     elif not precision.ranked:
         text = precision.note.removeprefix("Too few objects: ")
@@ -95,6 +98,28 @@ def _sure_of_ranks(ranks: pd.DataFrame, method: str, run: Run) -> str:
         f"Of {len(groups)} {what}, {_title(method, run)} is alone at the top in {alone} and not told apart from the "
         f"best in {among} (Friedman and Wilcoxon, p < 0.05, Holm; {clusters} scene clusters)."
     )
+
+
+def _survival(robustness: pd.DataFrame, run: Run) -> Finding | None:
+    """How much of a fusion metric is left under degradation, and who has most of it."""
+    names = [name for name in ROBUSTNESS_METRICS if name in set(robustness["metric"])]
+    table = robustness[(robustness["factor"] == ALL) & (robustness["reference"] == "clean")]
+    table = table[table["metric"].isin(names[:1]) & table["method"].isin(run.basis.complete)]
+    own = table[~table["method"].isin(run.sources)].set_index("method").dropna(subset=["P", "mPC"])
+    if own.empty:
+        return None
+    symbol, kept = METRICS[names[0]].symbol, own["mPC"] / own["P"]
+    best, most = own["mPC"].idxmax(), kept.idxmax()
+    clean, degraded = own["P"].mean(), own["mPC"].mean()
+    text = (
+        f"{symbol} compared with the clean pair, mean over {counted(len(own), 'method')}: {clean:.3f} clean, "
+        f"{degraded:.3f} degraded. Highest degraded: {_title(best, run)}, {own['mPC'][best]:.3f} (clean "
+        f"{own['P'][best]:.3f}); least of its own is lost by {_title(most, run)}, {own['mPC'][most]:.3f} (clean "
+        f"{own['P'][most]:.3f})."
+    )
+    answer = f"{100 * degraded / clean:.0f} % of {symbol}"
+    pairs = f"{counted(run.pairs, 'pair')}, {counted(run.degraded, 'degraded condition')}."
+    return Finding("How much is left under degradation?", answer, text, pairs, "robustness")
 
 
 # --- detection ---

@@ -59,10 +59,13 @@ def test_of_few_scenes_findings_say_that_they_are_not_sure(make_run: Make) -> No
     assert found["Does fusing help the detector?"][2] == "Not sure: 4 scene clusters only, too few for an interval."
 
 
-def test_without_a_detector_nothing_is_said_of_detecting(make_run: Make) -> None:
-    folder = make_run()
+def test_without_a_detector_nothing_is_said_of_detecting_but_how_much_of_a_metric_is_left(make_run: Make) -> None:
+    folder = make_run(values={"ir": 9.0, "vis": 9.0, "a": 20.0, "b": 10.0})
     write_report(folder)
     found = told(text(folder, "index.html"))
+    answer, numbers, _ = found["How much is left under degradation?"]
+    assert answer == "80 % of VIF"  # severities 1 and 5 cost 3 of 15 on average
+    assert "15.015 clean, 12.015 degraded. Highest degraded: a, 17.015 (clean 20.015); least of" in numbers
     assert found["Does fusing help the detector?"][0] == "Not measured"
     assert "Most detected" not in found
 
