@@ -16,6 +16,8 @@ def printable(text: str) -> str:
     >>> printable("caf\\u00e9 \\x1b[2J \\udcff")
     'café \\\\x1b[2J \\\\udcff'
     """
+    if text.isprintable():  # a hundred times as fast, and nearly always so
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

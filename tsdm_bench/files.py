@@ -107,7 +107,8 @@ def printable_cells(table: pd.DataFrame) -> pd.DataFrame:
     for place in range(cells.shape[1]):
         column = cells.iloc[:, place]
         if column.dtype.kind not in "biufc":
-            cells.isetitem(place, column.map(_cell))
+            known = {value: _cell(value) for value in column.unique()}
+            cells.isetitem(place, column.map(lambda value, known=known: known[value]))
     return cells
 
 

@@ -34,7 +34,8 @@ class Lost:
 
 
 def lost_objects(stored: StoredPictures, condition: Condition, most: int = MOST) -> list[Lost]:
-    """The objects of the stored images that most methods lose under ``condition``, large ones first among equals.
+    """The objects of the stored images that over half of the methods lose under ``condition``, large ones first among
+    equals.
 
     Of objects that overlap in their cuts only the first is taken.
     """
@@ -44,7 +45,7 @@ def lost_objects(stored: StoredPictures, condition: Condition, most: int = MOST)
         names = before.keys() & after.keys()
         for box in stored.boxes(image):
             times = sum(box not in before[name].misses and box in after[name].misses for name in names)
-            if times:
+            if 2 * times > len(names):
                 found.append(Lost(image, box, times, len(names)))
     found.sort(key=lambda lost: (-lost.methods, -lost.box.w * lost.box.h))
     taken: list[Lost] = []

@@ -75,12 +75,14 @@ def draw_figure(
     title: str = "",
     columns: int | None = None,
     width_mm: float = WIDTH_MM,
+    classes: Sequence[str] = (),
 ) -> Figure:
     """A figure of ``width_mm`` with a tile per image, each lettered (a), (b)…
 
     One row is broken into lines of ``columns`` tiles, each with its own letter and counts. Of several rows each has one
     line, and the letters name the columns. Hits are drawn in the colour of their class, false alarms dashed red, misses
-    dotted yellow; a tile that no detector looked at shows none of them. Raises ``ValueError`` without a row.
+    dotted yellow; a tile that no detector looked at shows none of them. ``classes`` are those of the run. Raises
+    ``ValueError`` without a row.
     """
     if not rows:
         raise ValueError("a figure needs at least one pair")
@@ -89,7 +91,8 @@ def draw_figure(
     lines = [(row, names[start : start + columns]) for row in rows for start in range(0, len(names), columns)]
     left = SIDE_MM if any(row.side for row in rows) and several else 0.0
     tile = (width_mm - left - (columns - 1) * GAP_MM) / columns
-    colours = _class_colours(rows)
+    labels = {item.label for row in rows for of in row.outcomes.values() for group in of for item in group}
+    colours = class_colours(classes, labels)
     letterings = [not several or number == len(lines) - 1 for number in range(len(lines))]
     captions = {name: f"({letters(place)}) {(titles or {}).get(name, name)}" for place, name in enumerate(names)}
     if not several:
@@ -121,7 +124,7 @@ def draw_figure(
         if title:
             figure.suptitle(printable(title), fontsize=POINTS + 1, fontweight="bold", y=1 - 0.8 / total, va="top")
         if entries:
-            add_legend(figure, entries, ncols=len(entries), fontsize=POINTS)
+            add_legend(figure, entries, ncols=len(entries), fontsize=points)
     return figure
 
 
@@ -135,9 +138,15 @@ def letters(index: int) -> str:
     return ("" if first == 0 else chr(96 + first)) + chr(97 + last)
 
 
-def _class_colours(rows: Sequence[Row]) -> dict[str, str]:
-    labels = {item.label for row in rows for of in row.outcomes.values() for group in of for item in group}
-    return {label: CLASS_COLOURS[place % len(CLASS_COLOURS)] for place, label in enumerate(sorted(labels))}
+def class_colours(classes: Sequence[str], shown: Iterable[str]) -> dict[str, str]:
+    """The colours of the classes that are ``shown``; each of ``classes`` has the same in every figure of a run.
+
+    >>> class_colours(["People", "Car"], ["Car"])
+    {'Car': '#2ecc40'}
+    """
+    shown = set(shown)
+    places = enumerate(dict.fromkeys([*classes, *sorted(shown)]))
+    return {label: CLASS_COLOURS[place % len(CLASS_COLOURS)] for place, label in places if label in shown}
 
 
 def _legend_entries(rows: Sequence[Row], colours: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:

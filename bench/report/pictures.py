@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -70,9 +71,7 @@ def write_figure(stored: StoredPictures, wanted: Wanted, place: Path) -> list[Pa
             rows.append(_row(stored, image, condition, pixels, wanted))
     if wanted.boxes and not any(row.outcomes for row in rows):
         raise UsageError(f"--boxes: no detector looked at {', '.join(images)} in this run; leave it out")
-    figure = draw_figure(
-        rows, titles=stored.titles, title=wanted.title, columns=wanted.columns, width_mm=wanted.width_mm
-    )
+    figure = _drawn(stored, rows, title=wanted.title, columns=wanted.columns, width_mm=wanted.width_mm)
     stem = place / _file_name(images, wanted)
     return [_save(figure, stem.with_name(f"{stem.name}.{form}"), wanted.dpi) for form in ("png", "pdf")]
 
@@ -139,7 +138,7 @@ def write_pictures(stored: StoredPictures) -> list[Path]:
                     continue
                 row = _row(stored, image, condition, pixels, wanted)
                 title = f"{stored.record.dataset.name} {image}: {stored.title(condition)}"
-                _save(draw_figure([row], titles=stored.titles, title=title), path, "figure")
+                _save(_drawn(stored, [row], title=title), path, "figure")
             written.append(path)
     for condition in shown_conditions(stored.record.suite):
         written += _write_lost(stored, condition)
@@ -151,6 +150,11 @@ def write_pictures(stored: StoredPictures) -> list[Path]:
         if path not in written:
             path.unlink(missing_ok=True)
     return [path for path in written if path]
+
+
+def _drawn(stored: StoredPictures, rows: Sequence[Row], **options: Any) -> Figure:
+    """A figure with the names and the colours of the run."""
+    return draw_figure(rows, titles=stored.titles, classes=stored.record.classes, **options)
 
 
 def _write_lost(stored: StoredPictures, condition: Condition) -> list[Path]:
@@ -165,7 +169,7 @@ def _write_lost(stored: StoredPictures, condition: Condition) -> list[Path]:
         if not rows:
             return []
         title = f"{stored.title(condition)}: objects that most methods find in the clean pair, and lose here"
-        _save(draw_figure(rows, titles=stored.titles, title=title), path, SHEET_DPI)
+        _save(_drawn(stored, rows, title=title), path, SHEET_DPI)
     return [path]
 
 

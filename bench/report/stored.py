@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -89,8 +90,7 @@ class StoredPictures:
         """
         if self.record.detector is None or image not in self.labelled:
             return {}
-        here = self.detections[self.detections["image"] == image]
-        here = here[(here[list(Condition._fields)] == list(condition)).all(axis=1)]
+        here = self._of_cell.get((image, *condition), self.detections.iloc[:0])
         boxes, hard = self.boxes(image), self.boxes(image, difficult=True)
         found = {name: list[Detection]() for name in self.record.suite.methods}
         for name, *row in here[["method", *DETECTION_COLUMNS]].itertuples(index=False):
@@ -100,6 +100,12 @@ class StoredPictures:
             for name, of in found.items()
             if self.path(image, condition, name).is_file()
         }
+
+    @cached_property
+    def _of_cell(self) -> dict[tuple, pd.DataFrame]:
+        """The detections of the images that are stored, by image and condition."""
+        own = self.detections[self.detections["image"].isin(self.images())]
+        return dict(list(own.groupby(["image", *Condition._fields], sort=False)))
 
     def outcomes(self, image: str, condition: Condition) -> dict[str, Outcome]:
         """What was found and missed in the image of each method that a detector looked at."""

@@ -215,11 +215,11 @@ def _why(diagnosis: pd.DataFrame, precision: Precision, run: Run) -> Finding | N
         return None
     mean = changes.mean()
     lost = mean.drop("found").sort_values(ascending=False)
-    change = ", ".join(f"{100 * mean[fate]:+.1f} % {SHARES[fate]}" for fate in SHARES)
+    change = ", ".join(f"{SHARES[fate]} {100 * mean[fate]:+.1f}" for fate in SHARES)
     answer = f"More of them {SHARES[lost.index[0]]}" if mean["found"] < 0 < lost.iloc[0] else "No more objects are lost"
     text = (
         f"From clean pairs to the highest severity, mean over {counted(len(changes), 'kind')} of degradation and the "
-        f"fusion methods, of all objects {change} (score ≥ {SHOWN_FROM:g})."
+        f"fusion methods, in percentage points of all objects: {change} (score ≥ {SHOWN_FROM:g})."
     )
     return Finding("What becomes of the objects?", answer, text, _clusters(precision), "diagnosis")
 

@@ -15,17 +15,16 @@ from PIL import Image
 
 from bench.executors.pool import available_cores
 from bench.plan import Condition
+from bench.report.figure import class_colours
 from bench.report.outcomes import SHOWN_FROM, Outcome
 from bench.report.stored import StoredPictures
 
-BUDGET = 8_000_000
+BUDGET = 7_000_000
 """Bytes of all pictures together before they become text, which takes a third more: the page stays below 15 MB."""
 QUALITY = 72
 FIRST_SIDE = 720
 """Longest side, in pixels, of a first try."""
 SMALLEST_SIDE = 160
-CLASS_COLOURS = ("#1e90ff", "#2ecc40", "#c264ff", "#ff9a1f", "#00c8c8", "#ff69b4", "#8b6cff", "#a0a000")
-"""Bright enough for night scenes, and none like those of misses and false alarms."""
 Key = tuple[str, Condition, str]
 
 
@@ -55,7 +54,7 @@ def picture_data(stored: StoredPictures, budget: int = BUDGET) -> tuple[dict[str
         for condition in conditions
         for name, of in stored.outcomes(image, condition).items()
     }
-    labels = sorted({item.label for of in outcomes.values() for group in of for item in group})
+    labels = {item.label for of in outcomes.values() for group in of for item in group}
     facts = {
         "pairs": shown,
         "conditions": [stored.title(condition) for condition in conditions],
@@ -63,7 +62,7 @@ def picture_data(stored: StoredPictures, budget: int = BUDGET) -> tuple[dict[str
         "titles": stored.titles,
         "size": [next(size for key, (_, size) in there.items() if key[0] == image) for image in shown],
         "boxes": {place_of[key]: _boxes(of) for key, of in outcomes.items() if key in place_of},
-        "colours": {label: CLASS_COLOURS[place % len(CLASS_COLOURS)] for place, label in enumerate(labels)},
+        "colours": class_colours(stored.record.classes, labels),
         "judged": [image in stored.labelled for image in shown],
         "shown_from": SHOWN_FROM,
     }
