@@ -11,6 +11,7 @@ from bench.datasets import DATASETS
 from bench.datasets.class_sets import check_class_set
 from bench.metrics import METRICS
 from bench.subsets import SUBSETS
+from bench.unfused import UNFUSED, no_image, refuse_unfit
 from degradation.factor import FACTORS
 from degradation.presets import PRESETS
 from detectors.evaluation import COUNTED
@@ -39,7 +40,9 @@ def check_names(suite: Suite, data_root: str | Path | None) -> None:
         for part in filter(None, re.split(r"[+:]", factor)):
             FACTORS.check(part, (*SIDES, *PRESETS))
     for method in suite.methods:
-        check_method(method, METHOD_GROUPS)
+        if method not in UNFUSED:
+            check_method(method, METHOD_GROUPS)
+    refuse_unfit(suite.methods, suite.detection.protocol, suite.detector is not None)
     check_metrics(suite.metrics)
     if suite.detection.classes != COUNTED:
         check_class_set(suite.dataset, suite.detection.classes)
@@ -54,6 +57,8 @@ def check_method(method: str, groups: Sequence[str] = ()) -> None:
 
     Of a specification of a user's own, folders and commands are looked for; what holds code is imported later.
     """
+    if method in UNFUSED:
+        raise no_image(method)
     *steps, name = method.split("+")
     if OWN_PLACES.match(method):
         own_method(method)

@@ -20,8 +20,8 @@ from bench.report.notebook import shown
 from bench.report.page.comparison import comparison_page
 from bench.report.page.findings import Finding
 from bench.report.summary import (
-    CONDITION,
     Precision,
+    computed,
     detection_precision,
     fusion_scores,
     in_order,
@@ -69,13 +69,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Side:
-    """One run of a comparison: its rows that the suite asks for."""
+    """One run of a comparison: its rows and computed cells that the suite asks for."""
 
     name: str
     folder: RunFolder
     record: RunRecord
     pairs: pd.DataFrame
     rows: pd.DataFrame
+    cells: pd.DataFrame
 
     @property
     def conditions(self) -> list[Condition]:
@@ -83,8 +84,7 @@ class _Side:
 
     @property
     def incomplete(self) -> str:
-        cells = self.rows[["image", *CONDITION, "method"]].drop_duplicates()
-        return incomplete(len(cells), len(self.pairs) * len(self.conditions) * len(self.record.suite.methods))
+        return incomplete(len(self.cells), len(self.pairs) * len(self.conditions) * len(self.record.suite.methods))
 
 
 def compare(runs: Sequence[Path | str], *, shared: bool = False) -> Comparison:
@@ -105,12 +105,9 @@ def compare(runs: Sequence[Path | str], *, shared: bool = False) -> Comparison:
         dict(zip(names, records, strict=True)),
         {name: set(listing["image"]) for name, listing in zip(names, pairs, strict=True)},
     )
-    sides = [
-        _Side(name, folder, record, listing, selected(folder.rows(), record.suite, listing["image"]))
-        for name, folder, record, listing in zip(names, folders, records, pairs, strict=True)
-    ]
+    sides = [_side(*of) for of in zip(names, folders, records, pairs, strict=True)]
     for side in sides:
-        if side.rows.empty:
+        if side.cells.empty:
             raise UsageError(f"{side.folder.path} has no rows yet; repeat the command of the run to complete it")
     basis = _basis(sides)
     precisions = [_precision(side, basis) for side in sides]
@@ -131,6 +128,11 @@ def compare(runs: Sequence[Path | str], *, shared: bool = False) -> Comparison:
     )
 
 
+def _side(name: str, folder: RunFolder, record: RunRecord, pairs: pd.DataFrame) -> _Side:
+    rows = selected(folder.rows(), record.suite, pairs["image"])
+    return _Side(name, folder, record, pairs, rows, computed(folder, rows, record, pairs))
+
+
 def _names(folders: Sequence[RunFolder], suites: Sequence[str]) -> list[str]:
     """The suites, or where they do not tell the runs apart the shortest tails of the paths that do."""
     if len(set(suites)) == len(suites):
@@ -144,20 +146,17 @@ def _names(folders: Sequence[RunFolder], suites: Sequence[str]) -> list[str]:
 
 def _basis(sides: Sequence[_Side]) -> Basis:
     """The pairs and conditions that the methods of all runs have in common."""
-    cells = [
-        side.rows[["image", *CONDITION, "method"]].assign(method=[(side.name, name) for name in side.rows["method"]])
-        for side in sides
-    ]
+    cells = [side.cells.assign(method=[(side.name, name) for name in side.cells["method"]]) for side in sides]
     fused = [(side.name, name) for side in sides for name in side.record.suite.methods if name not in _sources(side)]
     return common_basis(pd.concat(cells, ignore_index=True), fused)
 
 
 def _sources(side: _Side) -> set[str]:
-    return {name for name, method in side.record.methods.items() if method.kind == "source"}
+    return {name for name, method in side.record.methods.items() if method.kind in ("source", "unfused")}
 
 
 def _precision(side: _Side, basis: Basis) -> Precision | None:
-    labelled = labelled_part(side.folder, side.record.suite, basis.of(side.rows))
+    labelled = labelled_part(side.folder, side.record.suite, basis.of(side.cells))
     if labelled is None:
         return None
     return detection_precision(labelled, side.record)

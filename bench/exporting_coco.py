@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.plan import CLEAN, Condition
 from bench.report.layout import describe
-from bench.report.summary import CONDITION, Labelled, labelled_part, selected
+from bench.report.summary import CONDITION, Labelled, computed, labelled_part, selected
 from bench.run.store import RunFolder
 from degradation.mixed_condition import file_word
 from detectors.evaluation.coco_format import instances, results
@@ -34,11 +34,11 @@ def write_coco(folder: RunFolder, place: Path) -> list[Path]:
     ``UsageError`` where the run has no rows or no detections of labelled objects.
     """
     record, pairs = folder.record(), folder.pairs()
-    rows = selected(folder.rows(), record.suite, pairs["image"])
-    if rows.empty:
+    cells = computed(folder, selected(folder.rows(), record.suite, pairs["image"]), record, pairs)
+    if cells.empty:
         raise UsageError(f"{folder.path} has no rows yet; repeat the command of the run to complete it")
-    run = describe(record, rows, pairs)
-    part = labelled_part(folder, record.suite, run.basis.of(rows))
+    run = describe(record, cells, pairs)
+    part = labelled_part(folder, record.suite, run.basis.of(cells))
     if part is None:
         what = "no detector" if record.suite.detector is None else "no labelled object in its pairs"
         raise UsageError(
@@ -48,14 +48,14 @@ def write_coco(folder: RunFolder, place: Path) -> list[Path]:
     of_images = _of_images(pairs)
     truths: dict[tuple[str, ...], str] = {}
     written: list[Path] = []
-    cells = []
+    listed = []
     for (*condition, method), images, found in _cells(part):
         if images not in truths:
             truths[images] = TRUTH if not truths else f"truth/instances-{len(truths) + 1}.json"
             _write(place / truths[images], instances(part.truth, images, record.classes, of_images), written)
         path = _place(Condition(*condition), method)
         _write(place / path, results(found, images, record.classes), written)
-        cells.append(
+        listed.append(
             {"method": method, **dict(zip(CONDITION, condition, strict=True)), "truth": truths[images],
              "detections": path.as_posix(), "images": len(images)}
         )  # fmt: skip
@@ -66,10 +66,10 @@ def write_coco(folder: RunFolder, place: Path) -> list[Path]:
         "detector": record.detector_facts.name,
         "protocol": record.detector_facts.protocol,
         "classes": list(record.classes),
-        "cells": cells,
+        "cells": listed,
     }
     _write(place / MANIFEST, manifest, written)
-    write_text(place / README, _readme(cells, part, pairs))
+    write_text(place / README, _readme(listed, part, pairs))
     return [place / README, place / MANIFEST, *written[:-1]]
 
 

@@ -18,6 +18,7 @@ from bench.methods import find_method, find_weights, obtain
 from bench.plan import CLEAN
 from bench.run.identities import method_facts, pair_facts, result_identity
 from bench.run.record import digest
+from bench.unfused import Unfused, no_image
 from fusion.method import prepare
 from tsdm_bench.device import compute_in_float32, pick_device
 from tsdm_bench.errors import UsageError, one_line, words_of
@@ -58,6 +59,8 @@ def fuse_folders(
         if not images_in(folder):
             raise UsageError(f"no images in {folder}; give a folder of PNG, JPEG, BMP or TIFF files")
     card, place = find_method(method), pick_device(device)
+    if isinstance(card, Unfused):
+        raise no_image(card.name)
     if card.knows_condition:
         raise UsageError(
             f"{card.name} is told how the pair was degraded, which only a run knows; name a restorer that is not "

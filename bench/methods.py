@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from bench.unfused import UNFUSED
 from fusion.external import own_method
 from fusion.method import METHODS, Method
 from fusion.restoration.chain import restoring, split
@@ -16,7 +17,7 @@ from tsdm_bench.weights.download import fetch
 from tsdm_bench.weights.location import locate, missing, remedy
 
 KINDS = get_args(get_type_hints(Method)["kind"])
-ALL, VARIANTS = "all", "variants"
+ALL, VARIANTS, NOT_FUSED = "all", "variants", "unfused"
 
 
 def in_order() -> list[Method]:
@@ -28,12 +29,14 @@ def groups() -> dict[str, tuple[str, ...]]:
     """The words that stand for several methods: ``all``, each kind (``classical``, ``learned``…) and ``variants``.
 
     A variant is a card whose name is that of another one with a suffix (``seafusion_official``, ``tsdm_student_bf16``);
-    the other words leave them out, so that a method counts once.
+    the other words leave them out, so that a method counts once. ``unfused`` stands for the ways of giving a detector
+    both images, which no other word includes.
     """
     variants = {name for name in METHODS if any(name.startswith(f"{other}_") for other in METHODS)}
     main = [card for card in in_order() if card.name not in variants]
     found = {kind: tuple(card.name for card in main if card.kind == kind) for kind in KINDS}
     found |= {ALL: tuple(card.name for card in main), VARIANTS: tuple(c.name for c in in_order() if c.name in variants)}
+    found |= {NOT_FUSED: tuple(UNFUSED)}
     return {word: names for word, names in found.items() if names and word not in METHODS}
 
 
@@ -49,11 +52,16 @@ def expand(specs: Iterable[str]) -> tuple[str, ...]:
 def find_method(spec: str) -> Method:
     """A method by card name, or a user's own by specification (``folder:…``, ``command:…``, ``module:callable``…).
 
-    Either may have restorers in front (``sci+gff``, see :mod:`fusion.restoration.chain`).
+    Either may have restorers in front (``sci+gff``, see :mod:`fusion.restoration.chain`). What fuses nothing
+    (:mod:`bench.unfused`) may not.
     """
+    if spec in UNFUSED:
+        return UNFUSED[spec]
     if spec in METHODS:
         return METHODS[spec]
     steps, spec = split(spec)
+    if steps and spec in UNFUSED:
+        raise UsageError(f"restorers go in front of a fusion method, and {spec} is none; leave them out")
     method = own_method(spec) if ":" in spec else METHODS[spec]
     return restoring(steps, method) if steps else method
 

@@ -62,12 +62,12 @@ class Detector:
         return tuple(name for name in self.classes if name not in self.class_map.values())
 
     def detect(self, images: Iterable[np.ndarray]) -> list[list[Detection]]:
-        """Detections of each image (H×W×3 uint8 RGB), best score first.
+        """Detections of each image, best score first; H×W×3 uint8 RGB, or as many channels as the network takes.
 
         A box may carry several classes, as in the validation of the YOLO family; suppression works within a class.
         On the CPU images go through one by one, so that the result does not depend on how they are grouped.
         """
-        images = [_checked(image) for image in images]
+        images = [_checked(image, self.network.channels) for image in images]
         results: list[list[Detection]] = [[] for _ in images]
         for group in self._groups(images):
             placed = [self._letterbox(letterbox, images[i]) for i in group]
@@ -77,7 +77,7 @@ class Detector:
         return results
 
     def detect_levels(self, levels: Tensor) -> list[list[Detection]]:
-        """:func:`detect` for N×3×H×W uint8 RGB: what lies on a GPU stays there, where the network runs there."""
+        """:func:`detect` for N×C×H×W uint8: what lies on a GPU stays there, where the network runs there."""
         if levels.device.type == "cpu" or not self.network.on_device:
             return self.detect([as_pixels(image) for image in levels.cpu()])
         placed, placement = self._letterbox(letterbox_levels, levels)
@@ -215,9 +215,9 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _checked(image: np.ndarray) -> np.ndarray:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(f"expected an H×W×3 uint8 RGB image, got {image.dtype} of shape {image.shape}")
+def _checked(image: np.ndarray, channels: int) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or 0 in image.shape:
+        raise ValueError(f"expected an H×W×{channels} uint8 RGB image, got {image.dtype} of shape {image.shape}")
     return image
 
 

@@ -33,7 +33,7 @@ class Method(Card):
     it).
     """
 
-    kind: Literal["source", "classical", "learned", "external"]
+    kind: Literal["source", "classical", "learned", "external", "unfused"]
     description: str
     licence: str = OURS
     year: int | None = None

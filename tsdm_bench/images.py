@@ -259,8 +259,10 @@ def _transparent(name: str) -> str:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """An H×W or H×W×3 RGB uint8 image as a PNG file."""
-    image = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if pixels.ndim == 3 else pixels
+    """An H×W, H×W×3 RGB or H×W×4 (red, green, blue and another channel) uint8 image as a PNG file."""
+    image = pixels
+    if pixels.ndim == 3:
+        image = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
     return cv2.imencode(".png", image)[1].tobytes()
 
 

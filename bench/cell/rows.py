@@ -83,6 +83,8 @@ class CellResult:
     detections: list[DetectionRow] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
+    detected: list[tuple[str, str, int, Modality, str]] = field(default_factory=list)
+    """Cells (:data:`CELL_KEY`) of methods that give detections alone: done, though no row says so."""
 
 
 ROW_KEY = ["image", "factor", "severity", "modality", "method", "metric", "reference"]

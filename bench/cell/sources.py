@@ -15,6 +15,7 @@ from bench.datasets.pair import Pair
 from bench.methods import find_method, find_weights
 from bench.metrics import plane_of
 from bench.plan import CLEAN, Cell
+from bench.unfused import Unfused
 from degradation.condition import degrade
 from degradation.mixed_condition import find_factor
 from fusion.method import Fuse, prepare
@@ -54,6 +55,7 @@ class Bench:
         self.restored = Memory()
         self.fuse_of = cache(self._load)
         self.detector = cache(setup.open_detector)
+        self.unfused = cache(self._unfused)
         self.most_together: dict[str, int] = {}
         """Method → images that it takes at once, where that is known."""
         self._sources_of_one = lru_cache(maxsize=1)(lambda pair: Sources([self.read(pair)], setup.device))
@@ -65,6 +67,11 @@ class Bench:
         if method.kind == "external" or method.keyed or method.knows_condition:
             self.most_together[name] = 1  # a user's own, or one that has to know which
         return prepare(method, find_weights(method, self.setup.weights_dir), self.setup.device, self.restored)
+
+    def _unfused(self, name: str) -> Unfused | None:
+        """The card of a method that gives detections and no fused image; None for all others."""
+        method = find_method(self.setup.specs[name])
+        return method if isinstance(method, Unfused) else None
 
     def read(self, pair: Pair) -> Images:
         """The images of a pair, read once for all of its conditions; so is what is wrong with them."""

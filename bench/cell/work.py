@@ -16,7 +16,9 @@ from bench.cell.rows import CellResult, DetectionRow, Failure, Picture, Row
 from bench.cell.sources import Bench, Inputs, Sources
 from bench.metrics import METRICS, evaluate, plane_of
 from bench.plan import Cell, Condition
-from detectors.detector import Detection
+from bench.unfused import Unfused
+from detectors.detector import Detection, Detector
+from detectors.merging import merge_detections
 from tsdm_bench.device import ran_out_of_memory
 from tsdm_bench.errors import one_line
 from tsdm_bench.images import encode_png
@@ -116,6 +118,11 @@ def _run_method(name: str, batch: Batch, bench: Bench) -> None:
 
 def _add(name: str, batch: Batch, bench: Bench) -> None:
     setup = bench.setup
+    if (unfused := bench.unfused(name)) is not None:
+        for (cell, *_), result, of in zip(batch.inputs, batch.results, _unfused(unfused, batch, bench), strict=True):
+            result.detections += of
+            result.detected.append((cell.pair.image, *cell.condition, name))
+        return
     levels, seconds = fuse_seen(name, batch.inputs[0].cell, batch.seen, bench)
     values = score(levels, batch, bench)
     detections = detect(name, levels, batch, bench)
@@ -132,7 +139,7 @@ def _add(name: str, batch: Batch, bench: Bench) -> None:
 def fuse_seen(name: str, cell: Cell, seen: Sources, bench: Bench) -> tuple[Tensor, float]:
     """The 8-bit results of a method for some pairs, of which ``cell`` is the first, and the seconds that each took.
 
-    They are N×3×H×W uint8 RGB on the device of the run.
+    They are N×3×H×W uint8 RGB on the device of the run; N×C×H×W of a method that stacks C channels.
 
     The method gets copies of its inputs: it may write into them. An image that another method of the cell has restored
     in the same way is not restored again; the seconds count as if it were. On the CPU images go through one by one,
@@ -148,7 +155,8 @@ def fuse_seen(name: str, cell: Cell, seen: Sources, bench: Bench) -> tuple[Tenso
         parts = [to_levels(fuse(*part, key)) for part in zip(ir.split(size), vis.split(size), strict=True)]
         levels = parts[0] if len(parts) == 1 else torch.cat(parts)  # a device is waited for: is all finite?
         seconds = (time.perf_counter() - started + bench.restored.saved) / len(levels)
-    if levels.shape != seen.vis.shape:
+    channels = unfused.channels if (unfused := bench.unfused(name)) else 3
+    if levels.shape != (len(ir), channels, *seen.vis.shape[-2:]):
         raise ValueError(
             f"the fused image is {levels.shape[3]}×{levels.shape[2]}; expected the size of the pair, "
             f"{seen.vis.shape[3]}×{seen.vis.shape[2]}"
@@ -177,19 +185,47 @@ def score(levels: Tensor, batch: Batch, bench: Bench) -> list[tuple[str, str, li
 
 def detect(name: str, levels: Tensor, batch: Batch, bench: Bench) -> list[list[DetectionRow]]:
     """What the detector finds in each image of a labelled pair."""
-    setup = bench.setup
+    if bench.setup.suite.detector is None:
+        return [[] for _ in batch.inputs]
+    detector = bench.detector(bench.setup.detectors.get(name))
+    return _as_rows(name, detector.name, _found(detector, levels, batch), batch, bench)
+
+
+def _unfused(card: Unfused, batch: Batch, bench: Bench) -> list[list[DetectionRow]]:
+    """What is found where a detector is given both images: in one image, or in each view, merged."""
+    settings = bench.setup.suite.detector
+    if settings is None:
+        raise AssertionError("a run without a detector refuses methods that give detections alone")
+    views = card.views or (card.name,)
+    detectors = [bench.detector(bench.setup.detectors.get(view)) for view in views]
+    found = []
+    for view, detector in zip(views, detectors, strict=True):
+        levels, _ = fuse_seen(view, batch.inputs[0].cell, batch.seen, bench)
+        found.append(_found(detector, levels, batch))
+    boxes, (height, width) = found[0], batch.seen.vis.shape[-2:]
+    if card.views:
+        most = settings.max_detections
+        boxes = [merge_detections(each, (height, width), most) for each in zip(*found, strict=True)]
+    return _as_rows(card.name, "+".join(dict.fromkeys(of.name for of in detectors)), boxes, batch, bench)
+
+
+def _found(detector: Detector, levels: Tensor, batch: Batch) -> list[list[Detection]]:
+    """Detections in the images of the labelled pairs, none in the others."""
     found: list[list[Detection]] = [[] for _ in batch.inputs]
     labelled = [i for i, inputs in enumerate(batch.inputs) if inputs.cell.pair.boxes is not None]
-    if setup.suite.detector is None or not labelled:
-        return [[] for _ in found]
-    detector = bench.detector(setup.detectors.get(name))
-    for i, boxes in zip(
-        labelled, detector.detect_levels(levels if len(labelled) == len(levels) else levels[labelled]), strict=True
-    ):
-        found[i] = boxes
+    if labelled:
+        of_labelled = levels if len(labelled) == len(levels) else levels[labelled]
+        for i, boxes in zip(labelled, detector.detect_levels(of_labelled), strict=True):
+            found[i] = boxes
+    return found
+
+
+def _as_rows(
+    name: str, detector: str, found: Sequence[Sequence[Detection]], batch: Batch, bench: Bench
+) -> list[list[DetectionRow]]:
     rows = []
     for (cell, *_), boxes in zip(batch.inputs, found, strict=True):
-        seen_by = (setup.dataset, cell.pair.image, *cell.condition, name, detector.name)
+        seen_by = (bench.setup.dataset, cell.pair.image, *cell.condition, name, detector)
         rows.append([DetectionRow(*seen_by, *box) for box in boxes])
     return rows
 

@@ -149,8 +149,9 @@ def _subsets(weights_dir: Path | None) -> Iterator[dict]:
 
 def _methods(weights_dir: Path | None) -> Iterator[dict]:
     from bench.methods import in_order, unavailable
+    from bench.unfused import UNFUSED
 
-    for card in in_order():
+    for card in [*in_order(), *UNFUSED.values()]:
         why_not = unavailable(card, weights_dir)
         yield _fields(card, "load", "before") | {
             "weights": [file.name for file in card.weights],

@@ -13,7 +13,7 @@ from bench.report.summary import Precision, in_order, pooled_precision, with_bou
 from bench.report.tables import Column, Table
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.detection import detection_table
-from bench.statistics.robustness import complete_methods, difference_to, fusion_gain
+from bench.statistics.robustness import SOURCES, complete_methods, difference_to, fusion_gain, mean_gain
 from detectors.evaluation import ALL, COUNTED, POOLED
 from tsdm_bench.words import counted
 
@@ -42,7 +42,35 @@ def detection_section(precision: Precision, run: Run) -> Section:
             f"over factors. {precision.note}"
         )
         section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, precision, run)
+    section.tables += _unfused_table(precision, run)
     return section
+
+
+def _unfused_table(precision: Precision, run: Run) -> list[Table]:
+    """What fusing gains over giving the detector both images, and over the better single source."""
+    frames, columns = list[pd.DataFrame](), list[Column]()
+    sources = tuple(name for name in SOURCES if name in run.suite.methods)
+    rivals: dict[str, tuple[str, ...]] = {run.titles[name]: (name,) for name in run.unfused}
+    rivals |= {"better source": sources} if run.unfused and len(sources) == len(SOURCES) else {}
+    for rival, names in rivals.items():
+        gains = mean_gain(precision.samples, precision.measure, precision.name, names)
+        for part, of in gains.groupby("part", sort=False):
+            key = f"{len(frames)} "
+            frames.append(of.set_index("method")[["gain", "low", "high"]].add_prefix(key))
+            columns.append(
+                Column(f"{key}gain", f"{part}: to {rival}", "higher", 3, (f"{key}low", f"{key}high"),
+                       ranked=precision.ranked)
+            )  # fmt: skip
+    if not frames:
+        return []
+    note = (
+        f"{precision.head} of the method minus that of the same network given both images without fusing "
+        f"({', '.join(run.titles[name] for name in run.unfused)}), and minus that of the better single source under "
+        f"the same condition; degraded: mean over all degraded conditions. Above 0 fusing helps. "
+        f"{interval_note(precision.samples.clusters, 'paired 95 % intervals')} {precision.note}"
+    )
+    wide = pd.concat(frames, axis=1)
+    return [table("Is fusing better than giving the detector both images?", note, wide, columns, run, run.sources)]
 
 
 def scene_section(by_scene: pd.DataFrame, precision: Precision, run: Run) -> Section:

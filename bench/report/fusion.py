@@ -13,7 +13,7 @@ from bench.report.layout import Run, Section, add_curve, table
 from bench.report.protocol import MARK, Response
 from bench.report.robustness import ROBUSTNESS_METRICS
 from bench.report.summary import pooled_scores, spread_scores
-from bench.report.tables import Column, Table
+from bench.report.tables import NOT_APPLICABLE, Column, Table
 from tsdm_bench.words import counted
 
 REFERENCES = {
@@ -82,4 +82,8 @@ def _metric_table(
     note = f"{note} Source images alone are shown for orientation and not ranked. Definitions: {ids}."
     warnings = dict.fromkeys(METRICS[name].warning for name in names)
     note = " ".join(filter(None, [note, *warnings]))
-    return replace(table(title, note, wide, columns, run, run.sources), of="fusion metrics")
+    if run.unfused:
+        wide = wide.reindex([*wide.index, *run.unfused])
+        note += f" {NOT_APPLICABLE}: {', '.join(run.titles[name] for name in run.unfused)} make no fused image."
+    made = table(title, note, wide, columns, run, run.sources)
+    return replace(made, of="fusion metrics", without=frozenset(run.titles[name] for name in run.unfused))

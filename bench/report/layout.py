@@ -13,7 +13,7 @@ from bench.datasets.clusters import scene_clusters
 from bench.plan import CLEAN, conditions, factors_of, hits
 from bench.report.curves import MOST_BANDS
 from bench.report.drawing import Drawing
-from bench.report.summary import CONDITION, curve_points
+from bench.report.summary import CONDITION, UNFUSED, curve_points
 from bench.report.tables import Column, Direction, Table, markdown
 from bench.run.record import RunRecord
 from bench.statistics.basis import Basis, common_basis
@@ -24,6 +24,7 @@ from degradation.mixed_condition import MixedCondition
 from tsdm_bench.words import counted
 
 GROUPS = {"source": "Sources", "classical": "Classical", "learned": "Learned", "external": "External"}
+GROUPS[UNFUSED] = "Both images, not fused"
 OURS = "Ours"
 """Heading of the methods that this project trained; they stand last in a table."""
 TRAINED_HERE = "†"
@@ -86,7 +87,9 @@ class Run:
     factors: dict[str, str]
     """Names of the factors for the reader, no two alike."""
     sources: frozenset[str]
-    """Methods that only show one source: they compete in no ranking."""
+    """What fusing has to beat: methods that show one source, or give the detector both. They compete in no ranking."""
+    unfused: tuple[str, ...]
+    """Those that give the detector both images: they make no fused image."""
     basis: Basis
     """The pairs and conditions that all numbers rest on."""
     clusters: int
@@ -128,13 +131,14 @@ class Run:
 
 
 def describe(record: RunRecord, rows: pd.DataFrame, pairs: pd.DataFrame) -> Run:
-    """The run whose selected ``rows`` and ``pairs`` these are."""
+    """The run whose selected ``rows`` (or cells, :func:`bench.report.summary.computed`) and ``pairs`` these are."""
     suite = record.suite
     titles = {
         name: method.title + (f" {TRAINED_HERE}" if record.dataset.name in method.trained_on else "")
         for name, method in record.methods.items()
     }
-    sources = frozenset(name for name, method in record.methods.items() if method.kind == "source")
+    sources = frozenset(name for name, method in record.methods.items() if method.kind in ("source", UNFUSED))
+    unfused = tuple(name for name in suite.methods if record.methods[name].kind == UNFUSED)
     cells = rows[["image", *CONDITION, "method"]].drop_duplicates()
     basis = common_basis(cells, [name for name in suite.methods if name not in sources])
     known = pairs[pairs["image"].isin(basis.images)]
@@ -142,7 +146,7 @@ def describe(record: RunRecord, rows: pd.DataFrame, pairs: pd.DataFrame) -> Run:
     planned = len(pairs) * len(conditions(suite)) * len(suite.methods)
     factors = distinct({name: _title_of_factor(factor, suite) for name, factor in factors_of(suite).items()})
     shown = frozenset(basis.of(cells)["method"])
-    return Run(record, distinct(titles), factors, sources, basis, clusters, shown, len(cells), planned)
+    return Run(record, distinct(titles), factors, sources, unfused, basis, clusters, shown, len(cells), planned)
 
 
 def _title_of_factor(factor: Factor | MixedCondition, suite: Suite) -> str:

@@ -25,6 +25,7 @@ from bench.report.summary import (
     Labelled,
     Precision,
     clean_by_scene,
+    computed,
     detection_precision,
     fusion_scores,
     labelled_part,
@@ -81,14 +82,15 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
     """
     record, pairs = read_as(folder.record(), ap, classes), folder.pairs()
     rows = selected(folder.rows(), record.suite, pairs["image"])
-    if rows.empty:
+    cells = computed(folder, rows, record, pairs)
+    if cells.empty:
         log.warning("%s has no rows yet; nothing to report", folder.path)
         return None
-    run = describe(record, rows, pairs)
-    rows = run.basis.of(rows)
+    run = describe(record, cells, pairs)
+    rows, cells = run.basis.of(rows), run.basis.of(cells)
     parts = Parts(run)
     scores = fusion_scores(rows)
-    labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, rows))
+    labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, cells))
     precision = parts.make("Detection", lambda: detection_precision(labelled, record)) if labelled else None
     parts.precision = precision
     if labelled and precision:
@@ -103,7 +105,8 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
     if precision:
         parts.add("Rank agreement", lambda: agreement_section(precision, run))
     if labelled and precision:
-        parts.add("Prediction of detection", lambda: prediction_section(labelled, precision, response, run))
+        of_labelled = rows[rows["image"].isin(labelled.cells["image"])]
+        parts.add("Prediction of detection", lambda: prediction_section(of_labelled, precision, response, run))
     ranking = parts.add("Ranking", lambda: ranking_section(rows, run))
     costs = read_efficiency(folder.path)
     parts.add("Efficiency", lambda: efficiency_section(costs, run, quality_of(robustness, ranking, precision, run)))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.report.layout import Run, Section, detector_name, factor_title, interval_note, labelled
-from bench.report.summary import Labelled, Precision
+from bench.report.summary import Precision
 from bench.report.tables import Column, Table
 from bench.statistics.prediction import ALL_DEGRADED, metric_agreement
 from bench.statistics.severity import severity_correlation
@@ -91,12 +91,16 @@ def response_section(response: Response, run: Run) -> Section | None:
     return section
 
 
-def prediction_section(part: Labelled, precision: Precision, response: Response, run: Run) -> Section | None:
-    """Kendall's τ between the order of the methods by each metric and by mAP50; None where there is no such order."""
+def prediction_section(rows: pd.DataFrame, precision: Precision, response: Response, run: Run) -> Section | None:
+    """Kendall's τ between the order of the methods by each metric and by mAP50; None where there is no such order.
+
+    ``rows`` are those of the labelled pairs.
+    """
     if not precision.ranked:
         return None
-    directions = {name: METRICS[name].direction for name in part.cells["metric"].unique()}
-    tidy = metric_agreement(part.cells, precision.samples, directions, precision.measure, precision.name)
+    directions = {name: METRICS[name].direction for name in rows["metric"].unique()}
+    of_run = precision.measure, precision.name, tuple(run.sources)
+    tidy = metric_agreement(rows, precision.samples, directions, *of_run)
     if tidy.empty:
         return None
     section = Section("prediction", "Which metric predicts detection?", tidy)

@@ -27,6 +27,8 @@ CONDITION = ["factor", "severity", "modality"]
 DETECTION_QUANTITIES = {"mAP50": "AP50", "mAP50:95": "AP"}
 """What a table's head shows, and the measure of COCO that it is the mean of."""
 CELLS_WORTH_A_POOL = 200
+UNFUSED = "unfused"
+"""The kind of the methods that give a detector both images: their cells have detections and no rows."""
 
 
 def selected(frame: pd.DataFrame, suite: Suite, images: Iterable[str]) -> pd.DataFrame:
@@ -37,6 +39,22 @@ def selected(frame: pd.DataFrame, suite: Suite, images: Iterable[str]) -> pd.Dat
     asked = np.array([Condition(*key) in wanted for key in shown.itertuples(index=False)], dtype=bool)
     keep &= asked[frame.groupby(CONDITION, sort=False).ngroup()]
     return in_order(frame[keep], suite)
+
+
+def computed(folder: RunFolder, rows: pd.DataFrame, record: RunRecord, pairs: pd.DataFrame) -> pd.DataFrame:
+    """image, scene, factor, severity, modality and method of every computed cell that the suite asks for.
+
+    Of the cells of the selected ``rows``, and of those that have none.
+    """
+    columns = ["image", "scene", *CONDITION, "method"]
+    without = {name for name in record.suite.methods if record.methods[name].kind == UNFUSED}
+    if not without:
+        return rows[columns].drop_duplicates()
+    scenes = dict(zip(pairs["image"], pairs["scene"], strict=True))
+    done = [cell for cell in folder.identities() if cell.method in without and cell.image in scenes]
+    cells = pd.DataFrame([(of.image, scenes[of.image], *of.condition, of.method) for of in done], columns=columns)
+    cells = cells.astype({"severity": int})
+    return pd.concat([rows[columns].drop_duplicates(), selected(cells, record.suite, scenes)], ignore_index=True)
 
 
 def in_order(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
@@ -76,14 +94,14 @@ class Labelled(NamedTuple):
     cells: pd.DataFrame
 
 
-def labelled_part(folder: RunFolder, suite: Suite, rows: pd.DataFrame) -> Labelled | None:
+def labelled_part(folder: RunFolder, suite: Suite, cells: pd.DataFrame) -> Labelled | None:
     """The labelled pairs of a run; None where there is no object that counts or no detector.
 
-    A (condition, method) counts the images that it has rows for, so that an unfinished run is not taken for misses.
+    A (condition, method) counts the images that it has cells for, so that an unfinished run is not taken for misses.
     """
     pairs, truth = folder.pairs(), folder.truth()
     labelled = set(pairs.loc[pairs["labelled"], "image"])
-    cells = rows[rows["image"].isin(labelled)]
+    cells = cells[cells["image"].isin(labelled)]
     counting = truth[~truth["difficult"]] if "difficult" in truth else truth
     if suite.detector is None or not counting["image"].isin(cells["image"]).any():
         return None

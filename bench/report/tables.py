@@ -15,6 +15,7 @@ Direction = Literal["higher", "lower", "zero", ""]
 Mark = Literal["best", "second", ""]
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0", "": ""}
 BADNESS: dict[Direction, Callable[[float], float]] = {"higher": lambda v: -v, "lower": lambda v: v, "zero": abs}
+NOT_APPLICABLE = "n/a"
 PARTIAL = "(k of n): the mean of only k of the n values that the other means rest on; not ranked."
 
 
@@ -78,6 +79,8 @@ class Table:
     """What the rows are."""
     of: str = ""
     """What a caption has to add to the title where the table stands alone."""
+    without: frozenset[str] = field(default=frozenset())
+    """Rows that have no such numbers by their nature, shown as :data:`NOT_APPLICABLE`."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Row → the heading of the rows that it stands with; those of one heading follow each other."""
 
@@ -108,14 +111,14 @@ class Table:
         marks = _marks(ranked, column.direction, bounds if column.repeated else ())
         return [
             Shown(
-                _number(value, digits),
+                NOT_APPLICABLE if name in self.without else _number(value, digits),
                 marks.get(row, ""),
                 self._interval(column.interval, row, digits),
                 parts[row],
                 self._interval(column.further, row, digits),
                 self._std(column.std, row, digits),
             )
-            for row, value in enumerate(values)
+            for row, (name, value) in enumerate(values.items())
         ]
 
     def _interval(self, keys: tuple[str, str] | None, row: int, digits: int) -> str:

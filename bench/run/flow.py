@@ -33,6 +33,7 @@ from bench.run.retraining import train_detectors
 from bench.run.shards import CellKey
 from bench.run.store import RunFolder
 from bench.suite import Suite
+from bench.unfused import UNFUSED
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import refuse_unwritable_folder
 from tsdm_bench.words import counted
@@ -75,7 +76,7 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
         _compute(run, before, options, folder, failures)
         if run.record.detector is not None:
             write_contrasts(folder, run.pairs, run.record.pairs)
-        methods = [find_method(spec) for spec in run.setup.specs.values()]
+        methods = [find_method(spec) for spec in run.setup.specs.values() if spec not in UNFUSED]
         write_costs(folder.path, methods, lambda method: find_weights(method, options.weights_dir), run.setup.device)
     _point_latest(folder)
     return folder
@@ -95,7 +96,8 @@ def _retrain(run: Resolved, before: RunRecord | None, folder: RunFolder) -> tupl
     """The run with a detector for each method, without the methods whose detector failed."""
     trained, known, failures = train_detectors(run.setup, run.training, run.record, folder.path)
     earlier = before.detector.per_method if before and before.detector else {}
-    suite = run.setup.suite.model_copy(update={"methods": tuple(trained)})
+    methods = tuple(name for name in run.setup.suite.methods if name in known)
+    suite = run.setup.suite.model_copy(update={"methods": methods})
     if run.record.detector is None:
         raise AssertionError("a retraining run has the facts of its detectors")
     update = {

@@ -12,6 +12,7 @@ from bench.plan import Condition, conditions
 from bench.run.shards import CellKey
 from bench.run.store import RunFolder
 from bench.suite import Suite
+from bench.unfused import UNFUSED
 from tsdm_bench.errors import UsageError
 
 MIDDLE_SEVERITY = 3
@@ -53,7 +54,8 @@ def shown_conditions(suite: Suite) -> list[Condition]:
 
 def lacking(folder: RunFolder, setup: Setup, done: Mapping[CellKey, str]) -> set[CellKey]:
     """Cells that are done but whose images the report needs and the folder does not hold: they are run once more."""
-    wanted = [(image, condition, setup.suite.methods) for image, condition in setup.results_shown]
+    pictured = [name for name in setup.suite.methods if name not in UNFUSED]
+    wanted = [(image, condition, pictured) for image, condition in setup.results_shown]
     first = setup.suite.methods[:1]
     missing = set()
     for image, condition, methods in wanted:

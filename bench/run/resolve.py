@@ -25,6 +25,7 @@ from bench.run.record import (
 )
 from bench.run.retraining import describe_retraining, prepare_retraining
 from bench.suite import Suite
+from bench.unfused import UNFUSED, refuse_unfit
 from fusion.method import Method
 from tsdm_bench.device import pick_device
 from tsdm_bench.errors import UsageError
@@ -81,6 +82,8 @@ def resolve(suite: Suite, options: Options) -> Resolved:
     dataset, pairs = select_pairs(suite, options.data_root)
     training = select_training_pairs(suite, options.data_root) if suite.retrains else []
     suite, specs, left_out = _available(suite, options)
+    labelled = any(pair.boxes is not None for pair in pairs)
+    refuse_unfit(suite.methods, suite.detection.protocol, suite.detector is not None and labelled)
     classes = dataset.classes or tuple(sorted({box.label for pair in [*pairs, *training] for box in pair.boxes or ()}))
     # One thread per worker: sums over several threads would round otherwise for another number of workers.
     threads = 1 if device == "cpu" else available_cores()
@@ -132,7 +135,10 @@ def _detector_facts(setup: Setup) -> DetectorFacts | None:
 
 
 def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], dict[str, str]]:
-    """The suite with the methods that can run here by name, their specifications, and why others were left out."""
+    """The suite with the methods that can run here by name, their specifications, and why others were left out.
+
+    Specifications of the views that methods look at are among them, whether these are methods of the suite or not.
+    """
     specs: dict[str, str] = {}
     methods: dict[str, Method] = {}
     for spec in expand(suite.methods):
@@ -159,7 +165,8 @@ def _available(suite: Suite, options: Options) -> tuple[Suite, dict[str, str], d
     for name in options.recompute:
         if name not in specs:
             raise UsageError(f"--recompute {name}: not among the methods of this run; name some of: {', '.join(specs)}")
-    return suite.model_copy(update={"methods": tuple(specs)}), specs, left_out
+    views = {view: view for name in specs if name in UNFUSED for view in UNFUSED[name].views}
+    return suite.model_copy(update={"methods": tuple(specs)}), views | specs, left_out
 
 
 def _refuse_equal_titles(methods: dict[str, Method]) -> None:

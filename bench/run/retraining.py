@@ -25,9 +25,10 @@ from bench.datasets.clusters import LARGEST_GAP
 from bench.datasets.pair import Pair
 from bench.methods import find_method
 from bench.plan import CLEAN, Cell, Condition, conditions, factors_of, near_training
-from bench.run.identities import result_identity
+from bench.run.identities import file_hash, result_identity
 from bench.run.record import DetectorFacts, PairFacts, RunRecord
 from bench.suite import PROTOCOLS, DetectorSettings, Suite
+from bench.unfused import UNFUSED
 from degradation.condition import condition_generator
 from detectors.detector import find_weights
 from detectors.training.loop import detector_path, train_detector
@@ -94,7 +95,7 @@ def describe_retraining(
     images = sum(len(training_conditions(pair.image, setup)) for pair in training)
     shared = {
         "recipe": asdict(recipe),
-        "initial": {"name": initial.name, "sha256": _hash_of(initial)} if initial else None,
+        "initial": {"name": initial.name, "sha256": file_hash(initial)} if initial else None,
         "training": {
             "pairs": len(training),
             "images": images,
@@ -124,14 +125,16 @@ def train_detectors(
 ) -> tuple[dict[str, Path], dict[str, dict], list[Failure]]:
     """Train what is not trained yet, method by method, in ``folder``/detectors.
 
-    ``record`` says what each method and each pair is. Returns the detector of each method, what is known of each, and
-    the methods that failed. Raises ``UsageError`` where a training pair cannot be read, or every method failed.
+    ``record`` says what each method and each pair is. Returns the detector of each method and view, what is known of
+    each, and the methods that failed. A method that merges what is found in several views gets no detector of its own:
+    it is known where those of its views are. Raises ``UsageError`` where a training pair cannot be read, or every
+    method failed.
     """
     detectors, known, failures, bench = {}, {}, [], Bench(setup)
-    for number, name in enumerate(setup.suite.methods, start=1):
-        log.info(
-            "%s: detector %d of %d, for %s", setup.suite.detection.protocol, number, len(setup.suite.methods), name
-        )
+    views = {name: UNFUSED[name].views for name in setup.suite.methods if name in UNFUSED and UNFUSED[name].views}
+    trained = list(dict.fromkeys(view for name in setup.suite.methods for view in views.get(name, (name,))))
+    for number, name in enumerate(trained, start=1):
+        log.info("%s: detector %d of %d, for %s", setup.suite.detection.protocol, number, len(trained), name)
         try:
             detectors[name] = _train_for(name, record, training, bench, folder)
         except ImageProblem as error:
@@ -143,8 +146,13 @@ def train_detectors(
             continue
         told = json.loads(detectors[name].with_suffix(".json").read_text(encoding="utf-8"))
         facts = {key: told[key] for key in ("images", "training_set", "seconds", "resumed_after")}
-        known[name] = {"file": detectors[name].name, "sha256": _hash_of(detectors[name])} | facts
-    if not detectors:
+        known[name] = {"file": detectors[name].name, "sha256": file_hash(detectors[name])} | facts
+    for name, of in views.items():
+        if lacking := [view for view in of if view not in known]:
+            failures.append(Failure("(training pairs)", *CLEAN, name, f"no detector for {' and '.join(lacking)}"))
+            continue
+        known[name] = {"views": list(of), "sha256": _digest([known[view]["sha256"] for view in of])}
+    if not known.keys() & set(setup.suite.methods):
         raise UsageError(failures[0].error)
     return detectors, known, failures
 
@@ -283,10 +291,6 @@ def _first_to_be_had(names: Sequence[str], weights_dir: Path | None) -> tuple[st
 def _initial(setup: Setup) -> Path | None:
     initial = setup.suite.detection.initial
     return find_weights(initial[0], setup.weights_dir) if initial else None
-
-
-def _hash_of(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()
 
 
 def _digest(what: object) -> str:

@@ -45,7 +45,10 @@ class Shard(NamedTuple):
 def packed(
     rows: pa.Table, detections: pa.Table, known: Mapping[CellKey, str], *, dense: bool = False
 ) -> tuple[str, dict[str, bytes]]:
-    """The name of a shard and the content of its files; detections come first, rows are what marks a cell as done."""
+    """The name of a shard and the content of its files; detections come first, the file of rows marks cells as done.
+
+    A cell of a method that gives detections alone is ``known`` and has no row.
+    """
     cells = [[*flat(cell), what] for cell, what in sorted(known.items())]
     rows = rows.replace_schema_metadata({METADATA: json.dumps({"cells": cells}, ensure_ascii=False)})
     content = {"detections": as_parquet(detections, dense=dense), "rows": as_parquet(rows, dense=dense)}
@@ -67,7 +70,7 @@ def read_shard(path: Path) -> Shard:
     noted = parquet.read_schema(pa.BufferReader(content[0])).metadata or {}
     known = {tuple(cell[:5]): cell[5] for cell in json.loads(noted.get(METADATA, b'{"cells": []}'))["cells"]}
     cells = rows.select(CELL_KEY).group_by(CELL_KEY).aggregate([]).to_pylist()
-    keys = [tuple(cell[name] for name in CELL_KEY) for cell in cells]
+    keys = dict.fromkeys([*(tuple(cell[name] for name in CELL_KEY) for cell in cells), *known])
     identities = {CellKey(key[0], Condition(*key[1:4]), key[4]): known.get(key, UNKNOWN) for key in keys}
     return Shard(path.name, rows, boxes, identities)
 

@@ -127,14 +127,15 @@ class RunFolder:
     # --- what was computed ---
 
     def append(self, results: Sequence[CellResult], identities: Mapping[CellKey, str] | None = None) -> None:
-        """Write the results of some cells as one shard; rows come last, since they are what marks a cell as done."""
+        """Write the results of some cells as one shard; its file of rows comes last, which marks them as done."""
         for picture in (picture for result in results for picture in result.pictures):
             write_bytes(self.picture_path(picture), picture.png)
         rows = [row for result in results for row in result.rows]
         detections = [row for result in results for row in result.detections]
         failures = [failure for result in results for failure in result.failures]
-        if rows:
-            cells = {CellKey(row.image, Condition(row.factor, row.severity, row.modality), row.method) for row in rows}
+        cells = {CellKey(row.image, Condition(row.factor, row.severity, row.modality), row.method) for row in rows}
+        cells |= {CellKey(of[0], Condition(*of[1:4]), of[4]) for result in results for of in result.detected}
+        if cells:
             known = {cell: (identities or {}).get(cell, UNKNOWN) for cell in cells}
             self._write_shard(as_table(rows, ROW_SCHEMA), as_table(detections, DETECTION_SCHEMA), known)
         if failures:
@@ -157,15 +158,15 @@ class RunFolder:
         if not wanted:
             return
         for shard in self._shards():
-            of_rows = is_of(shard.rows, wanted)
-            if not any(of_rows):
+            if wanted.isdisjoint(map(flat, shard.identities)):
                 continue
+            of_rows = is_of(shard.rows, wanted)
             of_boxes = is_of(shard.detections, wanted)
             for folder, taken in ((to, True), (self, False)):
-                rows = shard.rows.filter(pa.array([one is taken for one in of_rows]))
+                rows = shard.rows.filter(pa.array([one is taken for one in of_rows], pa.bool_()))
                 boxes = shard.detections.filter(pa.array([one is taken for one in of_boxes], pa.bool_()))
                 known = {cell: what for cell, what in shard.identities.items() if (flat(cell) in wanted) is taken}
-                if folder is not None and rows.num_rows:
+                if folder is not None and known:
                     folder._write_shard(rows, boxes, known)
             for kind in ("rows", "detections"):
                 (self.path / kind / shard.name).unlink()

@@ -75,6 +75,26 @@ def fusion_gain(
     return pd.DataFrame(rows, columns=["factor", "severity", "modality", "method", "images", "gain", "low", "high"])
 
 
+def mean_gain(
+    samples: DetectionSamples, measure: str, name: str, rivals: Sequence[str], level: float = LEVEL
+) -> pd.DataFrame:
+    """What each method has more than the best of ``rivals`` under each condition: on clean pairs, and mean of degraded.
+
+    Columns: part (``clean`` or ``degraded``), method, gain, low, high, with paired intervals. Methods that lack an
+    image or a condition are left out, and so are the rivals.
+    """
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    for key, method, _, gain in _gains(samples, measure, name, rivals):
+        found.setdefault(("degraded" if key[1] else "clean", method), []).append(gain)
+    number = {part: max(len(of) for (where, _), of in found.items() if where == part) for part, _ in found}
+    rows = []
+    for (part, method), gains in sorted(found.items(), key=lambda item: item[0][0]):
+        if len(gains) == number[part]:
+            mean = np.mean(gains, axis=0)
+            rows.append((part, method, mean[0], *interval(mean[1:], level)))
+    return pd.DataFrame(rows, columns=["part", "method", "gain", "low", "high"])
+
+
 def crossover_table(
     samples: DetectionSamples,
     measure: str = "AP",

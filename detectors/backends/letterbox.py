@@ -40,7 +40,7 @@ class _Frame(NamedTuple):
 
 
 def letterbox(image: np.ndarray, size: tuple[int, int], fit: Fit, stride: int | None) -> tuple[np.ndarray, Placement]:
-    """Resize ``image`` (H×W×3 uint8) to fit ``size`` (height, width) and pad it with grey.
+    """Resize ``image`` (H×W×3 or H×W×4 uint8) to fit ``size`` (height, width) and pad it with grey.
 
     With ``stride`` only up to the next multiple of it is padded (the smallest rectangle); without it the whole of
     ``size`` is filled. ``centre`` splits the padding between both sides as YOLOv5 and ultralytics do, ``top_left``
@@ -50,7 +50,7 @@ def letterbox(image: np.ndarray, size: tuple[int, int], fit: Fit, stride: int | 
     frame = _frame(shape, size, fit, stride)
     if frame[:2] != shape:
         image = cv2.resize(image, (frame.width, frame.height), interpolation=cv2.INTER_LINEAR)
-    padded = cv2.copyMakeBorder(image, *frame[2:], cv2.BORDER_CONSTANT, value=(PAD_GREY, PAD_GREY, PAD_GREY))
+    padded = cv2.copyMakeBorder(image, *frame[2:], cv2.BORDER_CONSTANT, value=(PAD_GREY,) * 4)
     return padded, _placement(shape, frame)
 
 

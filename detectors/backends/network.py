@@ -14,7 +14,7 @@ from detectors.backends.conventions import Conventions
 class Network:
     """An opened detector network.
 
-    ``run(batch)`` maps N×3×H×W float32 to one raw output per image, in the form that ``conventions`` decode.
+    ``run(batch)`` maps N×channels×H×W float32 to one raw output per image, in the form that ``conventions`` decode.
     """
 
     labels: dict[int, str]
@@ -28,3 +28,5 @@ class Network:
     """Whether several images may go through at once."""
     on_device: bool = False
     """Whether images are taken, and outputs given, where the network lies; else in the CPU's memory."""
+    channels: int = 3
+    """Of the images; a fourth one holds the infrared image."""

@@ -78,7 +78,9 @@ def open_ultralytics(path: Path, *, device: str, image_size: int) -> Network:
     from ultralytics.nn.autobackend import AutoBackend
 
     with contextlib.redirect_stdout(sys.stderr):
-        model, rtdetr = _checkpoint(path) if path.suffix == ".pt" else (str(path), "rtdetr" in path.name.casefold())
+        model, rtdetr, channels = (
+            _checkpoint(path) if path.suffix == ".pt" else (str(path), "rtdetr" in path.name.casefold(), 3)
+        )
         try:
             backend = AutoBackend(model, device=torch.device(device), verbose=False)
         except Exception as error:
@@ -99,16 +101,18 @@ def open_ultralytics(path: Path, *, device: str, image_size: int) -> Network:
     if rtdetr:
         conventions = RTDETR
     else:
-        end_to_end = run(torch.full((1, 3, *size), 0.45))[0].shape[-1] == 6
+        end_to_end = run(torch.full((1, channels, *size), 0.45))[0].shape[-1] == 6
         conventions = ULTRALYTICS_END_TO_END if end_to_end else ULTRALYTICS
-    return Network(dict(backend.names), conventions, run, size, stride, path.suffix == ".pt", on_device=True)
+    return Network(dict(backend.names), conventions, run, size, stride, path.suffix == ".pt", True, channels)
 
 
-def _checkpoint(path: Path) -> tuple[torch.nn.Module, bool]:
+def _checkpoint(path: Path) -> tuple[torch.nn.Module, bool, int]:
+    """The network of a checkpoint, whether it is an RT-DETR, and how many channels its images have."""
     from ultralytics.nn.tasks import RTDETRDetectionModel, load_checkpoint
 
     try:
         model = load_checkpoint(path)[0].float().eval()
     except Exception as error:
         raise ValueError(f"{path.name} is not a loadable ultralytics checkpoint: {words_of(error, 200)}") from error
-    return model, isinstance(model, RTDETRDetectionModel)
+    channels = next((weight.shape[1] for weight in model.parameters() if weight.ndim == 4), 3)
+    return model, isinstance(model, RTDETRDetectionModel), channels

@@ -21,6 +21,7 @@ import torch
 
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.training.initial import initial_tensors, load_matching
+from detectors.training.jitter import with_jitter
 from detectors.training.recipe import Recipe
 from detectors.training.training_set import TrainingSet
 from tsdm_bench.errors import one_line
@@ -80,13 +81,15 @@ def detector_path(training_set: TrainingSet, recipe: Recipe, folder: Path, initi
 
 def content_key(training_set: TrainingSet, recipe: Recipe, initial: Path | None, version: str) -> str:
     """16 hex digits of everything that decides the trained weights."""
-    what = {
+    what: dict[str, object] = {
         "set": training_set.sha256,
         "classes": training_set.classes,
         "recipe": asdict(recipe),
         "initial": hashlib.sha256(initial.read_bytes()).hexdigest() if initial else None,
         "ultralytics": version,
     }
+    if training_set.channels != 3:
+        what["channels"] = training_set.channels
     if recipe.architecture.endswith(".yaml") and Path(recipe.architecture).exists():
         what["architecture"] = Path(recipe.architecture).read_text(encoding="utf-8")
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
@@ -130,12 +133,16 @@ def _trainer(
 
     class LastEpochTrainer(DetectionTrainer):
         def get_model(self, cfg=None, weights=None, verbose=True):
-            model = DetectionModel(recipe.architecture, nc=len(training_set.classes), verbose=False)
+            channels, classes = training_set.channels, len(training_set.classes)
+            model = DetectionModel(recipe.architecture, ch=channels, nc=classes, verbose=False)
             if weights is not None:
                 model.load(weights, verbose=False)
             elif initial is not None and not load_matching(model, initial_tensors(initial)):
                 raise ValueError(f"{initial.name}: no tensor fits {recipe.architecture}; choose another start")
             return model
+
+        def build_dataset(self, img_path, mode="train", batch=None):
+            return with_jitter(super().build_dataset(img_path, mode, batch))
 
         def validate(self):
             return {}, 0.0
@@ -147,7 +154,8 @@ def _trainer(
     data = work / "data.yaml"
     images = str((training_set.folder / "images").resolve())
     names = dict(enumerate(training_set.classes))
-    data.write_text(json.dumps({"path": images, "train": images, "val": images, "names": names}), encoding="utf-8")
+    described = {"path": images, "train": images, "val": images, "names": names, "channels": training_set.channels}
+    data.write_text(json.dumps(described), encoding="utf-8")
     settings = {
         "model": recipe.architecture,
         "data": str(data),

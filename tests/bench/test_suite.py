@@ -7,6 +7,7 @@ import pytest
 from bench.methods import expand
 from bench.plan import factors_of
 from bench.suite import Suite, load_suite, suite_names
+from bench.unfused import UNFUSED
 from degradation.presets import expand as expand_factors
 from fusion.method import METHODS
 from tsdm_bench.errors import UsageError
@@ -16,7 +17,7 @@ from tsdm_bench.errors import UsageError
 def test_shipped_suites_name_things_that_exist(name: str) -> None:
     suite = load_suite(name)
     assert suite.name == name
-    assert set(expand(suite.methods)) <= set(METHODS)
+    assert set(expand(suite.methods)) <= {*METHODS, *UNFUSED}
     assert factors_of(suite)
     assert len(factors_of(suite)) == len(expand_factors(suite.factors))
 

@@ -16,7 +16,7 @@ from bench.report.robustness import ROBUSTNESS_METRICS
 from bench.report.summary import Precision
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.diagnosis import falls
-from bench.statistics.robustness import crossover_table, fusion_gain
+from bench.statistics.robustness import crossover_table, fusion_gain, mean_gain
 from detectors.evaluation import ALL
 from detectors.evaluation.fates import SHOWN_FROM
 from tsdm_bench.words import counted
@@ -53,8 +53,10 @@ def findings(sections: Sequence[Section], precision: Precision | None, run: Run)
         if "robustness" in of:
             found.append(_detector(of["robustness"].tidy, precision, run))
         gains = fusion_gain(precision.samples, precision.measure, precision.name)
+        gains = gains[~gains["method"].isin(run.sources)]
         if not gains.empty:
             found += [_gain(gains, precision, run), _until(gains, precision, run)]
+        found += [_rival(name, precision, run) for name in run.unfused]
         if "diagnosis" in of:
             found.append(_why(of["diagnosis"].tidy, precision, run))
     return [finding for finding in found if finding is not None]
@@ -177,6 +179,23 @@ def _gain(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding:
     text = f"{precision.head} minus that of the better single source, {'; '.join(sentences)}."
     answer = f"Better than the better source: {', '.join(answers)}"
     return Finding("Does fusing help the detector?", answer, text, _clusters(precision), "detection")
+
+
+def _rival(name: str, precision: Precision, run: Run) -> Finding | None:
+    """Whether fusing is better than giving the detector both images in the way of the method ``name``."""
+    gains = mean_gain(precision.samples, precision.measure, precision.name, (name,))
+    gains = gains[~gains["method"].isin(run.sources)]
+    sentences, answers = [], []
+    for where, part in gains.groupby("part", sort=False):
+        best = part.loc[part["gain"].idxmax()]
+        answers.append(f"{where} {int((part['gain'] > 0).sum())} of {counted(len(part), 'method')}")
+        interval = _interval(best["low"], best["high"])
+        sentences.append(f"{where}: at best {best['gain']:+.3f}{interval} by {_title(best['method'], run)}")
+    if not answers:
+        return None
+    text = f"{precision.head} minus that of {_title(name, run)}, {'; '.join(sentences)}."
+    answer = f"Better than {_title(name, run)}: {', '.join(answers)}"
+    return Finding("Or give the detector both images?", answer, text, _clusters(precision), "detection")
 
 
 def _until(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding | None:

@@ -24,6 +24,7 @@ from bench.run.record import (
 )
 from bench.run.store import RunFolder
 from bench.suite import Suite
+from bench.unfused import UNFUSED
 
 PART = Part(
     command=("run_bench.py",), date="2026-01-01", commit="0" * 40, python="3.11", versions={}, platform="", cores=1,
@@ -35,10 +36,9 @@ FEW_IMAGES = 4
 def record_of(suite: Suite, images: int, labelled: bool, **fields: object) -> RunRecord:
     """A record of the present form; ``fields`` replace single ones."""
     sources = {"ir": "Infrared", "vis": "Visible"}
+    kinds = dict.fromkeys(sources, "source") | dict.fromkeys(UNFUSED, "unfused")
     methods = {
-        name: MethodFacts(
-            spec=name, title=sources.get(name, name), kind="source" if name in sources else "classical", version="1"
-        )
+        name: MethodFacts(spec=name, title=sources.get(name, name), kind=kinds.get(name, "classical"), version="1")
         for name in suite.methods
     }
     detector = DetectorFacts(name="net", sha256="0" * 64, class_map={"car": "Car"}, image_size=64) if labelled else None
@@ -107,7 +107,10 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
                 continue
             value = values[method] - severity + 0.01 * number
             key = ("folder", pair.image, pair.image, *condition, suite.seed, method)
-            result.rows += [Row(*key, metric, "clean", value, 0.1) for metric in resolve(suite.metrics)]
+            if method in UNFUSED:
+                result.detected.append((pair.image, *condition, method))
+            else:
+                result.rows += [Row(*key, metric, "clean", value, 0.1) for metric in resolve(suite.metrics)]
             if found:
                 share = found[method] - 0.1 * severity
                 kept = pair.boxes[: round(share * 5)] if number else (*pair.boxes[: round(share * 5)], pair.boxes[-1])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from stand_ins import Finder
 
 from bench.cell.sources import Bench
 
@@ -41,3 +44,26 @@ def labelled_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(root / f"vis/{index:02d}.png"), vis)
         (root / f"labels/{index:02d}.txt").write_text("0 0.546875 0.416667 0.468750 0.416667\n")
     return root
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
+    """Training replaced by a note of what it was given; the checkpoint holds the hash of its images."""
+    noted: list[SimpleNamespace] = []
+
+    def train(training_set, recipe, folder, *, initial, device, progress):
+        from detectors.training.loop import detector_path
+
+        names = sorted(path.stem for path in (training_set.folder / "images").iterdir())
+        facts = {"sha256": training_set.sha256, "channels": training_set.channels}
+        noted.append(SimpleNamespace(names=names, recipe=recipe, initial=initial, **facts))
+        path = detector_path(training_set, recipe, folder, initial)
+        path.write_text(training_set.sha256 + (initial.read_text() if initial else ""))
+        facts = {"images": training_set.images, "training_set": training_set.sha256}
+        path.with_suffix(".json").write_text(json.dumps(facts | {"seconds": 0.0, "resumed_after": None}))
+        progress(recipe.epochs)
+        return path
+
+    monkeypatch.setattr("bench.run.retraining.train_detector", train)
+    monkeypatch.setattr("bench.cell.setup.open_detector", lambda spec, **_: Finder(Path(spec).stem))
+    return noted

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 
 from detectors.detector import Detection
@@ -12,3 +15,13 @@ class StandIn:
 
     def detect_levels(self, levels: torch.Tensor) -> list[list[Detection]]:
         return self.detect(list(levels.permute(0, 2, 3, 1).cpu().numpy()))
+
+
+@dataclass(frozen=True)
+class Finder(StandIn):
+    """Stands for a trained detector: finds one object, and says which file it was made from."""
+
+    name: str
+
+    def detect(self, images: list[np.ndarray]) -> list[list[Detection]]:
+        return [[Detection("Car", 0.9, 20.0, 10.0, 30.0, 20.0)] for _ in images]

@@ -4,76 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from stand_ins import StandIn
+from retrained_runs import TINY, run, suite
 
-import detectors
 from bench.cell.setup import Setup
 from bench.cli import main
 from bench.plan import CLEAN
 from bench.report import write_report
-from bench.run.flow import run_benchmark
-from bench.run.resolve import Options
 from bench.run.retraining import training_conditions
 from bench.run.store import RunFolder
-from bench.suite import Suite
-from detectors.detector import Detection
 from detectors.training.recipe import Recipe
 from tsdm_bench.errors import UsageError
 
-NARROW = str(Path(detectors.__file__).parent / "architectures" / "yolov5p.yaml")
-TINY = {"architecture": NARROW, "epochs": 1, "image_size": 96, "batch": 4, "mosaic": 0.0, "warmup_epochs": 0}
 PAIRS = 12
-
-
-def suite(**fields: object) -> Suite:
-    detection = {"protocol": "retrain", "recipe": TINY} | fields.pop("detection", {})
-    base = {"name": "small", "dataset": "folder", "methods": ("ir", "vis"), "factors": ("jpeg", "gaussian_blur")}
-    base |= {"severities": (0, 4), "metrics": ("en",), "detector": {"weights": "none needed"}}
-    return Suite(**base | {"detection": detection} | fields)
-
-
-def run(root: Path, out: Path, **fields: object) -> RunFolder:
-    weights_dir = fields.pop("weights_dir", None)
-    options = Options(data_root=root, out=out, weights_dir=weights_dir, device="cpu", workers=1)
-    return run_benchmark(suite(**fields), options)
-
-
-@dataclass(frozen=True)
-class _Finder(StandIn):
-    """Stands for a trained detector: finds one object, and says which file it was made from."""
-
-    name: str
-
-    def detect(self, images: list[np.ndarray]) -> list[list[Detection]]:
-        return [[Detection("Car", 0.9, 20.0, 10.0, 30.0, 20.0)] for _ in images]
-
-
-@pytest.fixture
-def trainings(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
-    """Training replaced by a note of what it was given; the checkpoint holds the hash of its images."""
-    noted: list[SimpleNamespace] = []
-
-    def train(training_set, recipe, folder, *, initial, device, progress):
-        from detectors.training.loop import detector_path
-
-        names = sorted(path.stem for path in (training_set.folder / "images").iterdir())
-        noted.append(SimpleNamespace(names=names, sha256=training_set.sha256, recipe=recipe, initial=initial))
-        path = detector_path(training_set, recipe, folder, initial)
-        path.write_text(training_set.sha256 + (initial.read_text() if initial else ""))
-        facts = {"images": training_set.images, "training_set": training_set.sha256}
-        path.with_suffix(".json").write_text(json.dumps(facts | {"seconds": 0.0, "resumed_after": None}))
-        progress(recipe.epochs)
-        return path
-
-    monkeypatch.setattr("bench.run.retraining.train_detector", train)
-    monkeypatch.setattr("bench.cell.setup.open_detector", lambda spec, **_: _Finder(Path(spec).stem))
-    return noted
 
 
 def test_one_detector_per_method_trained_on_its_images_and_tested_on_the_others(
