@@ -14,6 +14,7 @@ from bench.cell.rows import CellResult
 from bench.cell.setup import Setup
 from bench.cell.sources import Bench, Images, Inputs, Sources
 from bench.cell.work import Batch, detect, fuse_seen, score
+from bench.methods import find_method
 from bench.plan import CLEAN, Cell
 from tsdm_bench.errors import words_of
 from tsdm_bench.words import counted, duration
@@ -39,6 +40,8 @@ class Forecast:
     """By method; one that is not here was not measured."""
     degrade: dict[str, float] = field(default_factory=dict)
     """By factor."""
+    varying: frozenset[str] = frozenset()
+    """Methods whose cost depends on the condition, which they are told: no one figure would be true."""
     read: float = 0.0
     score: float = 0.0
     detect: float = 0.0
@@ -54,10 +57,12 @@ class Forecast:
         return sum(map(self.of_cell, cells)) + self.read * len({cell.pair.image for cell in cells})
 
     def dear(self, cells: Sequence[Cell]) -> frozenset[str]:
-        """Methods that others should not wait for, those of which nothing is known included."""
-        return frozenset(
-            name for name in {name for cell in cells for name in cell.methods} if self.fuse.get(name, math.inf) > DEAR
-        )
+        """Methods that others should not wait for, those of which nothing is known included.
+
+        Not those that are told the condition: in one cell they share the images that they restore.
+        """
+        names = {name for cell in cells for name in cell.methods} - self.varying
+        return frozenset(name for name in names if self.fuse.get(name, math.inf) > DEAR)
 
     def lines(self, cells: Sequence[Cell], workers: int) -> Iterator[str]:
         """What is said before a run: the whole, then every method, the dearest first."""
@@ -79,16 +84,20 @@ class Forecast:
         if self.degrade:
             dearest = sorted(self.degrade.items(), key=lambda item: -item[1])
             yield "  seconds to degrade: " + ", ".join(f"{name} {seconds:.2g}" for name, seconds in dearest)
-        if unknown:
-            yield f"  not measured: {', '.join(unknown)}"
+        if told := [name for name in unknown if name in self.varying]:
+            yield f"  not in this: {', '.join(told)}, whose cost depends on the condition"
+        if unmeasured := [name for name in unknown if name not in self.varying]:
+            yield f"  not measured: {', '.join(unmeasured)}"
 
     def fitting(self, cells: Sequence[Cell], workers: int, budget: float) -> str:
         """What a budget of seconds is enough for, in words."""
         pairs = len({cell.pair.image for cell in cells})
         per_pair = self.of(cells) / workers / max(pairs, 1)
         fit = min(int(budget / per_pair) if per_pair else pairs, pairs)
+        known = self.fuse.keys() >= {name for cell in cells for name in cell.methods}
         if fit:
-            return f"budget of {duration(budget)}: about {fit} of {counted(pairs, 'pair')} under all conditions"
+            about = "about" if known else "at most"
+            return f"budget of {duration(budget)}: {about} {fit} of {counted(pairs, 'pair')} under all conditions"
         return (
             f"budget of {duration(budget)}: not enough for one pair under all conditions with all methods, which takes "
             f"about {duration(per_pair)}; fewer --methods, --factors or --severities bring a sample that is balanced"
@@ -118,11 +127,12 @@ def _measured(bench: Bench, cells: Sequence[Cell]) -> Forecast | None:
         log.debug("no forecast: %s", error)
         return None
     started = time.perf_counter()
-    for name in dict.fromkeys(name for cell in cells for name in cell.methods):
-        if bench.unfused(name):
-            found.fuse[name] = 0.0
-            continue
-        if ":" in setup.specs[name] and setup.runs_foreign_code:
+    names = list(dict.fromkeys(name for cell in cells for name in cell.methods))
+    fusing = [name for name in names if not bench.unfused(name)]
+    found.fuse = dict.fromkeys(set(names) - set(fusing), 0.0)
+    found.varying = frozenset(name for name in fusing if find_method(setup.specs[name]).knows_condition)
+    for name in fusing:
+        if name in found.varying or (":" in setup.specs[name] and setup.runs_foreign_code):
             continue
         if time.perf_counter() - started > ENOUGH:
             break

@@ -61,6 +61,20 @@ def test_the_time_of_a_run_is_the_sum_of_its_parts(cells: tuple) -> None:
     assert known.dear(todo) == {"gff"}  # nobody waits for what may take long
 
 
+def test_what_depends_on_the_condition_is_in_no_figure(small_pairs: Path) -> None:
+    """One figure would be that of whichever condition was tried."""
+    suite = SUITE.model_copy(update={"methods": ("ir", "wiener+average")})
+    run = resolve(suite, Options(data_root=small_pairs, device="cpu"))
+    todo = plan(run.setup.suite, run.pairs)
+    found = forecast(run.setup, todo)
+    assert (found.fuse.keys(), found.varying) == ({"ir"}, {"wiener+average"})
+    lines = list(found.lines(todo, workers=1))
+    assert "takes at least" in lines[0]
+    assert lines[-1].strip() == "not in this: wiener+average, whose cost depends on the condition"
+    assert "at most 3 of 3 pairs" in found.fitting(todo, 1, 600.0)
+    assert found.dear(todo) == frozenset()  # the methods of a cell share what it restores
+
+
 def test_every_beginning_is_spread_over_the_pairs_and_whole_in_conditions(cells: tuple) -> None:
     _, todo = cells
     ordered = balanced(todo, {"gff"})
