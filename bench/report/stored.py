@@ -14,7 +14,7 @@ from bench.cell.rows import Picture
 from bench.datasets.pair import Box
 from bench.plan import CLEAN, Condition, conditions
 from bench.report.layout import distinct
-from bench.report.outcomes import Outcome, outcome, without_difficult
+from bench.report.outcomes import Outcome, outcome
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from degradation.factor import Factor
@@ -83,10 +83,10 @@ class StoredPictures:
         objects = self.truth[(self.truth["image"] == image) & (self.truth["difficult"] == difficult)]
         return [Box(*row) for row in objects[BOX_COLUMNS].itertuples(index=False)]
 
-    def found(self, image: str, condition: Condition) -> dict[str, list[Detection]]:
-        """The detections of each method; nothing where no detector ran, so that nothing can be called missed.
+    def outcomes(self, image: str, condition: Condition) -> dict[str, Outcome]:
+        """What was found and missed in the image of each method that a detector looked at.
 
-        Detections of difficult objects count neither way and are left out.
+        Nothing where no detector ran, so that nothing can be called missed.
         """
         if self.record.detector is None or image not in self.labelled:
             return {}
@@ -96,9 +96,7 @@ class StoredPictures:
         for name, *row in here[["method", *DETECTION_COLUMNS]].itertuples(index=False):
             found.setdefault(name, []).append(Detection(*row))
         return {
-            name: without_difficult(of, boxes, hard)
-            for name, of in found.items()
-            if self.path(image, condition, name).is_file()
+            name: outcome(boxes, of, hard) for name, of in found.items() if self.path(image, condition, name).is_file()
         }
 
     @cached_property
@@ -106,11 +104,6 @@ class StoredPictures:
         """The detections of the images that are stored, by image and condition."""
         own = self.detections[self.detections["image"].isin(self.images())]
         return dict(list(own.groupby(["image", *Condition._fields], sort=False)))
-
-    def outcomes(self, image: str, condition: Condition) -> dict[str, Outcome]:
-        """What was found and missed in the image of each method that a detector looked at."""
-        boxes = self.boxes(image)
-        return {name: outcome(boxes, found) for name, found in self.found(image, condition).items()}
 
     def title(self, condition: Condition) -> str:
         """A condition in words, with the image that is hit where it could be either."""

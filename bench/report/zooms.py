@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from bench.datasets.pair import Box
-from bench.report.outcomes import Outcome, overlap
+from bench.report.outcomes import Outcome
+from detectors.evaluation.matching import box_iou
 from tsdm_bench.errors import UsageError
 
 MOST = 3
@@ -62,7 +63,7 @@ def disputed_regions(
         w, h = min(scale, 1.0) * width, min(scale, 1.0) * height
         x = float(np.clip(box.x + box.w / 2 - w / 2, 0, width - w))
         y = float(np.clip(box.y + box.h / 2 - h / 2, 0, height - h))
-        if scale < 0.6 and all(overlap(np.array((x, y, w, h)), np.array(r)) == 0 for r in regions):
+        if scale < 0.6 and not box_iou(np.array([(x, y, w, h)]), np.array(regions).reshape(-1, 4)).any():
             regions.append((x, y, w, h))
         if len(regions) == most:
             break

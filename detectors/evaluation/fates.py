@@ -80,7 +80,7 @@ def _of_image(
         taken, ignored = (each[0, 0] for each in matched)
         hit[theirs[taken[taken >= 0]]] = True
         used[own] = (taken >= 0) | ignored
-    iou = box_iou(boxes, wanted) if len(boxes) and len(wanted) else np.zeros((len(boxes), len(wanted)))
+    iou = box_iou(boxes, wanted)
     alike = found.kind[seen][:, None] == objects.kind[there][None]
     near, other = (alike & (iou >= NEAR)).any(axis=0), (~alike & (iou >= FOUND)).any(axis=0)
     return np.select([hit, near, other], FATES[:3], FATES[3]).astype(object), used

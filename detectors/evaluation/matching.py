@@ -173,6 +173,8 @@ def box_iou(found: np.ndarray, objects: np.ndarray, crowd: np.ndarray | None = N
     >>> box_iou(np.array([[0, 0, 10, 10]]), np.array([[0, 0, 50, 50]]), np.array([True])).tolist()
     [[1.0]]
     """
+    if not (len(found) and len(objects)):  # pycocotools gives a list
+        return np.zeros((len(found), len(objects)))
     # pycocotools reads the buffer row by row, whatever the strides of the array are
     found, objects = np.ascontiguousarray(found, dtype=np.float64), np.ascontiguousarray(objects, dtype=np.float64)
     crowd = np.zeros(len(objects), dtype=bool) if crowd is None else crowd

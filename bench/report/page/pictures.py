@@ -16,8 +16,9 @@ from PIL import Image
 from bench.executors.pool import available_cores
 from bench.plan import Condition
 from bench.report.figure import class_colours
-from bench.report.outcomes import SHOWN_FROM, Outcome
+from bench.report.outcomes import Outcome
 from bench.report.stored import StoredPictures
+from detectors.evaluation.fates import SHOWN_FROM
 
 BUDGET = 7_000_000
 """Bytes of all pictures together before they become text, which takes a third more: the page stays below 15 MB."""

@@ -6,7 +6,7 @@ from matplotlib.patches import Rectangle
 
 from bench.datasets.pair import Box
 from bench.report.figure import Row, draw_figure
-from bench.report.outcomes import outcome, without_difficult
+from bench.report.outcomes import outcome
 from bench.report.zooms import Region, corners_for, differing_regions, disputed_regions
 from detectors.detector import Detection
 from tsdm_bench.errors import UsageError
@@ -40,10 +40,10 @@ def test_detections_of_difficult_objects_are_not_drawn():
     hard = Box("Car", 100, 40, 20, 10)
     on_car, on_hard, elsewhere = (Detection("Car", 0.9, *sides) for sides in (CAR[1:], hard[1:], (5, 70, 20, 10)))
     person = Detection("People", 0.9, *hard[1:])
-    found = without_difficult([on_car, on_hard, elsewhere, person], [CAR], [hard])
-    assert found == [on_car, elsewhere, person]
-    assert without_difficult([on_hard], [hard], [hard]) == [on_hard]
-    assert without_difficult([Detection("Car", 0.9, 102, 42, 5, 5)], [CAR], [hard]) == []  # one of a crowd
+    one_of_a_crowd = Detection("Car", 0.9, 102, 42, 5, 5)
+    of = outcome([CAR], [on_car, on_hard, one_of_a_crowd, elsewhere, person], [hard])
+    assert (of.hits, of.alarms, of.misses) == ([on_car], [elsewhere, person], [])
+    assert outcome([hard], [on_hard], [hard]).hits == [on_hard]
 
 
 # --- enlarged regions ---
