@@ -107,8 +107,8 @@ def printable_cells(table: pd.DataFrame) -> pd.DataFrame:
     for place in range(cells.shape[1]):
         column = cells.iloc[:, place]
         if column.dtype.kind not in "biufc":
-            known = {value: _cell(value) for value in column.unique()}
-            cells.isetitem(place, column.map(lambda value, known=known: known[value]))
+            known = {value: _cell(value) for value in column.unique() if isinstance(value, str)}
+            cells.isetitem(place, column.map(lambda value, known=known: known.get(value, value)))
     return cells
 
 

@@ -1,36 +1,16 @@
+"""Tables as CSV: text is printable and no formula, and what is no text stays as it is."""
+
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
+import numpy as np
 import pandas as pd
-import pytest
 
-from tsdm_bench.files import csv_text, write_csv
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝"])
-def test_no_text_of_a_csv_file_is_a_formula(start: str, tmp_path: Path) -> None:
-    name = f"{start}cmd|' /C calc'!A0"
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"method": [name, "gff"], name: [-1.5, 2.0]}))
-    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
-        head, first, second = csv.reader(file)
-    assert head == ["method", f"'{name}"]
-    assert first == [f"'{name}", "-1.5"]  # a number stays a number
-    assert second == ["gff", "2.0"]
+from tsdm_bench.files import printable_cells
 
 
-def test_a_csv_file_holds_what_was_written(tmp_path: Path) -> None:
-    table = pd.DataFrame({"image": ["a,b", 'c"d', "e f", "ö中"], "n": [1, 2, 3, 4], "x": [0.1, None, 1e-300, 3.0]})
-    write_csv(tmp_path / "a.csv", table)
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), table)
-
-
-def test_a_line_break_in_a_name_breaks_no_line_of_a_csv_file(tmp_path: Path) -> None:
-    write_csv(tmp_path / "a.csv", pd.DataFrame({"image": ["a\nb", "\rc"], "n": [1, 2]}))
-    assert (tmp_path / "a.csv").read_bytes().splitlines() == [b"image,n", b"a\\nb,1", b"\\rc,2"]
-
-
-def test_harmless_names_stay_as_they_are() -> None:
-    assert csv_text("tsdm_student") == "tsdm_student"
-    assert csv_text("") == ""
+def test_cells_without_text_stay_as_they_are() -> None:
+    table = pd.DataFrame({"method": ["gff", None, np.nan, "=cmd()", "gff"], "value": [1.0, np.nan, 2.0, 3.0, 4.0]})
+    cells = printable_cells(table)
+    assert cells["method"].isna().tolist() == [False, True, True, False, False]
+    assert cells["method"].iloc[[0, 3, 4]].tolist() == ["gff", "'=cmd()", "gff"]
+    assert cells["value"].equals(table["value"])
