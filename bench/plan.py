@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bench.datasets import DATASETS
 from bench.datasets.clusters import scene_clusters
@@ -94,11 +94,10 @@ def select_pairs(suite: Suite, data_root: Path | None, *, detects: bool = True) 
     are meant, where what is made of an image cannot have its name or, unless nothing ``detects``, what labels say.
     """
     dataset, pairs = _all_pairs(suite, data_root)
+    trained = {pair.image for pair in _training_part(suite, pairs)} if suite.retrains else set()
     if suite.subset:
         pairs = SUBSETS[suite.subset].select(pairs)
-    if suite.retrains:
-        trained = {pair.image for pair in _training_part(suite, pairs)}
-        pairs = [pair for pair in pairs if pair.image not in trained]
+    pairs = [pair for pair in pairs if pair.image not in trained]
     for pair in pairs:
         if pair.problem:
             log.warning("%s: %s; the pair is left out", dataset.name, pair.problem)
@@ -129,6 +128,12 @@ def _tell_of_labels(dataset: Dataset, pairs: Sequence[Pair]) -> None:
     notes = [note for pair in pairs for note in pair.notes]
     if notes:
         log.warning("%s: %s (%d such notes; `datasets verify` lists all)", dataset.name, notes[0], len(notes))
+
+
+def with_split(suite: Suite, data_root: Path | None) -> Suite:
+    """A suite that retrains, with the division of pairs that it uses named."""
+    split = split_of_training(suite, _all_pairs(suite, data_root)[1])
+    return suite.model_copy(update={"detection": suite.detection.model_copy(update={"split": split})})
 
 
 def select_training_pairs(suite: Suite, data_root: Path | None) -> list[Pair]:
@@ -174,9 +179,23 @@ def dataset_of(suite: Suite, data_root: Path | None) -> Dataset:
     return dataset
 
 
+def split_of_training(suite: Suite, pairs: Sequence[Pair]) -> Literal["official", "scenes"]:
+    """How the ``pairs`` of a dataset are divided: as the suite says, else by the official split unless it leaks.
+
+    It leaks where a pair that it holds out is a frame beside one to train on, as every one of M3FD's is.
+    """
+    if suite.detection.split == "scenes" or not any(pair.split for pair in pairs):
+        return "scenes"
+    parts: dict[bool, list[Pair]] = {True: [], False: []}
+    for pair in pairs:
+        parts[pair.split == TRAINING_SPLIT].append(pair)
+    leaks = suite.detection.split is None and near_training(parts[False], parts[True])
+    return "scenes" if leaks else "official"
+
+
 def _training_part(suite: Suite, pairs: list[Pair]) -> list[Pair]:
     """The pairs to train on: the split of that name, or all but every third cluster of neighbouring frames."""
-    if suite.detection.split == "official" and any(pair.split for pair in pairs):
+    if split_of_training(suite, pairs) == "official":
         return [pair for pair in pairs if pair.split == TRAINING_SPLIT]
     clusters = scene_clusters([pair.image for pair in pairs], [pair.scene for pair in pairs])
     return [

@@ -64,9 +64,10 @@ class DetectionSettings(_Model):
     initial: tuple[str, ...] = ()
     """Weights that start every detector, the first available one: files of plain tensors or ultralytics checkpoints,
     by path or by name in the weights folder. Without any, training starts from scratch."""
-    split: Literal["official", "scenes"] = "official"
-    """Training pairs are the split ``train`` of the dataset, or two thirds of its clusters of neighbouring frames (a
-    dataset without splits is always divided so). All other pairs are held out, and only those are tested."""
+    split: Literal["official", "scenes"] | None = None
+    """Training pairs are the split ``train`` of the dataset (``official``), or two thirds of its clusters of
+    neighbouring frames (``scenes``). All other pairs are held out, and only those are tested. Without it: ``official``
+    where no pair that it holds out neighbours a training pair, else, and where a dataset has no splits, ``scenes``."""
     limit: int | None = Field(None, ge=1)
     """At most so many training pairs, taken evenly."""
     severities: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field((1, 2, 3), min_length=1)
@@ -122,9 +123,42 @@ class Suite(_Model):
     metrics: tuple[str, ...] = Field(("core",), min_length=1)
     references: tuple[Reference, ...] = Field(("clean", "seen"), min_length=1)
     detector: DetectorSettings | None = None
+    detectors: tuple[DetectorSettings, ...] = ()
+    """Several detectors, one after the other: a run folder each, and whether they agree on the order of the methods."""
     detection: DetectionSettings = DetectionSettings()
     seed: int = Field(0, ge=0)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Several seeds, one after the other: a run folder each, and mean and spread over them."""
     limit: int | None = Field(None, ge=1)
+
+    @field_validator("detectors", mode="before")
+    @classmethod
+    def _by_file(cls, value: object) -> object:
+        return (
+            [{"weights": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
+        )
+
+    @model_validator(mode="after")
+    def _several_differ(self) -> Suite:
+        named = [detector.model_dump_json() for detector in self.detectors]
+        if len(set(self.seeds)) < len(self.seeds) or len(set(named)) < len(named):
+            raise ValueError("seeds and detectors each have to be different ones; leave out those that are there twice")
+        if self.detectors and self.retrains:
+            raise ValueError(
+                f"detectors are for protocol fixed; protocol {self.detection.protocol} trains the network of "
+                f"detection.recipe: leave out one of both"
+            )
+        return self
+
+    @property
+    def each(self) -> list[Suite]:
+        """The suite once per detector and seed that it names; itself where it names none."""
+        detectors = self.detectors or (self.detector,)
+        return [
+            self.model_copy(update={"detector": detector, "seed": seed})
+            for detector in detectors
+            for seed in self.seeds or (self.seed,)
+        ]
 
     @model_validator(mode="after")
     def _boxes_can_be_read(self) -> Suite:
@@ -151,6 +185,7 @@ class Suite(_Model):
         under ``retrain-augmented`` factors and modalities also decide what the detectors have seen.
         """
         exclude = {"title", "methods", "factors", "severities", "modalities", "split", "subset", "limit"}
+        exclude |= {"seeds", "detectors"}  # each run is of one
         if not self.retrains:
             exclude |= {"detection"}
         elif self.detection.protocol == "retrain-augmented":

@@ -13,7 +13,7 @@ from bench.executors.pool import available_cores
 from bench.methods import expand, find_method, obtain
 from bench.metrics import METRICS
 from bench.metrics import resolve as resolve_metrics
-from bench.plan import conditions, factors_of, select_pairs, select_training_pairs
+from bench.plan import conditions, factors_of, select_pairs, select_training_pairs, with_split
 from bench.run.identities import method_facts, pair_facts
 from bench.run.pictures import with_pictures
 from bench.run.provenance import this_part
@@ -79,6 +79,7 @@ def resolve(suite: Suite, options: Options) -> Resolved:
     conditions(suite)  # names an unknown factor before anything is read
     metrics = resolve_metrics(suite.metrics)
     device = pick_device(options.device)
+    suite = with_split(suite, options.data_root) if suite.retrains else suite
     dataset, pairs = select_pairs(suite, options.data_root)
     training = select_training_pairs(suite, options.data_root) if suite.retrains else []
     suite, specs, left_out = _available(suite, options)

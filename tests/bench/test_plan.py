@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from bench.plan import (
     plan,
     select_pairs,
     select_training_pairs,
+    split_of_training,
 )
 from bench.suite import Suite
 from degradation.presets import PRESETS
@@ -111,14 +114,19 @@ def test_the_official_split_tells_training_from_held_out_pairs(monkeypatch: pyte
     card = Dataset(**dict.fromkeys(("title", "description", "source", "licence", "layout", "obtain"), ""), name="m3fd",
                    classes=("Car",), pairs=lambda root: pairs)  # fmt: skip
     monkeypatch.setattr("bench.plan.DATASETS", {"m3fd": card})
-    training, held_out = both_parts(retrained(), Path())
+    official = retrained(split="official")
+    training, held_out = both_parts(official, Path())
     assert [pair.image for pair in training] == ["1", "35", "300"]  # 400 has no labels
     assert [pair.image for pair in held_out] == ["30", "90", "200"]
     assert near_training(held_out, training) == ["30"]
-    assert [pair.image for pair in select_training_pairs(retrained(limit=2), Path())] == ["1", "35"]
+    assert [pair.image for pair in select_training_pairs(retrained(limit=2, split="official"), Path())] == ["1", "35"]
     assert len(select_pairs(suite(dataset="m3fd"), Path())[1]) == len(pairs)  # a fixed detector is tested on all
     with pytest.raises(UsageError, match="held out from training"):
-        select_pairs(retrained().model_copy(update={"split": "train"}), Path())
+        select_pairs(official.model_copy(update={"split": "train"}), Path())
+    assert split_of_training(retrained(), pairs) == "scenes"  # 30 is a frame beside 35
+    apart = [replace(pair, split="train" if pair.image == "30" else pair.split) for pair in pairs]
+    assert split_of_training(retrained(), apart) == "official"
+    assert split_of_training(retrained(), [replace(pair, split="") for pair in pairs]) == "scenes"
 
 
 def test_scenes_are_divided_whole() -> None:
@@ -129,11 +137,25 @@ def test_scenes_are_divided_whole() -> None:
     assert {pair.scene for pair in training} & {pair.scene for pair in held_out} == set()
 
 
+def test_a_subset_is_tested_on_no_pair_that_is_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [Pair(str(1000 * number), "day", lambda: None, ()) for number in range(9)]
+    card = Dataset(**dict.fromkeys(("title", "description", "source", "licence", "layout", "obtain"), ""), name="m3fd",
+                   classes=("Car",), pairs=lambda root: pairs)  # fmt: skip
+    few = SimpleNamespace(dataset="m3fd", select=lambda pairs: pairs[1:])
+    monkeypatch.setattr("bench.plan.DATASETS", {"m3fd": card})
+    monkeypatch.setattr("bench.plan.SUBSETS", {"few": few})
+    training, held_out = both_parts(retrained().model_copy(update={"subset": "few"}), Path())
+    assert {pair.image for pair in training}.isdisjoint(pair.image for pair in held_out)
+    assert [pair.image for pair in held_out] == ["2000", "5000", "8000"]
+
+
 def test_the_parts_of_m3fd(data_root: Path) -> None:
-    training, held_out = both_parts(retrained(), data_root)
+    training, held_out = both_parts(retrained(split="official"), data_root)
     assert (len(training), len(held_out)) == (43, 29)
     assert near_training(held_out, training)  # the official split is by frame
-    training, held_out = both_parts(retrained(split="scenes"), data_root)
+    training, held_out = both_parts(retrained(), data_root)
+    scenes = both_parts(retrained(split="scenes"), data_root)[0]
+    assert [pair.image for pair in scenes] == [pair.image for pair in training]
     assert near_training(held_out, training) == []
     assert {pair.image for pair in training} & {pair.image for pair in held_out} == set()
 
