@@ -65,7 +65,8 @@ def run(
         fields: fields of the suite that replace its own (``methods``, ``factors``, ``limit``…).
 
     Returns:
-        The run, complete or not: failed cells are in its ``failures``.
+        The run, complete or not: failed cells are in its ``failures``. Of a suite with several seeds or detectors the
+        last one; the report of each shows them side by side.
 
     Raises:
         tsdm_bench.errors.UsageError: what was asked for cannot be run; one line says why and what to do.
@@ -106,8 +107,9 @@ def run(
         named_methods="methods" in fields if named_methods is None else named_methods,
         recompute=tuple(recompute),
     )
-    folder = run_benchmark(asked, options)
-    return RunResult(folder, write_report(folder) if report else ())
+    folders = [run_benchmark(each, options) for each in asked.each]
+    sections = [write_report(folder) for folder in folders] if report else [[]]
+    return RunResult(folders[-1], sections[-1])
 
 
 def repeat(

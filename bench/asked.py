@@ -42,7 +42,7 @@ def check_names(suite: Suite, data_root: str | Path | None) -> None:
     for method in suite.methods:
         if method not in UNFUSED:
             check_method(method, METHOD_GROUPS)
-    refuse_unfit(suite.methods, suite.detection.protocol, suite.detector is not None)
+    refuse_unfit(suite.methods, suite.detection.protocol, bool(suite.detector or suite.detectors))
     check_metrics(suite.metrics)
     if suite.detection.classes != COUNTED:
         check_class_set(suite.dataset, suite.detection.classes)

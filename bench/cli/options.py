@@ -93,18 +93,27 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subset", help="only the pairs that a paper reports on (list subsets)")
     parser.add_argument("--limit", type=whole_number, metavar="N", help="only N pairs, taken evenly over the dataset")
     parser.add_argument("--seed", type=int, help="seed of every random draw (default: the suite's, 0)")
+    parser.add_argument("--seeds", type=comma_numbers, metavar="0,1,2", help="several, a run each: tables show mean "
+                        "and spread over them")  # fmt: skip
 
 
 def suite_of(args: argparse.Namespace) -> Suite:
     """The suite that the options describe."""
     from bench.suite import load_suite
 
-    fields = ("factors", "severities", "modalities", "subset", "limit", "seed", "methods", "metrics")
+    fields = ("factors", "severities", "modalities", "subset", "limit", "seed", "seeds", "methods", "metrics")
     overrides = {name: value for name in fields if (value := getattr(args, name, None)) is not None}
+    if "seed" in overrides:
+        if "seeds" in overrides:
+            raise UsageError("--seed names one seed and --seeds several: leave out one of both")
+        overrides["seeds"] = ()
     detector, image_size = getattr(args, "detector", None), getattr(args, "image_size", None)
+    several = comma_list(detector or "")
+    if detector:
+        overrides["detectors"] = [{"weights": one} | _sized(image_size) for one in several] if len(several) > 1 else ()
     if detector == "none":
         overrides["detector"] = None
-    elif detector:
+    elif len(several) == 1:
         overrides["detector.weights"] = detector
     if image_size:
         overrides["detector.image_size"] = image_size
@@ -120,6 +129,10 @@ def suite_of(args: argparse.Namespace) -> Suite:
             f"out one of both"
         )
     return _trained_at(suite, image_size) if image_size else suite
+
+
+def _sized(image_size: int | None) -> dict[str, int]:
+    return {"image_size": image_size} if image_size else {}
 
 
 def _trained_at(suite: Suite, image_size: int) -> Suite:

@@ -39,6 +39,7 @@ WHAT_IS_RUN: tuple[str, ...] = (
     "subset",
     "limit",
     "seed",
+    "seeds",
     "methods",
     "metrics",
     "detector",
@@ -56,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "source, classical, learned, variants), or your own")  # fmt: skip
     parser.add_argument("--metrics", type=comma_list, metavar="M,N", help="metric preset or ids (list metrics)")
     parser.add_argument("--detector", metavar="FILE", help="detector weights (.pt, .onnx) or ultralytics model name; "
-                        "'none' switches detection off")  # fmt: skip
+                        "several with commas: a run each; 'none' switches detection off")  # fmt: skip
     parser.add_argument("--protocol", choices=PROTOCOLS, help="one detector for all methods (fixed), or one trained on "
                         "the fused images of each (default: the suite's)")  # fmt: skip
     parser.add_argument("--recipe", choices=RECIPES, help="how detectors are trained (default: the suite's, full)")

@@ -35,7 +35,7 @@ PREVIEW, REFERENCES = "preview.tex", "references.bib"
 """A document that shows all tables, and the papers that they rest on."""
 SECTIONS = (
     "detection", "scenes", "diagnosis", "objects", "precision_recall", "confusions", "fusion", "response", "robustness",
-    "restoration", "agreement", "prediction", "ranking", "efficiency",
+    "restoration", "agreement", "prediction", "ranking", "efficiency", "seeds", "detectors",
 )  # fmt: skip
 log = logging.getLogger(__name__)
 sys.modules[__name__].__class__ = CallableRoom

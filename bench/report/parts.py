@@ -21,6 +21,7 @@ from bench.report.protocol import measure_response, prediction_section, response
 from bench.report.ranking import ranking_section
 from bench.report.restoration import restoration_section
 from bench.report.robustness import agreement_section, robustness_section
+from bench.report.siblings import detectors_section, seeds_section
 from bench.report.summary import (
     Labelled,
     Precision,
@@ -108,6 +109,8 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
         of_labelled = rows[rows["image"].isin(labelled.cells["image"])]
         parts.add("Prediction of detection", lambda: prediction_section(of_labelled, precision, response, run))
     ranking = parts.add("Ranking", lambda: ranking_section(rows, run))
+    parts.add("Spread over seeds", lambda: seeds_section(folder, run))
+    parts.add("Agreement of detectors", lambda: detectors_section(folder, run))
     costs = read_efficiency(folder.path)
     parts.add("Efficiency", lambda: efficiency_section(costs, run, quality_of(robustness, ranking, precision, run)))
     return parts
