@@ -81,17 +81,20 @@ def scene_section(by_scene: pd.DataFrame, precision: Precision, run: Run) -> Sec
     shown, columns, frames = [], [], list[pd.DataFrame]()
     for scene, part in by_scene.groupby("scene", sort=True):
         means = part[part["class"] == (precision.name if of_set else COUNTED)]
+        head = str(scene)
         if of_set:
-            enough = bool((part[part["class"].isin(of_set)].groupby("class")["truths"].max() >= fewest).all())
+            numbers = part[part["class"].isin(of_set)].groupby("class", sort=False)["truths"].max()
+            enough = bool((numbers >= fewest).all())
+            head += f" (no {', '.join(numbers.index[numbers == 0])})" if (numbers == 0).any() else ""
         else:
             enough = bool(means[measure].notna().any())
+            head += "" if enough else f" (mAP50_all{suffix})"
         own = (means if enough or of_set else part[part["class"] == ALL]).set_index("method")
         place = len(frames)
         wanted = [measure, f"{measure}_low", f"{measure}_high", "images"]
         keys = [f"{place} {name}" for name in wanted]
         frames.append(own[wanted].set_axis(keys, axis=1))
         pairs, clusters = int(own["images"].max()), int(own["clusters"].max())
-        head = str(scene) if enough or of_set else f"{scene} (mAP50_all{suffix})"
         columns.append(
             Column(keys[0], head, digits=3, interval=(keys[1], keys[2]), count=keys[3], full=pairs, ranked=enough)
         )
