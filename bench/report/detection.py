@@ -41,7 +41,9 @@ def detection_section(precision: Precision, run: Run) -> Section:
             f"{precision.head} of the method minus that of the better single source under the same condition, mean "
             f"over factors. {precision.note}"
         )
-        section.tables += _severity_table(gains, "gain", "Fusion gain by severity", note, precision, run)
+        section.tables += _severity_table(
+            gains, "gain", precision.titled("Fusion gain by severity"), note, precision, run
+        )
     section.tables += _unfused_table(precision, run)
     return section
 
@@ -69,8 +71,8 @@ def _unfused_table(precision: Precision, run: Run) -> list[Table]:
         f"the same condition; degraded: mean over all degraded conditions. Above 0 fusing helps. "
         f"{interval_note(precision.samples.clusters, 'paired 95 % intervals')} {precision.note}"
     )
-    wide = pd.concat(frames, axis=1)
-    return [table("Is fusing better than giving the detector both images?", note, wide, columns, run, run.sources)]
+    wide, title = pd.concat(frames, axis=1), "Is fusing better than giving the detector both images?"
+    return [table(precision.titled(title), note, wide, columns, run, run.sources)]
 
 
 def scene_section(by_scene: pd.DataFrame, precision: Precision, run: Run) -> Section:
@@ -149,7 +151,7 @@ def _difference_table(precision: Precision, run: Run) -> list[Table]:
     if earned:
         note += f"p: bootstrap probability of no difference, corrected by Holm for the {len(differences)} comparisons. "
     note += precision.note
-    return [table(f"Difference to {run.titles[best]}", note, pd.concat(parts, axis=1), columns, run)]
+    return [table(precision.titled(f"Difference to {run.titles[best]}"), note, pd.concat(parts, axis=1), columns, run)]
 
 
 def _class_table(clean: pd.DataFrame, precision: Precision, run: Run) -> Table:

@@ -107,7 +107,7 @@ def agreement_section(precision: Precision, run: Run) -> Section | None:
         f"clean pairs and under each degradation: 1 the same order, 0 unrelated, −1 reversed. "
         f"{interval_note(precision.samples.clusters)} Detector {detector_name(run)}. {precision.note}"
     )
-    section.tables.append(Table(labelled("Rank agreement", run), note, wide, columns, rows="factor"))
+    section.tables.append(Table(labelled(precision.titled("Rank agreement"), run), note, wide, columns, rows="factor"))
     return section
 
 
@@ -168,4 +168,4 @@ def _crossover_table(precision: Precision, run: Run) -> list[Table]:
         f"to begin with, ∞: the gain lasts to severity {int(crossover['highest'].max())}, the highest run. "
         f"{interval_note(precision.samples.clusters)} {precision.note}"
     )
-    return [table("Severity at which the fusion gain is lost", note, wide, columns, run, run.sources)]
+    return [table(precision.titled("Severity at which the fusion gain is lost"), note, wide, columns, run, run.sources)]

@@ -165,6 +165,11 @@ class Precision:
         """``mAP50``, ``mAP75`` or ``mAP50:95`` with the names of the mean and of the definition."""
         return f"{head}{'' if self.name == COUNTED else f'_{self.name}'}{self.definition.suffix}"
 
+    def titled(self, title: str) -> str:
+        """The title of a table that does not show the measure itself: with its name where that is not the usual one."""
+        usual = self.definition is COCO and self.name in (COUNTED, ALL)
+        return title if usual else f"{title} ({self.head})"
+
     def column(self, measure: str) -> str:
         """The name of a measure by the definition that is shown."""
         return self.definition.column(measure)
