@@ -229,14 +229,16 @@ def score(
     return score_images(_image(ir), _image(vis), _image(fused), metrics, **settings)
 
 
-def compare(runs: Sequence[str | Path], *, shared: bool = False) -> Comparison:
+def compare(
+    runs: Sequence[str | Path], *, shared: bool = False, ap: str | None = None, classes: str | None = None
+) -> Comparison:
     """Put runs side by side: :func:`bench.comparison.compare`.
 
     Raises ``UsageError`` that names in what they differ where they are not alike.
     """
     from bench.comparison import compare as compare_runs
 
-    return compare_runs([Path(path) for path in runs], shared=shared)
+    return compare_runs([Path(path) for path in runs], shared=shared, ap=ap, classes=classes)
 
 
 def degrade(

@@ -26,6 +26,7 @@ from bench.report.summary import (
     fusion_scores,
     in_order,
     labelled_part,
+    read_as,
     selected,
 )
 from bench.report.tables import Column, Table
@@ -87,17 +88,20 @@ class _Side:
         return incomplete(len(self.cells), len(self.pairs) * len(self.conditions) * len(self.record.suite.methods))
 
 
-def compare(runs: Sequence[Path | str], *, shared: bool = False) -> Comparison:
+def compare(
+    runs: Sequence[Path | str], *, shared: bool = False, ap: str | None = None, classes: str | None = None
+) -> Comparison:
     """Put run folders side by side, on the pairs and conditions that their methods have in common.
 
-    ``shared`` compares the metric ids that all runs have where others differ. Raises ``UsageError`` where a folder is
+    ``shared`` compares the metric ids that all runs have where others differ; ``ap`` and ``classes`` read the boxes of
+    all in one way, whatever their suites say. Raises ``UsageError`` where a folder is
     no run, or where runs differ in metric ids or versions, dataset, pairs or what is in them, conditions, seed, factor
     versions, references, classes, detector, its settings or its protocol.
     """
     if len(runs) < 2:
         raise UsageError(f"compare needs at least two run folders, got {len(runs)}")
     folders = [RunFolder.existing(Path(path)) for path in runs]
-    records = [folder.record() for folder in folders]
+    records = [read_as(folder.record(), ap, classes) for folder in folders]
     names = _names(folders, [record.suite.name for record in records])
     refuse_mixed_definitions({name: record.metrics for name, record in zip(names, records, strict=True)}, shared)
     pairs = [folder.pairs() for folder in folders]

@@ -10,10 +10,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.cli.options import add_reading
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders such as results/m3fd/latest")
     parser.add_argument("--shared", action="store_true", help="compare only the metric ids that all runs have")
+    add_reading(parser, "as the runs were asked for")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the merged table")
     parser.add_argument("--page", type=Path, metavar="FILE", help="the page with paired differences (default: "
                         "comparison.html in the first run folder)")  # fmt: skip
@@ -35,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if page is None and len(args.runs) > 1:
         page = RunFolder.existing(args.runs[0]).path / "comparison.html"
         refuse_unwritable(page, "--page")
-    found = compare(args.runs, shared=args.shared)
+    found = compare(args.runs, shared=args.shared, ap=args.ap, classes=args.classes)
     for table in found.tables:
         print(markdown(table))
     for note in found.notes:

@@ -73,6 +73,16 @@ def test_detection_is_compared_over_the_same_classes(make_run: Make) -> None:
     assert "Detector net, protocol fixed. The mean is over the classes with at least 20 objects" in tables["mAP50"]
 
 
+def test_runs_that_read_their_boxes_otherwise_are_refused_unless_all_are_read_alike(make_run: Make) -> None:
+    runs = [
+        make_run(name, name=name, found=FOUND, metrics=("psnr",), severities=(0,), detection={"ap": ap})
+        for name, ap in (("one", "coco"), ("two", "ultralytics"))
+    ]
+    with pytest.raises(UsageError, match=r"definition of average precision \(coco in one; ultralytics in two\)"):
+        compare(paths(*runs))
+    assert "mAP50_all_voc" in [table.title for table in compare(paths(*runs), ap="voc").tables]
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
