@@ -19,16 +19,8 @@ from bench.report.layout import distinct, incomplete
 from bench.report.notebook import shown
 from bench.report.page.comparison import comparison_page
 from bench.report.page.findings import Finding
-from bench.report.summary import (
-    Precision,
-    computed,
-    detection_precision,
-    fusion_scores,
-    in_order,
-    labelled_part,
-    read_as,
-    selected,
-)
+from bench.report.precision import Precision, detection_precision, read_as
+from bench.report.summary import computed, fusion_scores, in_order, labelled_part, selected
 from bench.report.tables import Column, Table
 from bench.run.alike import other_methods, refuse_mixed_definitions, refuse_unlike
 from bench.run.record import RunRecord

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.report.page.findings import Finding
-from bench.report.summary import Precision
+from bench.report.precision import Precision
 from bench.report.tables import Column, Direction, Table
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.differences import paired_differences, precision_differences

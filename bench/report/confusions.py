@@ -16,7 +16,7 @@ from bench.report.diagnosis import fused
 from bench.report.drawing import Drawing
 from bench.report.layout import Run, Section, labelled
 from bench.report.lettering import text_style
-from bench.report.summary import Precision
+from bench.report.precision import Precision
 from bench.statistics.diagnosis import BACKGROUND
 from detectors.evaluation.fates import FOUND, SHOWN_FROM
 from tsdm_bench.errors import printable

@@ -9,7 +9,8 @@ import pandas as pd
 
 from bench.plan import CLEAN
 from bench.report.layout import Run, Section, add_curve, detector_name, interval_note, table
-from bench.report.summary import Precision, in_order, pooled_precision, with_bounds
+from bench.report.precision import Precision, pooled_precision
+from bench.report.summary import in_order, with_bounds
 from bench.report.tables import Column, Table
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.detection import detection_table

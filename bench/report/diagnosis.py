@@ -16,7 +16,8 @@ from bench.report.curves import STYLE, TWO_COLUMNS
 from bench.report.drawing import Drawing
 from bench.report.layout import Run, Section, detector_name, factor_title, labelled, table
 from bench.report.lettering import text_style
-from bench.report.summary import CELLS_WORTH_A_POOL, Labelled, Precision, curve_points, in_order
+from bench.report.precision import CELLS_WORTH_A_POOL, Precision
+from bench.report.summary import Labelled, curve_points, in_order
 from bench.report.tables import Column, Table
 from bench.statistics.diagnosis import Diagnosed, diagnose_cells, falls
 from bench.statistics.objects import SEEN, SIZE, sights, sizes

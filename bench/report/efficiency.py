@@ -10,7 +10,7 @@ import pandas as pd
 from bench.report.drawing import Drawing
 from bench.report.layout import Run, Section, labelled, table
 from bench.report.overview import draw_speed
-from bench.report.summary import Precision
+from bench.report.precision import Precision
 from bench.report.tables import Column, Direction
 from detectors.evaluation import ALL
 from tsdm_bench.words import counted

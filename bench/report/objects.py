@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.report.layout import Run, Section, detector_name, table
-from bench.report.summary import Precision
+from bench.report.precision import Precision
 from bench.report.tables import Column, Table
 from bench.statistics.detection import MEASURED
 from bench.statistics.objects import SEEN, SEEN_FROM, SIGHTS, SIZE, SIZES

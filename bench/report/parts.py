@@ -16,23 +16,14 @@ from bench.report.efficiency import efficiency_section, quality_of
 from bench.report.fusion import fusion_section
 from bench.report.layout import Run, Section, describe
 from bench.report.objects import objects_section
+from bench.report.precision import Precision, clean_by_scene, detection_precision, read_as
 from bench.report.precision_recall import precision_recall_section
 from bench.report.protocol import measure_response, prediction_section, response_section
 from bench.report.ranking import ranking_section
 from bench.report.restoration import restoration_section
 from bench.report.robustness import agreement_section, robustness_section
 from bench.report.siblings import detectors_section, seeds_section
-from bench.report.summary import (
-    Labelled,
-    Precision,
-    clean_by_scene,
-    computed,
-    detection_precision,
-    fusion_scores,
-    labelled_part,
-    read_as,
-    selected,
-)
+from bench.report.summary import Labelled, computed, fusion_scores, labelled_part, selected
 from bench.run.cost import read_efficiency
 from bench.run.store import RunFolder
 from tsdm_bench.errors import one_line

@@ -10,7 +10,8 @@ from bench.plan import CLEAN
 from bench.report.curves import draw_curves
 from bench.report.drawing import Drawing
 from bench.report.layout import Run, Section, detector_name, factor_title, labelled
-from bench.report.summary import CONDITION, Precision
+from bench.report.precision import Precision
+from bench.report.summary import CONDITION
 
 FIGURE = "precision-recall"
 

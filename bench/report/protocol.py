@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.report.layout import Run, Section, detector_name, factor_title, interval_note, labelled
-from bench.report.summary import Precision
+from bench.report.precision import Precision
 from bench.report.tables import Column, Table
 from bench.statistics.prediction import ALL_DEGRADED, metric_agreement
 from bench.statistics.severity import severity_correlation

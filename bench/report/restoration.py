@@ -10,8 +10,8 @@ import pandas as pd
 from bench.metrics import METRICS
 from bench.plan import CLEAN
 from bench.report.layout import Run, Section, detector_name, factor_title, interval_note, labelled
+from bench.report.precision import Precision
 from bench.report.robustness import ROBUSTNESS_METRICS
-from bench.report.summary import Precision
 from bench.report.tables import Column, Table
 from bench.statistics.robustness import paired_difference
 

@@ -18,7 +18,8 @@ from bench.report.layout import (
     per_factor,
     table,
 )
-from bench.report.summary import Precision, in_order, robustness_scores
+from bench.report.precision import Precision
+from bench.report.summary import in_order, robustness_scores
 from bench.report.tables import Column, Direction, Table
 from bench.statistics.robustness import crossover_table, rank_agreement, robustness_table
 from detectors.evaluation import ALL

@@ -16,7 +16,8 @@ import pandas as pd
 
 from bench.metrics import METRICS
 from bench.report.layout import Run, Section, detector_name, interval_note, labelled, table
-from bench.report.summary import Precision, computed, detection_precision, labelled_part, selected
+from bench.report.precision import Precision, detection_precision
+from bench.report.summary import computed, labelled_part, selected
 from bench.report.tables import Column, Table
 from bench.run.record import DetectorFacts, RunRecord
 from bench.run.store import RunFolder
@@ -242,7 +243,7 @@ def _agreement(names: list[str], maps: list[dict[Key, np.ndarray]], run: Run) ->
             if len(methods) > 1:
                 tau = kendall_tau(*(np.stack([of[part, method] for method in methods]) for of in (one, other)))
                 low, high = interval(tau[1:])
-                row |= {f"{part} tau": tau[0], f"{part} low": low, f"{part} high": high}
+                row |= {f"{part} tau": float(tau[0]), f"{part} low": float(low), f"{part} high": float(high)}
         if row:
             rows[f"{first} – {second}"] = row
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -12,8 +12,8 @@ from bench.metrics import METRICS
 from bench.plan import CLEAN
 from bench.report.diagnosis import SHARES, fused
 from bench.report.layout import TRAINED_HERE, Run, Section, detector_name
+from bench.report.precision import Precision
 from bench.report.robustness import ROBUSTNESS_METRICS
-from bench.report.summary import Precision
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.diagnosis import falls
 from bench.statistics.robustness import crossover_table, fusion_gain, mean_gain

@@ -18,7 +18,8 @@ from bench.cell.rows import CellResult, DetectionRow, Row
 from bench.cli import main
 from bench.datasets.pair import Box, Pair
 from bench.plan import CLEAN, Condition
-from bench.report.summary import detection_precision, labelled_part
+from bench.report.precision import detection_precision
+from bench.report.summary import labelled_part
 from bench.run.store import RunFolder
 from bench.statistics.detection import detection_table
 
@@ -77,7 +78,7 @@ def exported(folder: RunFolder) -> tuple[Path, dict]:
 
 def expected(folder: RunFolder) -> pd.DataFrame:
     part = labelled_part(folder, folder.record().suite, folder.rows())
-    table = detection_table(detection_precision(part, ("Car", "Bus"), 1, resamples=2).samples)
+    table = detection_table(detection_precision(part, folder.record(), resamples=2).samples)
     return table[table["class"] == "all"].set_index(["factor", "severity", "method"]).sort_index()
 
 

@@ -72,7 +72,7 @@ def test_voc_has_one_measure(run: RunFolder) -> None:
 def test_a_class_set_has_its_own_mean_and_says_how_many_objects_of_each_class_there_are(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.report.summary.class_sets", lambda _: {"paper": ("Car",), "both": ("Car", "Bus")})
+    monkeypatch.setattr("bench.report.precision.class_sets", lambda _: {"paper": ("Car",), "both": ("Car", "Bus")})
     found = sections(run, classes="paper")
     first = found["detection"].tables[0]
     assert heads(first)[2:] == ["mAP50_paper", "mAP75_paper", "mAP50:95_paper", "mAP50_pooled", "mAP50_all"]
