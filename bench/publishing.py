@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.plan import conditions
+from bench.plan import Condition, conditions
 from bench.report.parts import read_parts
 from bench.report.published import PAGE, write_short_report
-from bench.report.summary import selected
+from bench.report.summary import UNFUSED, computed, selected
 from bench.run.cost import TABLE
 from bench.run.record import RunRecord
+from bench.run.shards import CellKey
 from bench.run.store import RunFolder
 from tsdm_bench.errors import UsageError
 
@@ -155,7 +156,10 @@ def _write_rows(source: RunFolder, record: RunRecord, target: RunFolder, scores_
     if scores_from is not None:
         record, found = _from_score(record, found, scores_from)
     target.write_record(record)
-    target.write_dense(rows, found)
+    cells = computed(source, rows, record, source.pairs())
+    bare = cells[[record.methods[name].kind == UNFUSED for name in cells["method"]]]
+    keys = [CellKey(cell.image, Condition(*cell[2:5]), cell.method) for cell in bare.itertuples(index=False)]
+    target.write_dense(rows, found, keys)
     for kind, most in LARGEST.items():
         size = sum(path.stat().st_size for path in (target.path / kind).iterdir()) / 1e6
         log.info("publish: %s take %.1f MB", kind, size)

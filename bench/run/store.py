@@ -174,10 +174,11 @@ class RunFolder:
             for name in (cell.method, "ir", "vis"):
                 self.picture_path(Picture(cell.image, *cell.condition, name, b"")).unlink(missing_ok=True)
 
-    def write_dense(self, rows: pd.DataFrame, detections: pd.DataFrame) -> None:
+    def write_dense(self, rows: pd.DataFrame, detections: pd.DataFrame, without_rows: Iterable[CellKey] = ()) -> None:
         """Write rows and detections as one small shard of a new folder, in an order that is that of the cells.
 
-        It does not say of what its cells are: a run that goes on here computes them again.
+        ``without_rows`` are cells that have detections alone. It does not say of what its cells are: a run that goes
+        on here computes them again.
         """
         rows = rows.sort_values(ROW_KEY)
         detections = detections.sort_values(CELL_KEY, kind="stable")  # within a cell equal scores keep their order
@@ -185,7 +186,7 @@ class RunFolder:
             pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
             for frame, schema in ((rows, ROW_SCHEMA), (detections, DETECTION_SCHEMA))
         )
-        self._write_shard(first, second, {}, dense=True)
+        self._write_shard(first, second, dict.fromkeys(without_rows, UNKNOWN), dense=True)
 
     def forget_failures(self) -> None:
         """Failed cells have no rows and are computed again by the next run."""

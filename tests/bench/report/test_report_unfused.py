@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench import publishing
 from bench.comparison import compare
 from bench.exporting_coco import write_coco
 from bench.report import write_report
@@ -93,6 +94,16 @@ def test_a_cell_that_is_missing_is_missed(make_run: Make) -> None:
 def test_their_boxes_are_exported(folder: RunFolder, tmp_path: Path) -> None:
     write_coco(folder, tmp_path / "coco")
     assert len(list((tmp_path / "coco").rglob("late.json"))) == len(list((tmp_path / "coco").rglob("a.json"))) == 3
+
+
+def test_a_published_run_keeps_their_cells(make_run: Make, tmp_path: Path) -> None:
+    folder = make_run(methods=("ir", "a", "late"), found=FOUND, images=2)
+    published = RunFolder(tmp_path / "published")
+    published.path.mkdir()
+    publishing._write_rows(folder, folder.record(), published, None)
+    assert set(published.identities()) == set(folder.identities())
+    assert len(published.detections()) == len(folder.detections())
+    assert read_parts(published).run.incomplete == ""
 
 
 def test_runs_with_them_can_be_compared(make_run: Make) -> None:
