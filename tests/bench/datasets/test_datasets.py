@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -161,3 +162,17 @@ def test_real_datasets_are_listed_whole(name: str, pairs: int, boxes: int, data_
     assert sum(len(pair.boxes or ()) for pair in found) == boxes
     infrared, visible = found[-1].read()
     assert infrared.shape == visible.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        ({"paper": ("People", "Bike")}, "class set paper holds 'Bike', which is no class of it"),
+        ({"Car": ("People",)}, "class set 'Car' is empty, or called like a class or a mean"),
+        ({"counted": ("People",)}, "class set 'counted' is empty, or called like a class or a mean"),
+        ({"none": ()}, "class set 'none' is empty"),
+    ],
+)
+def test_a_class_set_has_a_name_of_its_own_and_holds_classes_of_its_dataset(sets, told):
+    with pytest.raises(ValueError, match=told):
+        replace(DATASETS["m3fd"], class_sets=sets)
