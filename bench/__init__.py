@@ -6,12 +6,24 @@ import importlib
 from typing import TYPE_CHECKING
 
 from bench.api import compare, degrade, fuse, repeat, score
-from bench.output import export, figure, publish
+from bench.output import export, figure, publish, show_leaderboard
 
 if TYPE_CHECKING:
     from bench.api import report, run
 
-__all__ = ["compare", "degrade", "export", "figure", "fuse", "publish", "repeat", "report", "run", "score"]
+__all__ = [
+    "compare",
+    "degrade",
+    "export",
+    "figure",
+    "fuse",
+    "publish",
+    "repeat",
+    "report",
+    "run",
+    "score",
+    "show_leaderboard",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -148,7 +148,14 @@ def repeat(
     return RunResult(folder, write_report(folder) if report else ())
 
 
-def report(folder: str | Path, *, ap: str | None = None, classes: str | None = None, **style: Any) -> RunResult:
+def report(
+    folder: str | Path,
+    *,
+    ap: str | None = None,
+    classes: str | None = None,
+    leaderboard: str | Path | None = None,
+    **style: Any,
+) -> RunResult:
     """Write tables, curves and page of a run anew from its stored rows.
 
     Args:
@@ -156,18 +163,25 @@ def report(folder: str | Path, *, ap: str | None = None, classes: str | None = N
         ap: the definition of average precision to show and rank by: ``coco``, ``ultralytics`` or ``voc`` (default: as
             the run was asked for).
         classes: the class set of the dataset that the mean is over, or ``counted`` (default: as the run was asked for).
+        leaderboard: a folder into which every method of the run is entered as well (:mod:`bench.leaderboard`).
         style: of the LaTeX tables: fields of :class:`bench.report.latex.LatexStyle` (``best``, ``spread``, ``page``).
 
     Raises:
-        tsdm_bench.errors.UsageError: ``folder`` is no run folder, or its dataset has no such class set.
+        tsdm_bench.errors.UsageError: ``folder`` is no run folder, or none that a leaderboard takes, or its dataset has
+            no such class set.
     """
+    from bench.leaderboard import entries, record_of, write_entries
     from bench.report import write_report
     from bench.report.latex import LatexStyle
     from bench.results import RunResult
     from bench.run.store import RunFolder
 
     found = RunFolder.existing(Path(folder))
-    return RunResult(found, write_report(found, LatexStyle(**style), ap=ap, classes=classes))
+    record = None if leaderboard is None else record_of(found)
+    sections = write_report(found, LatexStyle(**style), ap=ap, classes=classes)
+    if leaderboard is not None and record is not None:
+        write_entries(entries(found, record, sections), Path(leaderboard).expanduser())
+    return RunResult(found, sections)
 
 
 def fuse(

@@ -80,3 +80,27 @@ def publish(folder: str | Path, out: str | Path, *, scores_from: float | None = 
     place = Path(out).expanduser()
     refuse_unwritable_folder(place, "--out")
     return publish_run(Path(folder).expanduser(), place, scores_from)
+
+
+def show_leaderboard(place: str | Path, *, out: str | Path | None = None) -> tuple[int, Path]:
+    """Check the entries of a leaderboard and write its page; returns how many there are, and the page.
+
+    Args:
+        place: folder of the entries, the files that ``report(…, leaderboard=place)`` writes.
+        out: the page (default: ``index.html`` beside them).
+
+    Raises:
+        tsdm_bench.errors.UsageError: a file is no sound entry, there is none, or ``out`` cannot be written.
+    """
+    from bench.leaderboard import read_entries
+    from bench.leaderboard.page import leaderboard_page
+    from tsdm_bench.errors import UsageError
+    from tsdm_bench.files import refuse_unwritable, write_text
+
+    entries = read_entries(Path(place))
+    if not entries:
+        raise UsageError(f"{place} has no entries (*.json); `report RUN --leaderboard {place}` makes them")
+    page = Path(place, "index.html") if out is None else Path(out)
+    refuse_unwritable(page, "--out")
+    write_text(page, leaderboard_page(entries))
+    return len(entries), page

@@ -49,8 +49,8 @@ def publish(run: Path, to: Path, scores_from: float | None = None) -> Path:
     large, and where ``to`` holds something else.
     """
     source = RunFolder.existing(run)
-    record = _without_places(source.record())
-    _refuse_unfinished(source, record)
+    record = without_places(source.record())
+    refuse_unfinished(source, record)
     if to.exists() and any(to.iterdir()) and not (to / "run.json").is_file():
         raise UsageError(f"{to} holds something else than a published run; give a new folder")
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def _with_parts(folder: RunFolder, write: Any) -> None:
         raise UsageError(f"what was computed cannot be reported whole ({told}); mend that, then publish")
 
 
-def _refuse_unfinished(folder: RunFolder, record: RunRecord) -> None:
+def refuse_unfinished(folder: RunFolder, record: RunRecord) -> None:
     """Raise ``UsageError`` where results (pair × condition × method) that the record asks for are not there."""
     suite, images = record.suite, set(folder.pairs()["image"])
     asked = set(conditions(suite))
@@ -144,7 +144,7 @@ def _refuse_unfinished(folder: RunFolder, record: RunRecord) -> None:
     if done < wanted or failed:
         raise UsageError(
             f"{folder.path} is not complete ({done} of {wanted} results, {failed} failed); repeat its command until it "
-            f"is, then publish"
+            f"is"
         )
 
 
@@ -196,7 +196,7 @@ def _smaller(kind: str, size: float, found: pd.DataFrame) -> str:
 # --- what would name the machine ---
 
 
-def _without_places(record: RunRecord) -> RunRecord:
+def without_places(record: RunRecord) -> RunRecord:
     """The record without folders of this machine; ``UsageError`` where a method or the suite is in one."""
     parts = tuple(part.model_copy(update={"data_root": "", "command": _command(part.command)}) for part in record.parts)
     suite, update = record.suite, dict[str, object]()

@@ -31,6 +31,7 @@ COMMANDS = {
     "export": "write a run as CSV or Excel",
     "figure": "draw the visual comparison of a paper from a run",
     "fuse": "fuse two folders of images with one method",
+    "leaderboard": "check entries of a leaderboard and make its page",
     "list": "show suites, datasets, subsets, methods, factors, metrics or detectors",
     "publish": "write a finished run as a folder that can be committed",
     "report": "rebuild the tables, curves and page of a run",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.suite import Suite
 
 DEMO = "demo"
+LEADERBOARD = Path("results", "leaderboard")
 UNITS = {"h": 3600, "m": 60, "min": 60, "s": 1}
 DATA_VARIABLE, WEIGHTS_VARIABLE = "TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli.options import add_latex_style, add_reading, latex_style
+from bench.cli.options import LEADERBOARD, add_latex_style, add_reading, latex_style
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a run folder such as results/m3fd/latest")
+    parser.add_argument("--leaderboard", type=Path, nargs="?", const=LEADERBOARD, metavar="DIR", help="enter the "
+                        f"methods of the run into a leaderboard, a file each (default: {LEADERBOARD})")  # fmt: skip
     add_reading(parser, "as the run was asked for")
     add_latex_style(parser)
 
@@ -17,6 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from bench import report
 
-    found = report(args.run_folder, ap=args.ap, classes=args.classes, **latex_style(args))
+    reading = {"ap": args.ap, "classes": args.classes}
+    found = report(args.run_folder, leaderboard=args.leaderboard, **reading, **latex_style(args))
     print(f"results: {found.path}")
+    if args.leaderboard:
+        print(f"leaderboard: {args.leaderboard}")
     return 0

@@ -32,6 +32,8 @@ ORDER = ("detection", "robustness", "ranking", "diagnosis")
 """Sections in the order in which their findings are told; one of each comes first."""
 TOLD = 3
 """Findings of the page."""
+ADDED = ("index.html", "comparison.html", "export/", "figures/", "tables/*.bib", "tables/*.tex")
+"""What other commands write into a run folder, beside curves that are not the main ones: git leaves it alone."""
 THUMBNAIL = 260
 """Width in pixels."""
 
@@ -52,6 +54,8 @@ def write_short_report(folder: RunFolder, parts: Parts, *, draw: bool = True) ->
         draw_all(drawings)
         (folder.path / "curves" / NOTES).unlink(missing_ok=True)
     write_text(folder.path / PAGE, _page(folder, parts, drawings))
+    kept = [f"!curves/{file.name}" for drawing in drawings for file in drawing.files]
+    write_text(folder.path / ".gitignore", "\n".join([*ADDED, "curves/*", *kept]) + "\n")
 
 
 def main_part(page: str, folder: str) -> str:

@@ -92,12 +92,14 @@ def render(**fields: Any) -> str:
     )
 
 
-def table_view(table: Table, name: str, run: Run | None = None) -> dict[str, str]:
-    """What the template shows of one table; ``name`` is that of its CSV file."""
+def table_view(
+    table: Table, name: str, run: Run | None = None, names: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What the template shows of one table; ``name`` is that of its CSV file, ``names`` as for ``html_table``."""
     return {
         "title": table.title,
         "note": table.caption,
-        "body": html_table(table, run),
+        "body": html_table(table, run, names),
         "csv": csv_address(table),
         "file": f"{name}.csv",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Mapping
 
 from bench.metrics import METRICS
 from bench.metrics.metric import Metric
@@ -28,10 +29,10 @@ TERMS = {
 BETTER = {"higher": "Higher is better.", "lower": "Lower is better.", "zero": "Nearer to zero is better.", "": ""}
 
 
-def html_table(table: Table, run: Run | None = None) -> str:
-    """A ``<table>`` whose heads and, with ``run``, whose methods carry their definitions."""
+def html_table(table: Table, run: Run | None = None, names: Mapping[str, str] | None = None) -> str:
+    """A ``<table>`` whose heads carry their definitions, and so do its methods: those of ``run``, or ``names``."""
     heads = {column.head: _definition(column) for column in table.columns}
-    names = {run.titles[name]: _of_method(name, run) for name in run.suite.methods} if run else {}
+    names = {run.titles[name]: _of_method(name, run) for name in run.suite.methods} if run else names
     return as_html(table, heads, names)
 
 
