@@ -124,8 +124,10 @@ def seeds_section(folder: RunFolder, run: Run) -> Section | None:
         )
         if title == "Detection":
             precision = next(of.precision for of in found if of.precision)
-            note += f" Behind the mean: {interval_note(precision.samples.clusters, 'its 95 % intervals')}"
+            note += f" {interval_note(precision.samples.clusters, '95 % intervals of the mean')}"
             note += f" Detector {detector_name(run)}. {precision.note}"
+        else:
+            note += " Not ranked: noise alone makes some of these metrics better."
         section.tables.append(_seed_table(part, f"{title}, over {len(seeds)} seeds", note, run))
     return section
 
@@ -173,7 +175,14 @@ def _seed_table(part: pd.DataFrame, title: str, note: str, run: Run) -> Table:
         digits = 3 if card is None else None
         frames.append(of.set_index("method")[["mean", "std", "least", "greatest", "low", "high"]].add_prefix(key))
         columns.append(
-            Column(f"{key}mean", head, card.direction if card else "higher", digits, (f"{key}low", f"{key}high"))
+            Column(
+                f"{key}mean",
+                head,
+                card.direction if card else "higher",
+                digits,
+                (f"{key}low", f"{key}high"),
+                ranked=card is None,
+            )
         )
         columns.append(Column(f"{key}std", "± seeds", "", digits, (f"{key}least", f"{key}greatest"), ranked=False))
     wide = pd.concat(frames, axis=1)
@@ -188,7 +197,9 @@ def detectors_section(folder: RunFolder, run: Run) -> Section | None:
     found = [of for of in siblings(folder, run, "detector") if of.precision]
     if len(found) < 2:
         return None
-    names = [f"{of.detector.name} at {of.detector.image_size} px" for of in found]
+    names = [of.detector.name for of in found]
+    if len(set(names)) < len(names):
+        names = [f"{of.detector.name} at {of.detector.image_size} px" for of in found]
     maps = [of.maps() for of in found]
     frames, columns, rows = list[pd.Series](), list[Column](), list[dict]()
     for part in PARTS:

@@ -76,11 +76,11 @@ def test_detectors_stand_side_by_side_with_their_agreement(make_run: Make) -> No
     found = section(folders[1], "detectors")
     by_method, agreement = found.tables
     heads = [column.head for column in by_method.columns]
-    assert heads == [f"{part}: {name} at 64 px" for part in ("clean", "degraded") for name in ("one", "two")]
+    assert heads == [f"{part}: {name}" for part in ("clean", "degraded") for name in ("one", "two")]
     best = [next(name for name, cells in by_method.cells() if cells[place].mark == "best") for place in range(2)]
     assert best == ["c", "a"]
-    assert agreement.frame.loc["one at 64 px – two at 64 px", "clean tau"] == pytest.approx(-1)  # a < b < c, reversed
-    assert "Best on clean pairs: c by one at 64 px, a by two at 64 px." in by_method.note
+    assert agreement.frame.loc["one – two", "clean tau"] == pytest.approx(-1)  # a < b < c, reversed
+    assert "Best on clean pairs: c by one, a by two." in by_method.note
 
 
 def test_a_suite_is_run_once_per_detector_and_seed() -> None:

@@ -168,14 +168,14 @@ def test_the_command_line_says_it_in_one_line(
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_synthetic_scenes_through_real_trainings_to_the_tables(tmp_path: Path) -> None:
     tiny = {"recipe": TINY | {"image_size": 64}, "limit": 8}
-    fields = suite(dataset="synthetic", methods=("average", "stack", "late"), factors=(), severities=(0,), limit=2)
+    fields = suite(dataset="synthetic", methods=("vis", "stack", "late"), factors=(), severities=(0,), limit=2)
     fields = fields.model_dump(mode="json") | {"detection": {"protocol": "retrain"} | tiny}
     fields["detector"]["confidence"] = 0.0
     (tmp_path / "tiny.yaml").write_text(json.dumps(fields))
     command = ["--suite", str(tmp_path / "tiny.yaml"), "--out", str(tmp_path), "--workers", "1", "--device", "cpu"]
     assert main([*command, "--panels", "1"]) == 0
     folder = RunFolder.existing(tmp_path / "small/latest")
-    assert set(folder.detections()["method"]) == {"average", "stack", "late"}
+    assert set(folder.detections()["method"]) == {"vis", "stack", "late"}
     table = (folder.path / "tables/detection.md").read_text()
     assert "Stack (4 channels)" in table
     assert "Late (boxes merged)" in table
