@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tsdm_bench.errors import UsageError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -272,6 +274,9 @@ def degrade(
 
     asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
     check_names(asked, data_root)
+    if asked.seeds:
+        seeds = ", ".join(map(str, asked.seeds))
+        raise UsageError(f"suite {asked.name} has the seeds {seeds}, and degraded pairs are of one: name it by --seed")
 
     from bench.degrading import write_degraded
 

@@ -94,8 +94,6 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subset", help="only the pairs that a paper reports on (list subsets)")
     parser.add_argument("--limit", type=whole_number, metavar="N", help="only N pairs, taken evenly over the dataset")
     parser.add_argument("--seed", type=int, help="seed of every random draw (default: the suite's, 0)")
-    parser.add_argument("--seeds", type=comma_numbers, metavar="0,1,2", help="several, a run each: tables show mean "
-                        "and spread over them")  # fmt: skip
 
 
 def suite_of(args: argparse.Namespace) -> Suite:

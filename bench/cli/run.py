@@ -18,6 +18,7 @@ from bench.cli.options import (
     add_selection,
     add_weights_dir,
     comma_list,
+    comma_numbers,
     seconds,
     share,
     suite_of,
@@ -55,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_weights_dir(parser)
     parser.add_argument("--methods", type=comma_list, metavar="A,B", help="fusion methods (list methods), groups (all, "
                         "source, classical, learned, variants), or your own")  # fmt: skip
+    parser.add_argument("--seeds", type=comma_numbers, metavar="0,1,2", help="several, a run each: tables show mean "
+                        "and spread over them")  # fmt: skip
     parser.add_argument("--metrics", type=comma_list, metavar="M,N", help="metric preset or ids (list metrics)")
     parser.add_argument("--detector", metavar="FILE", help="detector weights (.pt, .onnx) or ultralytics model name; "
                         "several with commas: a run each; 'none' switches detection off")  # fmt: skip

@@ -170,6 +170,11 @@ def _train_detectors(args: argparse.Namespace) -> int:
             f"suite {suite.name} has one detector for all methods; add --set detection.protocol=retrain, or "
             f"retrain-augmented, to train one for each"
         )
+    if suite.seeds:
+        raise UsageError(
+            f"suite {suite.name} has several seeds; add --set seeds=[] and --set seed=N to train for one, or run the "
+            f"suite, which trains for all of them"
+        )
 
     from bench.run.resolve import Options  # after the checks: this takes seconds
     from bench.training import train_suite_detectors

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import bench
 from bench.report.parts import read_parts
 from bench.run.record import DetectorFacts
 from bench.run.store import RunFolder
@@ -110,3 +112,8 @@ def test_detectors_may_have_settings_of_their_own() -> None:
     suite = load_suite("m3fd", {"detectors": ["a.onnx", {"weights": "a.onnx", "image_size": 320}]})
     assert suite.detectors == (DetectorSettings(weights="a.onnx"), DetectorSettings(weights="a.onnx", image_size=320))
     assert isinstance(suite, Suite)
+
+
+def test_degraded_pairs_are_of_one_seed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name it by --seed"):
+        bench.degrade("demo", tmp_path / "out", seeds=[0, 1])
