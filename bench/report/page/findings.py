@@ -113,11 +113,11 @@ def _survival(robustness: pd.DataFrame, run: Run) -> Finding | None:
     symbol, kept = METRICS[names[0]].symbol, own["mPC"] / own["P"]
     best, most = own["mPC"].idxmax(), kept.idxmax()
     clean, degraded = own["P"].mean(), own["mPC"].mean()
+    least = f"least of its own is lost by {_title(most, run)}, {own['mPC'][most]:.3f} (clean {own['P'][most]:.3f})"
     text = (
         f"{symbol} compared with the clean pair, mean over {counted(len(own), 'method')}: {clean:.3f} clean, "
         f"{degraded:.3f} degraded. Highest degraded: {_title(best, run)}, {own['mPC'][best]:.3f} (clean "
-        f"{own['P'][best]:.3f}); least of its own is lost by {_title(most, run)}, {own['mPC'][most]:.3f} (clean "
-        f"{own['P'][most]:.3f})."
+        f"{own['P'][best]:.3f}); {'it loses least of its own as well' if most == best else least}."
     )
     answer = f"{100 * degraded / clean:.0f} % of {symbol}"
     pairs = f"{counted(run.pairs, 'pair')}, {counted(run.degraded, 'degraded condition')}."

@@ -65,7 +65,7 @@ def test_without_a_detector_nothing_is_said_of_detecting_but_how_much_of_a_metri
     found = told(text(folder, "index.html"))
     answer, numbers, _ = found["How much is left under degradation?"]
     assert answer == "80 % of VIF"  # severities 1 and 5 cost 3 of 15 on average
-    assert "15.015 clean, 12.015 degraded. Highest degraded: a, 17.015 (clean 20.015); least of" in numbers
+    assert "15.015 clean, 12.015 degraded. Highest degraded: a, 17.015 (clean 20.015); it loses" in numbers
     assert found["Does fusing help the detector?"][0] == "Not measured"
     assert "Most detected" not in found
 

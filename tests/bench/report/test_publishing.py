@@ -136,3 +136,14 @@ def test_published_tables_are_those_of_the_rows(folder: Path, tmp_path: Path) ->
     copy = shutil.copytree(folder, tmp_path / folder.name)
     text = "".join(path.read_text() for path in copy.rglob("*") if path.suffix in (".json", ".md", ".csv"))
     assert not [place for place in ("/home/", "/root/", "/work/", "/tmp/", os.sep.join(["", "Users"])) if place in text]
+
+
+def test_a_published_run_is_repeated_from_its_record(tmp_path: Path) -> None:
+    small = {"factors": ["jpeg"], "severities": [0, 3], "metrics": ["en", "psnr"], "detector": None, "limit": 1}
+    settings = {"workers": 1, "panels": 0, "report": False, "device": "cpu"}
+    first = bench.run("demo", out=tmp_path / "runs", methods=["vis", "average"], **settings, **small)
+    published = bench.publish(first.path, tmp_path / "demo")
+    again = bench.repeat(published / "run.json", out=tmp_path / "again", **settings)
+    wanted, found = (frame.drop(columns="seconds") for frame in (RunFolder(published).rows(), again.rows))
+    pd.testing.assert_frame_equal(wanted, found)
+    assert again.record.content == RunFolder(published).record().content
