@@ -61,14 +61,12 @@ def run(
         panels: how many pairs the page shows; chosen evenly, under one severity of each factor.
         show: pairs that it shows as well, under every condition.
         recompute: methods that are computed again whatever is stored of them.
-        named_methods: refuse a method that cannot run here, instead of leaving it out (default: where ``methods`` is
-            given).
+        named_methods: refuse a method that cannot run here, not leave it out (default: where ``methods`` is given).
         report: write tables, curves and page.
         fields: fields of the suite that replace its own (``methods``, ``factors``, ``limit``…).
 
     Returns:
-        The run, complete or not: failed cells are in its ``failures``. Of a suite with several seeds or detectors the
-        last one; the report of each shows them side by side.
+        The run, complete or not: failed cells are in its ``failures``. Of several seeds or detectors the last one.
 
     Raises:
         tsdm_bench.errors.UsageError: what was asked for cannot be run; one line says why and what to do.
