@@ -26,7 +26,7 @@ from tsdm_bench.errors import UsageError
 KEPT = ("run.json", "pairs.parquet", "truth.parquet", "contrasts.parquet", str(TABLE))
 """Files that a report reads; the last two where there are any."""
 SHARDS = ("rows", "detections")
-LARGEST = {"rows": 10, "detections": 25}
+LARGEST = {"rows": 10, "detections": 40}
 """Megabytes of the one file of each."""
 PLACE_OPTIONS = ("--out", "--data-root", "--weights-dir")
 """Of a command: they say where things lay on the machine, and decide nothing."""
