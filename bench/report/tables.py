@@ -151,7 +151,7 @@ def _digits(values: pd.Series) -> int:
 def _number(value: float, digits: int) -> str:
     if pd.isna(value):
         return "–"
-    return "∞" if math.isinf(value) else f"{value:.{digits}f}"
+    return "∞" if math.isinf(value) else f"{value:z.{digits}f}"  # z: no minus before a zero
 
 
 def _marks(values: Mapping[int, float], direction: Direction, ranges: Sequence[Sequence[float]]) -> dict[int, Mark]:

@@ -254,7 +254,7 @@ def _clusters(precision: Precision) -> str:
 
 
 def _interval(low: float, high: float) -> str:
-    return "" if math.isnan(low) or math.isnan(high) else f" [{low:.3f}, {high:.3f}]"
+    return "" if math.isnan(low) or math.isnan(high) else f" [{low:z.3f}, {high:z.3f}]"
 
 
 def _title(method: str, run: Run) -> str:

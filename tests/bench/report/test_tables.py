@@ -160,6 +160,15 @@ def test_an_interval_stands_behind_its_number() -> None:
     assert "<b>0.50</b> <small>[0.40, 0.62]</small>" in as_html(table)
 
 
+def test_a_zero_has_no_minus() -> None:
+    frame = pd.DataFrame({"q": [-1e-9, -0.25], "low": [-2e-9, -0.5], "high": [0.0, -0.0]}, index=["a", "b"])
+    table = Table("", "", frame, [Column("q", "Q", digits=2, interval=("low", "high"), ranked=False)])
+    assert [row[0][:1] + row[0][2:3] for _, row in table.cells()] == [
+        ("0.00", "[0.00, 0.00]"),
+        ("-0.25", "[-0.50, 0.00]"),
+    ]
+
+
 ANY_TEXT = st.text(st.characters(codec=None), max_size=40)
 
 
