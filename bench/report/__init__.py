@@ -72,8 +72,9 @@ def write_report(
     stored = parts.make("Pictures", lambda: stored_pictures(folder, run.record))
     if stored:
         panels = parts.make("Panels", lambda: write_pictures(stored)) or []
-        for section in (section for section in sections if section.name == "objects"):
-            section.pictures = [path for path in panels if path.name.startswith(LOST)]
+        lost = [path for path in panels if path.name.startswith(LOST)]
+        for section in sections:
+            section.pictures = lost if section.name == "objects" else []
     found = parts.make("Findings", lambda: findings(sections, parts.precision, run))
     pictures = parts.make("Page", lambda: picture_data(stored)) if stored else None
     page = write_page(run, Contents(sections, found or (), folder.failures(), parts.problems, pictures))

@@ -58,9 +58,9 @@ class Parts:
             log.debug("%s", name, exc_info=True)
             return None
 
-    def add(self, name: str, make: Callable[[], Section | None]) -> Section | None:
+    def add(self, name: str, make: Callable[[], Section | None], *, stage: bool = True) -> Section | None:
         """Keep the section that ``make`` returns, and return it."""
-        section = self.make(name, make)
+        section = self.make(name, make, stage=stage)
         if section is not None:
             self.sections.append(section)
         return section
@@ -83,10 +83,11 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
     parts = Parts(run)
     scores = fusion_scores(rows)
     labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, cells))
-    precision = parts.make("Detection", lambda: detection_precision(labelled, record)) if labelled else None
-    parts.precision = precision
+    if labelled:
+        parts.precision = parts.make("Detection", lambda: detection_precision(labelled, record), stage=False)
+    precision = parts.precision
     if labelled and precision:
-        parts.add("Detection", lambda: detection_section(precision, run))
+        parts.add("Detection", lambda: detection_section(precision, run), stage=False)
         parts.add("Detection by scene", lambda: _scenes(labelled, precision, run))
         _diagnose(parts, labelled, folder.contrasts(), precision)
     response = measure_response(rows)
@@ -100,8 +101,10 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
         of_labelled = rows[rows["image"].isin(labelled.cells["image"])]
         parts.add("Prediction of detection", lambda: prediction_section(of_labelled, precision, response, run))
     ranking = parts.add("Ranking", lambda: ranking_section(rows, run))
-    parts.add("Spread over seeds", lambda: seeds_section(folder, run))
-    parts.add("Agreement of detectors", lambda: detectors_section(folder, run))
+    if len(record.suite.seeds) > 1:
+        parts.add("Spread over seeds", lambda: seeds_section(folder, run))
+    if len(record.suite.detectors) > 1:
+        parts.add("Agreement of detectors", lambda: detectors_section(folder, run))
     costs = read_efficiency(folder.path)
     parts.add("Efficiency", lambda: efficiency_section(costs, run, quality_of(robustness, ranking, precision, run)))
     return parts
@@ -119,8 +122,7 @@ def _diagnose(parts: Parts, labelled: Labelled, contrasts: pd.DataFrame, precisi
             ("Which class is taken for which", lambda: confusions_section(found.confusions, precision, run)),
         )
         for name, make in makers:
-            section = parts.make(name, make, stage=False)
-            parts.sections += [section] if section is not None else []
+            parts.add(name, make, stage=False)
 
 
 def _scenes(labelled: Labelled, precision: Precision, run: Run) -> Section | None:

@@ -57,9 +57,8 @@ class Sibling:
 
 def siblings(folder: RunFolder, run: Run, by: Literal["seed", "detector"]) -> list[Sibling]:
     """The runs beside ``folder`` (itself included) of the seeds or detectors that its suite names; those with rows."""
-    asked = run.suite.seeds if by == "seed" else run.suite.detectors
     found = []
-    for path in sorted(folder.path.parent.glob("seed*/run.json")) if len(asked) > 1 else ():
+    for path in sorted(folder.path.parent.glob("seed*/run.json")):
         other = RunFolder(path.parent)
         try:
             record = other.record()
@@ -110,25 +109,21 @@ def seeds_section(folder: RunFolder, run: Run) -> Section | None:
     section = Section("seeds", "Spread over seeds", tidy)
     missing = [str(seed) for seed in run.suite.seeds if seed not in seeds]
     told = f"seeds {', '.join(map(str, seeds))}" + (f"; still missing: {', '.join(missing)}" if missing else "")
-    for quantities, title in (
-        (tidy["quantity"].str.startswith("mAP"), "Detection"),
-        (True, "Fusion metrics, degraded"),
-    ):
-        part = tidy[quantities] if title == "Detection" else tidy[~tidy["quantity"].str.startswith("mAP")]
-        if part.empty:
-            continue
-        note = (
-            f"Mean over {len(seeds)} runs ({told}), each of which draws its degradations"
-            f"{' and trains its detectors' if run.suite.retrains else ''} anew, then the standard deviation over these "
-            f"runs with the least and the greatest value."
-        )
-        if title == "Detection":
-            precision = next(of.precision for of in found if of.precision)
-            note += f" {interval_note(precision.samples.clusters, '95 % intervals of the mean')}"
-            note += f" Detector {detector_name(run)}. {precision.note}"
-        else:
-            note += " Not ranked: noise alone makes some of these metrics better."
-        section.tables.append(_seed_table(part, f"{title}, over {len(seeds)} seeds", note, run))
+    note = (
+        f"Mean over {len(seeds)} runs ({told}), each of which draws its degradations"
+        f"{' and trains its detectors' if run.suite.retrains else ''} anew, then the standard deviation over these "
+        f"runs with the least and the greatest value."
+    )
+    of_detection = tidy["quantity"].str.startswith("mAP")
+    if of_detection.any():
+        precision = next(of.precision for of in found if of.precision)
+        rests_on = f"{interval_note(precision.samples.clusters, '95 % intervals of the mean')} Detector"
+        last = f"{note} {rests_on} {detector_name(run)}. {precision.note}"
+        section.tables.append(_seed_table(tidy[of_detection], f"Detection, over {len(seeds)} seeds", last, run))
+    if not of_detection.all():
+        last = f"{note} Not ranked: noise alone makes some of these metrics better."
+        title = f"Fusion metrics, degraded, over {len(seeds)} seeds"
+        section.tables.append(_seed_table(tidy[~of_detection], title, last, run))
     return section
 
 

@@ -75,7 +75,8 @@ def run_benchmark(suite: Suite, options: Options) -> RunFolder:
             run, failures = _retrain(run, before, folder)
         _compute(run, before, options, folder, failures)
         if run.record.detector is not None:
-            write_contrasts(folder, run.pairs, run.record.pairs)
+            done = {cell.image for cell in folder.identities()}
+            write_contrasts(folder, [pair for pair in run.pairs if pair.image in done], run.record.pairs)
         methods = [find_method(spec) for spec in run.setup.specs.values() if spec not in UNFUSED]
         write_costs(folder.path, methods, lambda method: find_weights(method, options.weights_dir), run.setup.device)
     _point_latest(folder)

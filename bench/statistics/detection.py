@@ -193,7 +193,7 @@ def _sample_cell(truth: pd.DataFrame, boxes: pd.DataFrame, clusters: int, shared
         measures = _measures if definition is COCO else definition.values
         per_class = [measures(matches[name], weights) for name in classes]
         together = pooled(list(matches.values()))
-        of_pooled = measures(together, weights[:, :1])
+        of_pooled = measures(together, None)
         of_pooled |= definition.values(_at_first_threshold(together), weights, only="AP50")
         for name, one in of_pooled.items():
             of = np.stack([measured[name] for measured in per_class])
@@ -217,7 +217,7 @@ def _with_sums(number: np.ndarray, means: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([*number, everything, counted, everything, *sets])
 
 
-def _measures(matches: ClassMatches, weights: np.ndarray) -> dict[str, np.ndarray]:
+def _measures(matches: ClassMatches, weights: np.ndarray | None) -> dict[str, np.ndarray]:
     """Every measure of COCO of one class: :data:`SAMPLED` per weighting, :data:`MEASURED` as measured."""
     ap, ar = precision_and_recall(matches, weights)
     values = {

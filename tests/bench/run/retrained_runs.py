@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import detectors
+from bench.run import retraining
 from bench.run.flow import run_benchmark
 from bench.run.resolve import Options
 from bench.run.store import RunFolder
@@ -25,3 +28,16 @@ def run(root: Path, out: Path, **fields: object) -> RunFolder:
     weights_dir = fields.pop("weights_dir", None)
     options = Options(data_root=root, out=out, weights_dir=weights_dir, device="cpu", workers=1)
     return run_benchmark(suite(**fields), options)
+
+
+def fail_first_training(monkeypatch: pytest.MonkeyPatch, trainings: list) -> None:
+    """Let the first training of a detector fail, which is noted in ``trainings`` as None."""
+    train = retraining.train_detector
+
+    def fail_first(*args, **kwargs):
+        if not trainings:
+            trainings.append(None)
+            raise RuntimeError("out of memory")
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(retraining, "train_detector", fail_first)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from retrained_runs import TINY, run, suite
+from retrained_runs import TINY, fail_first_training, run, suite
 
 from bench.cell.setup import Setup
 from bench.cli import main
@@ -96,17 +96,7 @@ def test_a_run_stopped_between_two_trainings_goes_on_with_the_second(
 def test_a_method_whose_training_fails_is_told_and_left_out(
     labelled_pairs: Path, tmp_path: Path, trainings: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.run import retraining
-
-    train = retraining.train_detector
-
-    def fail_first(*args, **kwargs):
-        if not trainings:
-            trainings.append(None)
-            raise RuntimeError("out of memory")
-        return train(*args, **kwargs)
-
-    monkeypatch.setattr(retraining, "train_detector", fail_first)
+    fail_first_training(monkeypatch, trainings)
     folder = run(labelled_pairs, tmp_path)
     assert set(folder.rows()["method"]) == {"vis"}
     (failure,) = folder.failures()

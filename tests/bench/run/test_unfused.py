@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from retrained_runs import TINY, run, suite
+from retrained_runs import TINY, fail_first_training, run, suite
 from stand_ins import StandIn
 
 from bench.cli import main
@@ -100,17 +100,7 @@ def test_what_is_of_another_detector_is_set_aside_as_a_whole(
 def test_without_a_detector_of_one_view_late_fails_and_says_so(
     labelled_pairs: Path, tmp_path: Path, trainings: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bench.run import retraining
-
-    train = retraining.train_detector
-
-    def fail_first(*args, **kwargs):
-        if not trainings:
-            trainings.append(None)
-            raise RuntimeError("out of memory")
-        return train(*args, **kwargs)
-
-    monkeypatch.setattr(retraining, "train_detector", fail_first)
+    fail_first_training(monkeypatch, trainings)
     folder = run(labelled_pairs, tmp_path, methods=METHODS)
     told = {failure.method: failure.error for failure in folder.failures()}
     assert told == {"ir": "no detector was trained: RuntimeError: out of memory", "late": "no detector for ir"}

@@ -1,14 +1,9 @@
 from __future__ import annotations
 
-import contextlib
-import io
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from coco_oracle import coco_evaluation
 
 from detectors.evaluation import SUMMARIES
 from detectors.evaluation.average_precision import (
@@ -18,7 +13,6 @@ from detectors.evaluation.average_precision import (
     precision_and_recall,
     whole_area,
 )
-from detectors.evaluation.coco_format import to_coco
 from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS, ClassMatches, box_iou, match
 from detectors.evaluation.voc_precision import average_precision_voc
 
@@ -44,25 +38,10 @@ def scene(seed: int, images: int = 8, crowded: bool = False) -> tuple[pd.DataFra
     return pd.DataFrame(truth, columns=TRUTH_COLUMNS), pd.DataFrame(found, columns=DETECTION_COLUMNS), names
 
 
-def coco_evaluation(
-    truth: pd.DataFrame, found: pd.DataFrame, images: list[str], tmp_path, classes: tuple[str, ...] = CLASSES
-) -> COCOeval:
-    """pycocotools on exported JSON files."""
-    for name, content in zip(("truth.json", "found.json"), to_coco(truth, found, images, classes), strict=True):
-        (tmp_path / name).write_text(json.dumps(content))
-    with contextlib.redirect_stdout(io.StringIO()):
-        instances = COCO(str(tmp_path / "truth.json"))
-        evaluation = COCOeval(instances, instances.loadRes(str(tmp_path / "found.json")), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return evaluation
-
-
 @pytest.mark.parametrize(("seed", "crowded"), [(s, False) for s in range(8)] + [(8, True), (9, True)])
-def test_equals_pycocotools_on_exported_json(seed, crowded, tmp_path):
+def test_equals_pycocotools_on_exported_json(seed, crowded):
     truth, found, images = scene(seed, crowded=crowded)
-    evaluation = coco_evaluation(truth, found, images, tmp_path)
+    evaluation = coco_evaluation(truth, found, images, CLASSES)
     table = average_precision(truth, found, images, CLASSES).set_index("class")
     expected = np.where(evaluation.stats[COCO_STATISTICS] < 0, np.nan, evaluation.stats[COCO_STATISTICS])
     np.testing.assert_allclose(table.loc["all", COLUMNS].to_numpy(float), expected, atol=1e-12)
@@ -72,7 +51,7 @@ def test_equals_pycocotools_on_exported_json(seed, crowded, tmp_path):
     )
 
 
-def test_a_resample_equals_pycocotools_on_duplicated_images(tmp_path):
+def test_a_resample_equals_pycocotools_on_duplicated_images():
     truth, found, images = scene(1)
     found["score"] = np.random.default_rng(0).permutation(len(found)) / len(found)  # ties would order copies otherwise
     counts = np.array([0, 3, 1, 2, 0, 1, 1, 0])
@@ -81,7 +60,7 @@ def test_a_resample_equals_pycocotools_on_duplicated_images(tmp_path):
     def repeated(table: pd.DataFrame) -> pd.DataFrame:
         return pd.concat([table[table["image"] == image].assign(image=copy) for image, copy in copies])
 
-    evaluation = coco_evaluation(repeated(truth), repeated(found), [copy for _, copy in copies], tmp_path)
+    evaluation = coco_evaluation(repeated(truth), repeated(found), [copy for _, copy in copies], CLASSES)
     matches = match(truth, found, images, CLASSES)
     values = [precision_and_recall(matches[name], counts[:, None].astype(float)) for name in CLASSES]
     assert np.nanmean([ap.mean() for ap, _ in values]) == pytest.approx(evaluation.stats[0], abs=1e-12)
@@ -90,7 +69,7 @@ def test_a_resample_equals_pycocotools_on_duplicated_images(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_pooled_equals_pycocotools_where_every_class_of_an_image_is_an_image_of_its_own(seed, tmp_path):
+def test_pooled_equals_pycocotools_where_every_class_of_an_image_is_an_image_of_its_own(seed):
     truth, found, images = scene(seed)
     found["score"] = np.random.default_rng(0).permutation(len(found)) / len(found)  # ties would be put in another order
 
@@ -98,7 +77,7 @@ def test_pooled_equals_pycocotools_where_every_class_of_an_image_is_an_image_of_
         return table.assign(image=table["image"] + "/" + table["class"], **{"class": "object"})
 
     parts = [f"{image}/{name}" for image in images for name in CLASSES]
-    evaluation = coco_evaluation(one_class(truth), one_class(found), parts, tmp_path, ("object",))
+    evaluation = coco_evaluation(one_class(truth), one_class(found), parts, ("object",))
     pooled = average_precision(truth, found, images, CLASSES).set_index("class").loc["pooled"]
     expected = np.where(evaluation.stats[COCO_STATISTICS] < 0, np.nan, evaluation.stats[COCO_STATISTICS])
     np.testing.assert_allclose(pooled[COLUMNS].to_numpy(float), expected, atol=1e-12)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from coco_oracle import coco_evaluation
 
 from detectors.evaluation.average_precision import average_precision
-from detectors.evaluation.coco_format import to_coco
 from detectors.evaluation.matching import DETECTION_COLUMNS, TRUTH_COLUMNS
 from detectors.evaluation.voc_precision import average_precision_voc
 
@@ -37,13 +35,7 @@ def scene(seed: int) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
 @pytest.mark.parametrize("seed", range(4))
 def test_as_pycocotools_ignores_them(seed, capsys):
     truth, found, images = scene(seed)
-    instances, results = to_coco(truth, found, images, ["Car", "Bus"])
-    coco = COCO()
-    coco.dataset = instances
-    coco.createIndex()
-    oracle = COCOeval(coco, coco.loadRes(results), "bbox")
-    oracle.evaluate()
-    oracle.accumulate()
+    oracle = coco_evaluation(truth, found, images, ["Car", "Bus"])
     precision = oracle.eval["precision"][..., -1]  # IoU × recall × class × area
     ours = average_precision(truth, found, images, ["Car", "Bus"]).set_index("class")
     for index, name in enumerate(("Car", "Bus")):

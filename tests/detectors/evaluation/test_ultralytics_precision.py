@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from coco_oracle import coco_evaluation
 from random_scenes import CLASSES, SIDES, scene
 
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.evaluation import DEFINITION_NAMES
 from detectors.evaluation.average_precision import average_precision, precision_and_recall, trapezoids
-from detectors.evaluation.coco_format import to_coco
 from detectors.evaluation.definitions import DEFINITIONS
 from detectors.evaluation.matching import match
 from detectors.evaluation.ultralytics_precision import average_precision_ultralytics
@@ -71,15 +67,7 @@ def corners(table: pd.DataFrame) -> torch.Tensor:
 
 def evaluated(truth: pd.DataFrame, found: pd.DataFrame, images: list[str]) -> tuple[float, float]:
     """(AP50, AP) of pycocotools."""
-    instances, results = to_coco(truth, found, images, CLASSES)
-    with contextlib.redirect_stdout(io.StringIO()):
-        objects = COCO()
-        objects.dataset = instances
-        objects.createIndex()
-        evaluation = COCOeval(objects, objects.loadRes(results), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
+    evaluation = coco_evaluation(truth, found, images, CLASSES)
     return evaluation.stats[1], evaluation.stats[0]
 
 
