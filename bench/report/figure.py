@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,8 +28,12 @@ COLUMNS = 5
 WIDTH_MM = 180.0
 """The text width of a two-column page."""
 GAP_MM, CAPTION_MM, TITLE_MM, LEGEND_MM, SIDE_MM = 0.8, 4.2, 5.5, 6.0, 4.0
-POINTS, LETTERS_PER_POINT = 7.0, 1.75
-"""Size of letters in print, and how many of them take the width of that size."""
+POINTS, SMALLEST_POINTS, LETTERS_PER_POINT = 7.0, 4.0, 1.75
+"""Size of letters in print, the least, and how many of them take the width of that size."""
+LINE_MM = 0.42
+"""Height of a line of text, for each point."""
+LINE_POINTS, FULL_MM, NAMED_MM = 0.9, 36.0, 25.0
+"""Width of a box's line in tiles of the second size and above, less in smaller ones; below the third, without names."""
 MISS_COLOUR, ALARM_COLOUR = "#ffe600", "#ff2d2d"
 CLASS_COLOURS = ("#1e90ff", "#2ecc40", "#c264ff", "#ff9a1f", "#00c8c8", "#ff69b4", "#8b6cff", "#a0a000")
 """Bright enough for night scenes, and none like the two above."""
@@ -89,7 +94,9 @@ def draw_figure(
     names, several = list(rows[0].images), len(rows) > 1
     columns = len(names) if several else min(columns or _even(len(names)), len(names))
     lines = [(row, names[start : start + columns]) for row in rows for start in range(0, len(names), columns)]
-    left = SIDE_MM if any(row.side for row in rows) and several else 0.0
+    sides = [_side(row, (width_mm - SIDE_MM) / columns - GAP_MM) for row in rows] if several else []
+    widths = [LINE_MM * size * (text.count("\n") + 1) for text, size in sides if text]
+    left = max(SIDE_MM, *widths) if widths else 0.0
     tile = (width_mm - left - (columns - 1) * GAP_MM) / columns
     labels = {item.label for row in rows for of in row.outcomes.values() for group in of for item in group}
     colours = class_colours(classes, labels)
@@ -98,28 +105,32 @@ def draw_figure(
     if not several:
         captions = {name: text + _counts(rows[0], name) for name, text in captions.items()}
     points = _fitting(captions.values(), tile)
+    captions = {name: _wrapped(text, tile, points) for name, text in captions.items()}
+    caption = CAPTION_MM + LINE_MM * points * max(text.count("\n") for text in captions.values())
+    thin = {"patch.linewidth": LINE_POINTS * min(1.0, tile / FULL_MM)}
     entries = _legend_entries(rows, colours)
     heights = [
-        tile * row.aspect + (CAPTION_MM if has else GAP_MM) for (row, _), has in zip(lines, letterings, strict=True)
+        tile * row.aspect + (caption if has else GAP_MM) for (row, _), has in zip(lines, letterings, strict=True)
     ]
     total = sum(heights) + (TITLE_MM if title else 0) + (LEGEND_MM if entries else 0)
-    with matplotlib.rc_context({"font.size": POINTS} | text_style()):
+    with matplotlib.rc_context({"font.size": POINTS} | thin | text_style()):
         figure = Figure(figsize=(width_mm / MM_PER_INCH, total / MM_PER_INCH), dpi=200)
         top = total - (TITLE_MM if title else 0)
-        for (row, shown), height, has_caption in zip(lines, heights, letterings, strict=True):
+        for number, ((row, shown), height) in enumerate(zip(lines, heights, strict=True)):
             bottom = top - tile * row.aspect
             for place, name in enumerate(shown):
                 x = left + place * (tile + GAP_MM)
                 axes = figure.add_axes((x / width_mm, bottom / total, tile / width_mm, tile * row.aspect / total))
-                _draw_tile(axes, row, name, colours)
-                if has_caption:
+                _draw_tile(axes, row, name, colours, named=tile >= NAMED_MM)
+                if letterings[number]:
                     drop = -0.8 / (tile * row.aspect)
-                    axes.text(0.5, drop, printable(captions[name]), transform=axes.transAxes, ha="center", va="top",
-                              fontsize=points)  # fmt: skip
+                    axes.text(0.5, drop, captions[name], transform=axes.transAxes, ha="center", va="top",
+                              fontsize=points, linespacing=1.1)  # fmt: skip
             if left:
                 middle = (bottom + tile * row.aspect / 2) / total
-                figure.text(SIDE_MM / 2 / width_mm, middle, printable(row.side), rotation=90, ha="center", va="center",
-                            fontsize=POINTS - 1)  # fmt: skip
+                text, size = sides[number]
+                figure.text(left / 2 / width_mm, middle, text, rotation=90, ha="center", va="center", fontsize=size,
+                            linespacing=1.0)  # fmt: skip
             top -= height
         if title:
             figure.suptitle(printable(title), fontsize=POINTS + 1, fontweight="bold", y=1 - 0.8 / total, va="top")
@@ -172,12 +183,24 @@ def _even(number: int) -> int:
 def _fitting(captions: Iterable[str], tile_mm: float) -> float:
     """The size of letters, the same below all tiles, at which the longest caption fits its tile."""
     longest = max(map(len, captions))
-    return max(4.0, min(POINTS, LETTERS_PER_POINT * tile_mm / MM_PER_INCH * 72 / longest))
+    return max(SMALLEST_POINTS, min(POINTS, LETTERS_PER_POINT * tile_mm / MM_PER_INCH * 72 / longest))
 
 
-def _draw_tile(axes: Axes, row: Row, name: str, colours: Mapping[str, str]) -> None:
+def _side(row: Row, tile_mm: float) -> tuple[str, float]:
+    """What stands beside a row, in lines that fit its height, and the size of the letters."""
+    room = tile_mm * row.aspect
+    size = min(_fitting([row.side], room), POINTS - 1) if row.side else POINTS
+    return _wrapped(row.side, room, size), size
+
+
+def _wrapped(text: str, room_mm: float, points: float) -> str:
+    """Text in lines that fit."""
+    return textwrap.fill(printable(text), max(1, int(LETTERS_PER_POINT * room_mm / MM_PER_INCH * 72 / points)))
+
+
+def _draw_tile(axes: Axes, row: Row, name: str, colours: Mapping[str, str], named: bool) -> None:
     image, of = row.images[name], row.outcomes.get(name, NOTHING)
-    _draw_image(axes, image, of, colours, row.labelled)
+    _draw_image(axes, image, of, colours, row.labelled, named=named)
     if row.marked:
         x, y, w, h = row.marked[1:]
         around = Box("", x - MARGIN, y - MARGIN, w + 2 * MARGIN, h + 2 * MARGIN)
@@ -189,19 +212,26 @@ def _draw_tile(axes: Axes, row: Row, name: str, colours: Mapping[str, str]) -> N
         left = 1 - INSET_SHARE if "right" in corner else 0.0
         bottom = 1 - INSET_SHARE if "upper" in corner else 0.0
         inset = axes.inset_axes((left, bottom, INSET_SHARE, INSET_SHARE))
-        _draw_image(inset, image, of, colours, row.labelled, text=False)
+        _draw_image(inset, image, of, colours, row.labelled, named=False, smooth=False)
         inset.set_axis_on()
         x, y, w, h = region.box
         inset.set(xticks=[], yticks=[], xlim=(x - 0.5, x + w - 0.5), ylim=(y + h - 0.5, y - 0.5), aspect="auto")
         for side in inset.spines.values():
-            side.set(edgecolor=colour, linewidth=1.0, linestyle=line)
+            side.set(edgecolor=colour, linewidth=matplotlib.rcParams["patch.linewidth"], linestyle=line)
         _outline(axes, Box("", x - 0.5, y - 0.5, w, h), colour, linestyle=line, path_effects=OUTLINE)
 
 
 def _draw_image(
-    axes: Axes, image: np.ndarray, of: Outcome, colours: Mapping[str, str], labelled: bool, text: bool = True
+    axes: Axes,
+    image: np.ndarray,
+    of: Outcome,
+    colours: Mapping[str, str],
+    labelled: bool,
+    *,
+    named: bool,
+    smooth: bool = True,
 ) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest" if not text else "antialiased")
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="antialiased" if smooth else "nearest")
     axes.set_axis_off()
     height, width = image.shape[:2]
     axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
@@ -211,18 +241,18 @@ def _draw_image(
         # Without labels nothing is known to be false.
         colour, style = (ALARM_COLOUR, "--") if labelled else (colours[alarm.label], "-")
         _outline(axes, alarm, colour, linestyle=style)
-        _name(axes, alarm, colour, text)
+        _name(axes, alarm, colour, named)
     for hit in of.hits:
         _outline(axes, hit, colours[hit.label])
-        _name(axes, hit, colours[hit.label], text)
+        _name(axes, hit, colours[hit.label], named)
 
 
 def _outline(axes: Axes, box: Box | Detection, colour: str, **style: Any) -> None:
-    axes.add_patch(Rectangle((box.x, box.y), box.w, box.h, fill=False, edgecolor=colour, linewidth=0.9, **style))
+    axes.add_patch(Rectangle((box.x, box.y), box.w, box.h, fill=False, edgecolor=colour, **style))
 
 
-def _name(axes: Axes, found: Detection, colour: str, text: bool) -> None:
-    if text:
+def _name(axes: Axes, found: Detection, colour: str, named: bool) -> None:
+    if named:
         axes.text(
             found.x,
             found.y,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
@@ -148,3 +150,19 @@ def test_classes_and_methods_of_any_name_are_named_as_they_are():
     texts = [*figure.legends[0].get_texts(), *figure.axes[0].texts, figure._suptitle]
     assert "(a) _mine · 3 found, 0 missed, 0 false" in [text.get_text() for text in texts]
     assert not any(text.get_parse_math() for text in texts)
+
+
+def test_names_of_many_narrow_tiles_do_not_meet():
+    """Ten methods in 180 mm: captions and what stands beside the rows are broken into lines, boxes lose their names."""
+    names = [f"a method of a long name, number {number}" for number in range(10)]
+    found = {name: outcome([CAR], [FOUND]) for name in names}
+    row = Row(dict.fromkeys(names, BLACK), found, labelled=True, side="one pair, under noise of severity 3")
+    figure = draw_figure([row, row])
+    figure.canvas.draw()
+    captions = [text for axes in figure.axes for text in axes.texts]
+    assert len(captions) == len(names)  # and no name of a box
+    places = sorted((text.get_window_extent() for text in captions), key=lambda box: box.x0)
+    assert all(one.x1 <= other.x0 for one, other in pairwise(places))
+    beside = [text.get_window_extent() for text in figure.texts]
+    assert beside[0].y0 >= beside[1].y1
+    assert min(box.x0 for box in beside) >= 0
