@@ -5,7 +5,8 @@
 
 Parts: ``agreement`` (the tests of the device), ``timings`` (student, teacher, metrics and detection against the bounds
 of the machine), ``suite`` (the suite m3fd on the pairs at hand, else the demo: images scored a second), ``training``
-(teacher, then student, for the minutes left; weights and model cards). Each is a process of its own, ends when its time
+(the student and the light one side by side for the minutes left; weights and model cards; ``--train teacher`` trains a
+teacher). Each is a process of its own, ends when its time
 is over, and leaves its output in DIR/PART.txt; DIR/report.md and report.json say what came out, after every part.
 Repeated with the same DIR, finished parts are not done again, the suite computes what is missing and training goes on.
 """
@@ -13,31 +14,59 @@ Repeated with the same DIR, finished parts are not done again, the suite compute
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
+
+from fusion.tsdm.training.resume import BEST, LAST, read_checkpoint
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("agreement", "timings", "suite", "training")
 SHARES = {"agreement": 0.35, "timings": 0.35, "suite": 0.5, "training": 1.0}
 """Of the time that is left when a part begins, at most."""
+TESTS = ("tests/bench/device", "tests/fusion/tsdm/test_tsdm_block_gpu.py")
 REHEARSED = "pretended and (images_are_placed or meet or psnr or average)"
 """Tests of a rehearsal: on the pretended device, a few of each kind."""
 INTERRUPTED = {130, 143, -signal.SIGINT, None}
 """Exit statuses of a part whose time was over."""
 LAST_WORDS_SECONDS = 30
 """For a part that is asked to stop: it saves what it has."""
-TRAINING = {
-    "cuda": ["data.sources=[msrs,roadscene]", "data.workers=8"],
-    "cpu": ["data.sources=[msrs]", "data.patch=[32,32]", "data.crops_per_pair=1", "data.workers=0", "batch=2"],
-}
+START_SECONDS, VALIDATION_SECONDS = 15, 1
+"""Until a training takes its first step, and after each of its epochs; about."""
+RECIPES = {
+    "teacher": ("teacher", "teacher", ["data.workers=8"]),
+    "student": ("student", "student_lite", [
+        "network=transformer", "initial=tsdm_student.safetensors", "batch=16", "data.workers=7", "ema_decay=0.999",
+        "optimiser.learning_rate=5.0e-4",
+    ]),
+    "lite": ("student", "student_lite", ["batch=16", "data.workers=7", "ema_decay=0.999"]),
+}  # fmt: skip
+"""Network → what to train, the configuration it starts from, and its settings on a GPU. The schedule of the student is
+cut to the time there is, in place of the paper's 150 epochs."""
+SMALL = [
+    "data.sources=[msrs]",
+    "data.longest_side=64",
+    "data.patch=[16,16]",
+    "data.workers=0",
+    "batch=2",
+    "data.validation_pairs=2",
+]
+PACE_CROPS, CROPS = (4, 1), (32, 2)
+"""Patches of a pair and epoch while the pace is measured, and then; each on a GPU and in a rehearsal."""
+DECAY = 0.8
+"""Share of the epochs over which the learning rate falls to zero."""
+HELD_BACK = 0.06
+"""Share of the time that is kept for what goes slower than measured."""
 MSRS = "MSRS"
 
 
@@ -50,6 +79,7 @@ class Session:
     data_root: Path | None
     weights_dir: Path | None
     deadline: float
+    networks: tuple[str, ...] = ("student", "lite")
 
     @property
     def small(self) -> bool:
@@ -84,6 +114,15 @@ class Session:
                 process.wait()
                 return None
 
+    def train(self, name: str, folder: Path, settings: list[str], until: float) -> int | None:
+        """Train into ``folder``, or go on there."""
+        kind, config, ours = RECIPES[name]
+        command = ["run_bench.py", "train", kind, "--config", config, "--out", str(folder), "--device", self.device]
+        command += [*self.places(), *(["--precision", "bf16-mixed"] if self.device == "cuda" else [])]
+        settings = [*ours, *(SMALL if self.small else []), *settings]
+        command += [word for setting in settings for word in ("--set", setting)]
+        return self.run(name, command + (["--resume"] if (folder / LAST).is_file() else []), until)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -93,7 +132,12 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, default=os.environ.get("TSDM_BENCH_DATA"))
     parser.add_argument("--weights-dir", type=Path, default=os.environ.get("TSDM_BENCH_WEIGHTS"))
     parser.add_argument("--skip", type=lambda text: text.split(","), default=[], metavar=",".join(PARTS))
+    parser.add_argument(
+        "--train", type=lambda text: text.split(","), default=["student", "lite"], metavar=",".join(RECIPES)
+    )
     args = parser.parse_args()
+    if unknown := set(args.train) - set(RECIPES):
+        parser.error(f"--train {','.join(sorted(unknown))}: expected some of {', '.join(RECIPES)}")
     if unknown := set(args.skip) - set(PARTS):
         parser.error(f"--skip {','.join(sorted(unknown))}: expected some of {', '.join(PARTS)}")
     if args.minutes <= 0:
@@ -101,7 +145,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + 60 * args.minutes
     places = (path and Path(path).resolve() for path in (args.data_root, args.weights_dir))
-    session = Session(args.device, args.out.resolve(), *places, deadline)
+    session = Session(args.device, args.out.resolve(), *places, deadline, tuple(args.train))
     report = Report(session)
     report.note("machine", machine(session))
     for name in PARTS:
@@ -168,7 +212,8 @@ def agreement(session: Session, until: float) -> dict:
     """The tests that compare a device with the CPU: ``pytest -m gpu``."""
     which = ["-k", REHEARSED] if session.small else ["-m", "gpu"]
     results = session.out / "agreement.xml"
-    command = ["-m", "pytest", "-q", "tests/bench/device", *which, f"--junitxml={results}", "--durations=10"]
+    side_by_side = ["-n", "8"] if not session.small and importlib.util.find_spec("xdist") else []
+    command = ["-m", "pytest", "-q", *TESTS, *which, *side_by_side, f"--junitxml={results}", "--durations=10"]
     status = session.run("agreement", command, until)
     found = {"finished": status in (0, 1), "ok": status == 0, "exit_status": status}
     if results.is_file():
@@ -221,31 +266,52 @@ def suite(session: Session, until: float) -> dict:
 
 
 def training(session: Session, until: float) -> dict:
-    """The teacher for a third of the time, then the student; both go on where an earlier call ended."""
+    """All networks of ``--train`` side by side, each with as many epochs as fit; they go on where a call ended."""
     if session.data_root is None or not (session.data_root / MSRS).is_dir():
         return {"finished": False, "ok": True, "left_out": f"needs {MSRS} below --data-root"}
-    found: dict[str, object] = {}
-    for kind, share in (("teacher", 1 / 3), ("student", 1.0)):
-        folder = session.out / kind
-        left = until - time.monotonic()
-        if left < 5:
+    with ThreadPoolExecutor(len(session.networks)) as pool:
+        results = list(pool.map(lambda name: train_one(session, name, until - LAST_WORDS_SECONDS), session.networks))
+    statuses = [row["exit status"] for row in results]
+    return {
+        "finished": all(status == 0 for status in statuses),
+        "ok": set(statuses) <= {0, *INTERRUPTED},
+        "table": results,
+    }
+
+
+def train_one(session: Session, name: str, until: float) -> dict:
+    """Measure the pace, train for the epochs that fit before ``until``, and write the weights with their card."""
+    folder, crops = session.out / name, CROPS[session.small]
+    found = {"network": name, "exit status": None, "steps": 0, "patches a second": "", "weights": ""}
+    if not (folder / LAST).is_file():
+        pace = session.out / f"{name}_pace"
+        status = session.train(name, pace, [f"data.crops_per_pair={PACE_CROPS[session.small]}", "epochs=2"], until)
+        if status != 0:
+            return found | {"exit status": status}
+        ratio = crops / PACE_CROPS[session.small]
+        epoch = read_checkpoint(pace / LAST)["progress"]["epoch_seconds"] * ratio + VALIDATION_SECONDS
+        left = (until - time.monotonic()) * (1 - HELD_BACK) - START_SECONDS
+        epochs = max(int(left / epoch), 1)
+        # The targets that the teacher made once serve both.
+        if (pace / "targets").is_dir():
+            shutil.copytree(pace / "targets", folder / "targets")
+        settings = [f"data.crops_per_pair={crops}", f"epochs={epochs}"]
+        settings += [f"optimiser.decay_epochs={max(round(DECAY * epochs), 1)}"]
+        (session.out / f"{name}.json").write_text(json.dumps(settings))
+    settings = json.loads((session.out / f"{name}.json").read_text())
+    found["exit status"] = session.train(name, folder, settings, until)
+    if (folder / LAST).is_file():
+        progress, config = (read_checkpoint(folder / LAST)[key] for key in ("progress", "config"))
+        found["steps"] = progress["step"]
+        found["patches a second"] = round(progress["step"] * config["batch"] / progress["seconds"], 1)
+    for checkpoint in (BEST, LAST):
+        if (folder / checkpoint).is_file():
+            weights = session.out / f"tsdm_{name}.safetensors"
+            export = ["run_bench.py", "train", "export", str(folder / checkpoint), "--out", str(weights)]
+            written = session.run(name, export, time.monotonic() + 60) == 0
+            found["weights"] = weights.name if written else ""
             break
-        command = ["run_bench.py", "train", kind, "--config", kind, "--out", str(folder), "--device", session.device]
-        command += session.places()
-        command += ["--precision", "bf16-mixed"] if session.device == "cuda" else []
-        settings = [*TRAINING[session.device], *(["epochs=1"] if session.small else [])]
-        settings += ["loss.adversarial_from_epoch=1000000"] if kind == "student" else []
-        command += [word for setting in settings for word in ("--set", setting)]
-        command += ["--resume"] if (folder / "last.pt").is_file() else []
-        found[f"{kind}_exit_status"] = session.run("training", command, time.monotonic() + share * left)
-        for checkpoint in ("best.pt", "last.pt"):
-            if (folder / checkpoint).is_file():
-                weights = session.out / f"tsdm_{kind}.safetensors"
-                export = ["run_bench.py", "train", "export", str(folder / checkpoint), "--out", str(weights)]
-                found[f"{kind}_weights"] = session.run("training", export, time.monotonic() + 60) == 0
-                break
-    statuses = [value for name, value in found.items() if name.endswith("status")]
-    return {"finished": all(status == 0 for status in statuses), "ok": set(statuses) <= {0, *INTERRUPTED}} | found
+    return found
 
 
 DO: dict[str, Callable[[Session, float], dict]] = {

@@ -14,9 +14,9 @@ into one callable, which chooses by itself::
     @loop
     def _sums(first, last, x, result): ...
 
-The plain form serves with ``TSDM_BENCH_COMPILED=0``, without numba, on other devices than the CPU, where gradients are
-asked for, and where compiling fails, which is logged once. Nothing here changes threads or other settings of the
-process.
+A kernel may have a third form, for GPUs (:meth:`Kernel.gpu_form`). The plain form serves with ``TSDM_BENCH_COMPILED=0``,
+without numba, on a device that no other form is for, where gradients are asked for, and where compiling fails, which is
+logged once. Nothing here changes threads or other settings of the process.
 """
 
 from __future__ import annotations
@@ -86,24 +86,38 @@ def state() -> str:
 
 
 class Kernel(Generic[P, R]):
-    """Two forms of one function; calling it chooses. ``plain`` and ``compiled`` are there for tests and benchmarks."""
+    """Forms of one function; calling it chooses. ``plain`` and ``compiled`` are there for tests and benchmarks."""
 
     __name__: str
 
     def __init__(self, plain: Callable[P, R], compiled: Callable[P, R]) -> None:
         functools.update_wrapper(self, compiled)
         self.plain, self.compiled, self.failed = plain, compiled, False
+        self.on_gpu: Callable[P, R] | None = None
+        self.gpu_failed = False
         KERNELS.append(self)
 
+    def gpu_form(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Let the decorated function serve where all tensors lie on a CUDA device and need no gradient."""
+        self.on_gpu = function
+        return function
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """The compiled form where it can serve, else the plain one."""
-        if self.failed or not enabled() or not _plain_numbers(args):
+        """The fastest form that can serve."""
+        kinds = _kinds_of_devices(args)
+        if kinds == {"cuda"} and self.on_gpu and not self.gpu_failed and os.environ.get(SWITCH) != "0":
+            form, failed = self.on_gpu, "gpu_failed"
+        elif kinds <= {"cpu"} and not self.failed and enabled():
+            form, failed = self.compiled, "failed"
+        else:
             return self.plain(*args, **kwargs)
         try:
-            return self.compiled(*args, **kwargs)
-        except Exception as error:  # numba and LLVM fail in many ways
+            return form(*args, **kwargs)
+        except torch.OutOfMemoryError:
+            raise  # the plain form needs more
+        except Exception as error:  # numba, Triton and LLVM fail in many ways
             result = self.plain(*args, **kwargs)  # where the arguments are to blame, this says so
-            self.failed = True
+            setattr(self, failed, True)
             reason = words_of(error, 200)
             log.warning("%s cannot run compiled (%s): its plain form serves, slower", self.__name__, reason)
             return result
@@ -114,17 +128,16 @@ def compiled_form(of: Callable[P, R]) -> Callable[[Callable[P, R]], Kernel[P, R]
     return lambda compiled: Kernel(of, compiled)
 
 
-def _plain_numbers(arguments: Iterable[Any]) -> bool:
-    """Whether tensors and networks among the arguments lie in the CPU's memory and need no gradient."""
+def _kinds_of_devices(arguments: Iterable[Any]) -> set[str]:
+    """Where the tensors and networks among the arguments lie; ``gradients`` where one of them asks for some."""
     tensors: list[Tensor] = []
     for each in arguments:
         parts = (
             each.parameters() if isinstance(each, nn.Module) else each if isinstance(each, tuple | list) else (each,)
         )
         tensors += [part for part in parts if isinstance(part, Tensor)]
-    return all(x.device.type == "cpu" for x in tensors) and not (
-        torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
-    )
+    asked = torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
+    return {x.device.type for x in tensors} | ({"gradients"} if asked else set())
 
 
 def loop(function: Function) -> Function:

@@ -61,6 +61,19 @@ def swin_blocks(x: Tensor, blocks: nn.ModuleList, drop_path: list[float]) -> Ten
     return x
 
 
+@swin_blocks.gpu_form
+def swin_blocks_on_gpu(x: Tensor, blocks: nn.ModuleList, drop_path: list[float]) -> Tensor:
+    """As :func:`swin_blocks`, by one Triton program a window, with products in the type of autocast, or in float32."""
+    from fusion.tsdm.kernels.window_gpu import apply_block  # Triton comes with torch for GPUs alone
+
+    x = x.float().clone(memory_format=torch.contiguous_format)
+    dtype = torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else torch.float32
+    with torch.cuda.device(x.device):
+        for i, block in enumerate(blocks):
+            apply_block(x, block, i % 2 == 1, dtype)
+    return x
+
+
 def _weights(block: nn.Module, paired: bool) -> Weights:
     width, heads = block.attn.qkv.in_features, block.attn.relative_position_bias_table.shape[1]
     scale = np.ones(3 * width, np.float32)

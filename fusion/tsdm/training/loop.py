@@ -134,6 +134,7 @@ class _Run:
         rates = self.trainer.set_learning_rates(state.epoch)
         order.epoch, order.start = state.epoch, state.batch
         self.trainer.modules["network"].train()
+        state.epoch_seconds = state.epoch_seconds if state.batch else 0.0
         started = time.perf_counter()
         for batch in loader:
             terms = self._step(self.patches.finished(self.fabric.to_device(batch)))
@@ -144,10 +145,10 @@ class _Run:
             bar.update()
             bar.set_postfix_str(f"epoch {state.epoch}/{self.config.epochs}, loss {terms['total']:.4f}", refresh=False)
             if self.fabric.strategy.reduce_boolean_decision(stop.is_set(), all=False):
-                state.seconds += time.perf_counter() - started
+                state.spent(time.perf_counter() - started)
                 self.save()
                 return False
-        state.seconds += time.perf_counter() - started
+        state.spent(time.perf_counter() - started)
         state.history.append(
             {"epoch": state.epoch}
             | {name: value / state.batch for name, value in state.sums.items()}

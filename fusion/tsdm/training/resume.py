@@ -28,11 +28,18 @@ class Progress:
     batch: int = 0
     step: int = 0
     seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    """Those of the epoch at hand, or of the last one where none is begun; without validation."""
     sums: dict[str, float] = field(default_factory=dict)
     """Sums of the loss terms over the batches of the epoch so far."""
     history: list[dict[str, float]] = field(default_factory=list)
     """Mean loss terms and validation metrics of each finished epoch."""
     best: float | None = None
+
+    def spent(self, seconds: float) -> None:
+        """Note time that went into training."""
+        self.seconds += seconds
+        self.epoch_seconds += seconds
 
 
 def write_checkpoint(path: Path, **content: Any) -> None:
