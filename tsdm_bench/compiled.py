@@ -14,9 +14,9 @@ into one callable, which chooses by itself::
     @loop
     def _sums(first, last, x, result): ...
 
-A kernel may have a third form, for GPUs (:meth:`Kernel.gpu_form`). The plain form serves with ``TSDM_BENCH_COMPILED=0``,
-without numba, on a device that no other form is for, where gradients are asked for, and where compiling fails, which is
-logged once. Nothing here changes threads or other settings of the process.
+A kernel may have a third form, for GPUs (:meth:`Kernel.gpu_form`). The plain form serves with
+``TSDM_BENCH_COMPILED=0``, without numba, on a device that no other form is for, where gradients are asked for, and
+where compiling fails, which is logged once. Nothing here changes threads or other settings of the process.
 """
 
 from __future__ import annotations
