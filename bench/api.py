@@ -154,9 +154,12 @@ def report(
     ap: str | None = None,
     classes: str | None = None,
     leaderboard: str | Path | None = None,
+    data_root: str | Path | None = None,
     **style: Any,
 ) -> RunResult:
     """Write tables, curves and page of a run anew from its stored rows.
+
+    Raises ``UsageError`` where ``folder`` is no run folder, or none that a leaderboard takes, or has no such class set.
 
     Args:
         folder: a run folder.
@@ -164,11 +167,8 @@ def report(
             the run was asked for).
         classes: the class set of the dataset that the mean is over, or ``counted`` (default: as the run was asked for).
         leaderboard: a folder into which every method of the run is entered as well (:mod:`bench.leaderboard`).
+        data_root: the folder of the datasets, in which a published run has its boxes (default: ``TSDM_BENCH_DATA``).
         style: of the LaTeX tables: fields of :class:`bench.report.latex.LatexStyle` (``best``, ``spread``, ``page``).
-
-    Raises:
-        tsdm_bench.errors.UsageError: ``folder`` is no run folder, or none that a leaderboard takes, or its dataset has
-            no such class set.
     """
     from bench.leaderboard import entries, record_of, write_entries
     from bench.report import write_report
@@ -176,7 +176,7 @@ def report(
     from bench.results import RunResult
     from bench.run.store import RunFolder
 
-    found = RunFolder.existing(Path(folder))
+    found = RunFolder.existing(Path(folder), _path(data_root))
     record = None if leaderboard is None else record_of(found)
     sections = write_report(found, LatexStyle(**style), ap=ap, classes=classes)
     if leaderboard is not None and record is not None:
@@ -244,15 +244,15 @@ def score(
 
 
 def compare(
-    runs: Sequence[str | Path], *, shared: bool = False, ap: str | None = None, classes: str | None = None
+    runs: Sequence[str | Path], *, shared: bool = False, data_root: str | Path | None = None, **reading: str | None
 ) -> Comparison:
-    """Put runs side by side: :func:`bench.comparison.compare`.
+    """Put runs side by side: :func:`bench.comparison.compare`; ``reading`` are its ``ap`` and ``classes``.
 
     Raises ``UsageError`` that names in what they differ where they are not alike.
     """
     from bench.comparison import compare as compare_runs
 
-    return compare_runs([Path(path) for path in runs], shared=shared, ap=ap, classes=classes)
+    return compare_runs([Path(path) for path in runs], shared=shared, data_root=_path(data_root), **reading)
 
 
 def degrade(

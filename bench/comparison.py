@@ -23,6 +23,7 @@ from bench.report.precision import Precision, detection_precision, read_as
 from bench.report.summary import computed, fusion_scores, in_order, labelled_part, selected
 from bench.report.tables import Column, Table
 from bench.run.alike import other_methods, refuse_mixed_definitions, refuse_unlike
+from bench.run.objects import BoxesNotHere
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from bench.statistics.basis import Basis, common_basis
@@ -81,18 +82,24 @@ class _Side:
 
 
 def compare(
-    runs: Sequence[Path | str], *, shared: bool = False, ap: str | None = None, classes: str | None = None
+    runs: Sequence[Path | str],
+    *,
+    shared: bool = False,
+    ap: str | None = None,
+    classes: str | None = None,
+    data_root: Path | None = None,
 ) -> Comparison:
     """Put run folders side by side, on the pairs and conditions that their methods have in common.
 
     ``shared`` compares the metric ids that all runs have where others differ; ``ap`` and ``classes`` read the boxes of
-    all in one way, whatever their suites say. Raises ``UsageError`` where a folder is
+    all in one way, whatever their suites say. Published runs have their boxes in a dataset under ``data_root``; where
+    it is not there, average precision is left out and a note says so. Raises ``UsageError`` where a folder is
     no run, or where runs differ in metric ids or versions, dataset, pairs or what is in them, conditions, seed, factor
     versions, references, classes, detector, its settings or its protocol.
     """
     if len(runs) < 2:
         raise UsageError(f"compare needs at least two run folders, got {len(runs)}")
-    folders = [RunFolder.existing(Path(path)) for path in runs]
+    folders = [RunFolder.existing(Path(path), data_root) for path in runs]
     records = [read_as(folder.record(), ap, classes) for folder in folders]
     names = _names(folders, [record.suite.name for record in records])
     refuse_mixed_definitions({name: record.metrics for name, record in zip(names, records, strict=True)}, shared)
@@ -106,7 +113,12 @@ def compare(
         if side.cells.empty:
             raise UsageError(f"{side.folder.path} has no rows yet; repeat the command of the run to complete it")
     basis = _basis(sides)
-    precisions = [_precision(side, basis) for side in sides]
+    precisions: list[Precision | None]
+    try:
+        precisions = [_precision(side, basis) for side in sides]
+    except BoxesNotHere as error:
+        precisions = [None for _ in sides]
+        notes.append(f"average precision is left out: {error}")
     means = [_means(*of, basis).assign(run=of[0].name) for of in zip(sides, precisions, strict=True)]
     frame = pd.concat(means, ignore_index=True)
     first, *others = [_compared(*of, basis) for of in zip(sides, precisions, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ SHEET_NAME = 31
 NOT_IN_SHEET_NAMES = re.compile(r"[\[\]:*?/\\']")
 WIDEST = 60
 """Characters of a column of text."""
+log = logging.getLogger(__name__)
 
 
 def write_export(folder: RunFolder, to: str, place: Path) -> list[Path]:
@@ -48,12 +50,17 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _as_csv(folder: RunFolder, place: Path) -> list[Path]:
     from bench.report.flat import flat
+    from bench.run.objects import BoxesNotHere
 
     rows = folder.rows()
     if rows.empty:
         raise UsageError(f"{folder.path} has no rows yet; repeat the command of the run to complete it")
     frames = {"rows_long": rows, "rows_wide": wide(rows), "pairs": folder.pairs()}
-    frames |= {"detections": folder.detections(), "objects": folder.truth()}
+    frames["detections"] = folder.detections()
+    try:
+        frames["objects"] = folder.truth()
+    except BoxesNotHere as error:
+        log.warning("objects.csv is left out: %s", error)
     frames |= {f"table-{name}": flat(table) for name, table in _tables(folder).items()}
     paths = []
     for name, frame in frames.items():

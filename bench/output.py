@@ -52,9 +52,12 @@ def figure(
     return write_figure(stored, wanted, place)
 
 
-def export(folder: str | Path, to: str, *, out: str | Path | None = None) -> list[Path]:
+def export(
+    folder: str | Path, to: str, *, out: str | Path | None = None, data_root: str | Path | None = None
+) -> list[Path]:
     """Write a run in another form (:data:`bench.exporting.FORMS`); returns the files.
 
+    ``data_root`` is the folder of the datasets, in which a published run has its boxes (default: ``TSDM_BENCH_DATA``).
     Raises ``UsageError`` where ``folder`` is no run folder, has no rows, or ``out`` (default: ``export`` of the run)
     cannot be written to.
     """
@@ -62,13 +65,19 @@ def export(folder: str | Path, to: str, *, out: str | Path | None = None) -> lis
     from bench.run.store import RunFolder
     from tsdm_bench.files import refuse_unwritable_folder
 
-    found = RunFolder.existing(Path(folder))
+    found = RunFolder.existing(Path(folder), None if data_root is None else Path(data_root))
     place = found.path / "export" if out is None else Path(out)
     refuse_unwritable_folder(place, "--out")
     return write_export(found, to, place)
 
 
-def publish(folder: str | Path, out: str | Path, *, scores_from: float | None = None) -> Path:
+def publish(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    scores_from: float | None = None,
+    data_root: str | Path | None = None,
+) -> Path:
     """Write a finished run as a folder that can be committed: :func:`bench.publishing.publish`; returns ``out``.
 
     Raises ``UsageError`` where ``folder`` is no complete run, is too large, names a place of this machine, or ``out``
@@ -79,7 +88,8 @@ def publish(folder: str | Path, out: str | Path, *, scores_from: float | None = 
 
     place = Path(out).expanduser()
     refuse_unwritable_folder(place, "--out")
-    return publish_run(Path(folder).expanduser(), place, scores_from)
+    root = None if data_root is None else Path(data_root)
+    return publish_run(Path(folder).expanduser(), place, scores_from, root)
 
 
 def show_leaderboard(place: str | Path, *, out: str | Path | None = None) -> tuple[int, Path]:

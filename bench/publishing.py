@@ -6,7 +6,7 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -14,17 +14,19 @@ import numpy as np
 import pandas as pd
 
 from bench.plan import Condition, conditions
+from bench.report import SECTIONS
 from bench.report.parts import read_parts
 from bench.report.published import PAGE, write_short_report
 from bench.report.summary import UNFUSED, computed, selected
 from bench.run.cost import TABLE
+from bench.run.objects import OBJECT_FILES, BoxesDiffer, BoxesNotHere
 from bench.run.record import RunRecord
 from bench.run.shards import CellKey
 from bench.run.store import RunFolder
 from tsdm_bench.errors import UsageError
 
-KEPT = ("run.json", "pairs.parquet", "truth.parquet", "contrasts.parquet", str(TABLE))
-"""Files that a report reads; the last two where there are any."""
+KEPT = ("run.json", "pairs.parquet", str(TABLE))
+"""Files that a report reads, beside those of the objects; the last where there is one."""
 SHARDS = ("rows", "detections")
 LARGEST = {"rows": 10, "detections": 40}
 """Megabytes of the one file of each."""
@@ -36,19 +38,20 @@ PLACE = re.compile(r"(?:^|[=:,\s])(/[^\s/]+/\S*|[A-Za-z]:\\\S*)")
 log = logging.getLogger(__name__)
 
 
-def publish(run: Path, to: Path, scores_from: float | None = None) -> Path:
+def publish(run: Path, to: Path, scores_from: float | None = None, data_root: Path | None = None) -> Path:
     """Write the run folder ``run`` to ``to`` as one that can be committed; returns ``to``.
 
     ``to`` is a run folder, too: ``report``, ``compare`` and ``export`` read it, and a run of its record repeats it. Its
     rows and detections are one file each; there are no images of the dataset, and nothing names a folder of this
-    machine. Tables, curves and page are made from what is written there. With ``scores_from`` detections of a lower
-    score are left out and the record says so: it is what a run with this confidence gives, and AP counts from there.
-    What ``to`` held of an earlier run is replaced.
+    machine. The boxes of a photographed dataset are stated, not kept (:mod:`bench.run.objects`); a ``run`` that is
+    published itself reads them under ``data_root``. Tables, curves and page are made from what is written there. With
+    ``scores_from`` detections of a lower score are left out and the record says so: it is what a run with this
+    confidence gives, and AP counts from there. What ``to`` held of an earlier run is replaced.
 
     Raises ``UsageError`` where ``run`` is no run folder, is not complete, names a place of this machine, or is too
     large, and where ``to`` holds something else.
     """
-    source = RunFolder.existing(run)
+    source = RunFolder.existing(run, data_root)
     record = without_places(source.record())
     refuse_unfinished(source, record)
     if to.exists() and any(to.iterdir()) and not (to / "run.json").is_file():
@@ -64,24 +67,59 @@ def publish(run: Path, to: Path, scores_from: float | None = None) -> Path:
     return to
 
 
-def stale(published: Path) -> list[str]:
+def stale(published: Path, data_root: Path | None = None) -> list[str]:
     """What in a published folder is not what its rows say: tables and page, made again in another place.
 
-    Numbers are compared to 1e-9, words exactly. Empty where all is as it should be.
+    Numbers are compared to 1e-9, words exactly. Empty where all is as it should be, but for what :func:`unchecked`
+    tells: without the boxes only what needs none is compared.
     """
+    lacking = _lacking(published, data_root)
+    if isinstance(lacking, BoxesDiffer):
+        return [str(lacking)]
+    partly = lacking is not None
     with tempfile.TemporaryDirectory() as place:
-        again = RunFolder(Path(place, published.name))
+        again = RunFolder(Path(place, published.name), data_root)
         again.path.mkdir()
-        _copy_kept(published, again.path)
+        _copy((*KEPT, *OBJECT_FILES), published, again.path)
         for kind in SHARDS:
             shutil.copytree(published / kind, again.path / kind)
-        _with_parts(again, lambda parts: write_short_report(again, parts, draw=False))
+        _with_parts(again, lambda parts: write_short_report(again, parts, draw=False), partly=partly)
         names = sorted({_name(path, folder) for folder in (published, again.path) for path in _texts(folder)})
-        return [problem for name in names if (problem := _difference(published / name, again.path / name, name))]
+        if partly:
+            names = [name for name in names if _needs_no_boxes(published / name, again.path / name)]
+        found = (_difference(name, published, again.path, partly) for name in names)
+        return [problem for problem in found if problem]
 
 
-def _copy_kept(source: Path, target: Path) -> None:
-    for name in KEPT:
+def unchecked(published: Path, data_root: Path | None = None) -> str:
+    """Why :func:`stale` cannot check what rests on boxes: their dataset is not here. Empty where it can."""
+    lacking = _lacking(published, data_root)
+    return "" if lacking is None or isinstance(lacking, BoxesDiffer) else str(lacking)
+
+
+def _lacking(published: Path, data_root: Path | None) -> BoxesNotHere | None:
+    folder = RunFolder(published, data_root)
+    try:
+        if folder.record().detector is not None:
+            folder.truth()
+    except BoxesNotHere as error:
+        return error
+    return None
+
+
+def _needs_no_boxes(stored: Path, made: Path) -> bool:
+    """Whether a file that was made again without boxes can be compared: as Markdown only where its rows are whole."""
+    if stored.name == PAGE or (stored.stem in SECTIONS and not made.is_file()):
+        return False
+    tables = [path.with_suffix(".csv") for path in (stored, made)]
+    if stored.suffix == ".csv" or not all(path.is_file() for path in tables):
+        return True
+    before, after = (len(pd.read_csv(path)) for path in tables)
+    return before == after
+
+
+def _copy(names: Iterable[str], source: Path, target: Path) -> None:
+    for name in names:
         if (source / name).is_file():
             (target / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(source / name, target / name)
@@ -97,8 +135,9 @@ def _name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _difference(stored: Path, made: Path, name: str) -> str:
-    """In what a file differs from the one that is made again; empty where it does not."""
+def _difference(name: str, published: Path, again: Path, partly: bool) -> str:
+    """In what a file differs from the one made ``again``, ``partly`` without boxes; empty where it does not."""
+    stored, made = published / name, again / name
     for path, problem in ((stored, "is missing"), (made, "is not made from the rows")):
         if not path.is_file():
             return f"{name} {problem}"
@@ -106,6 +145,8 @@ def _difference(stored: Path, made: Path, name: str) -> str:
         same = stored.read_text(encoding="utf-8") == made.read_text(encoding="utf-8")
         return "" if same else f"{name} does not say what the rows say"
     old, new = (pd.read_csv(path) for path in (stored, made))
+    if partly and "metric" in new:  # what rests on boxes is a metric of its own, with columns of its own
+        old = old[old["metric"].isin(new["metric"])][[name for name in new if name in old]].reset_index(drop=True)
     if list(old) != list(new) or len(old) != len(new):
         return f"{name} has other columns or rows"
     for head in old:
@@ -120,11 +161,16 @@ def _alike(old: pd.Series, new: pd.Series) -> bool:
     return old.equals(new)
 
 
-def _with_parts(folder: RunFolder, write: Any) -> None:
-    """``write`` the parts of the report of a folder; ``UsageError`` where one of them could not be made."""
+def _with_parts(folder: RunFolder, write: Any, *, partly: bool = False) -> None:
+    """``write`` the parts of the report of a folder; ``UsageError`` where one of them could not be made.
+
+    ``partly``: what rests on boxes may be left out.
+    """
     parts = read_parts(folder)
     if parts is None:
         raise UsageError(f"{folder.path.name} has no rows; repeat the command of the run to complete it")
+    if parts.lacking and not partly:
+        raise UsageError(parts.lacking)
     write(parts)
     if parts.problems:
         told = "; ".join(f"{name}: {problem}" for name, problem in parts.problems.items())
@@ -150,7 +196,11 @@ def refuse_unfinished(folder: RunFolder, record: RunRecord) -> None:
 
 def _write_rows(source: RunFolder, record: RunRecord, target: RunFolder, scores_from: float | None) -> None:
     """Record, pairs, objects, costs, and what the suite asks for of rows and detections."""
-    _copy_kept(source.path, target.path)
+    _copy(KEPT, source.path, target.path)
+    if source.objects.statement is None and (record.dataset.synthetic or source.truth().empty):
+        _copy(OBJECT_FILES, source.path, target.path)
+    else:
+        target.objects.state(source.objects, record.dataset.name)
     images = source.pairs()["image"]
     rows, found = (selected(frame, record.suite, images) for frame in (source.rows(), source.detections()))
     if scores_from is not None:

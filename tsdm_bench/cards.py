@@ -145,6 +145,10 @@ class Registry(Mapping[str, C], Generic[C]):
         except KeyError:
             raise unknown(self.kind, name, self._cards, self.shown_by) from None
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The card of a name; ``default`` where there is none, as that of a package which is not installed here."""
+        return self._cards.get(name, default)
+
     def check(self, name: str, also: Iterable[str] = ()) -> None:
         """Raise ``UsageError`` for a name that no card can have, without importing the room; ``also`` are other words.
 

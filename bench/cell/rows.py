@@ -93,7 +93,7 @@ CELL_KEY = ["image", "factor", "severity", "modality", "method"]
 
 TEXT, WHOLE, REAL = pa.string(), pa.int64(), pa.float64()
 
-TYPES = {"severity": WHOLE, "seed": WHOLE} | dict.fromkeys(
+TYPES = dict.fromkeys(("severity", "seed", "object"), WHOLE) | dict.fromkeys(
     ("value", "seconds", "score", "x", "y", "w", "h", "infrared", "visible"), REAL
 )
 
@@ -111,5 +111,8 @@ PAIR_SCHEMA = pa.schema(
 
 CONTRAST_SCHEMA = _schema(("of", "image", "class", "x", "y", "w", "h", "infrared", "visible"))
 """A labelled object and its signal-to-clutter ratios; ``of`` is the identity of pixels and labels."""
+
+PLACELESS_CONTRAST_SCHEMA = _schema(("of", "image", "class", "object", "infrared", "visible"))
+"""The same without the box, in whose place stands the number of the object (:mod:`bench.run.objects`)."""
 
 TRUTH_SCHEMA = _schema(("image", "class", "x", "y", "w", "h")).append(pa.field("difficult", pa.bool_()))

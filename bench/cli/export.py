@@ -1,7 +1,7 @@
 """Write what a run holds in other forms: rows and tables as CSV, tables as sheets of one Excel file, boxes as JSON.
 
 `--to coco` writes the labelled objects and the detections of every method and condition in COCO's form, with a README
-that says how pycocotools, hotcoco, FiftyOne and ultralytics load them.
+that says how pycocotools, hotcoco, FiftyOne and ultralytics load them. A published run has its boxes in the dataset.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.cli.options import add_data_root
 from bench.exporting import FORMS
 from tsdm_bench.words import counted
 
@@ -21,12 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = "; ".join(f"{name}: {form.words}" for name, form in FORMS.items())
     parser.add_argument("--to", required=True, choices=FORMS, help=words)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where it is written (default: RUN/export)")
+    add_data_root(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from bench import export
 
-    paths = export(args.run_folder, args.to, out=args.out)
+    paths = export(args.run_folder, args.to, out=args.out, data_root=args.data_root)
     for path in paths[:SHOWN]:
         print(f"{args.to}: {path}")
     if len(paths) > SHOWN:

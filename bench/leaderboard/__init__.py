@@ -23,6 +23,7 @@ from bench.publishing import refuse_unfinished, without_places
 from bench.report.layout import Section
 from bench.report.summary import selected
 from bench.run.record import DatasetFacts, DetectorFacts, MethodFacts, Part, RunRecord, digest
+from bench.run.shards import checksum
 from bench.run.store import RunFolder
 from bench.suite import Reference
 from detectors.evaluation import ALL
@@ -98,9 +99,9 @@ class Entry(_Facts):
     record: str = Field(pattern=SHA256)
     """SHA-256 of the ``run.json`` of the run."""
     rows: str = Field(pattern=SHA256)
-    """:func:`checksum` of the rows of the method."""
+    """:func:`bench.run.shards.checksum` of the rows of the method."""
     detections: str = Field(pattern=SHA256)
-    """:func:`checksum` of its detections."""
+    """:func:`bench.run.shards.checksum` of its detections."""
 
     @property
     def file(self) -> str:
@@ -117,10 +118,12 @@ def record_of(folder: RunFolder) -> RunRecord:
     """The record of a run that can be entered, without places of this machine.
 
     Raises ``UsageError`` where the run is not complete, is of synthetic scenes, lacks clean or degraded pairs, names a
-    place of this machine, or was computed outside of version control.
+    place of this machine, or was computed outside of version control, and where its boxes are not here to score with.
     """
     record = without_places(folder.record())
     refuse_unfinished(folder, record)
+    if record.detector is not None:
+        folder.truth()
     if record.dataset.synthetic:
         raise UsageError(f"{folder.path} is of synthetic scenes, which say nothing of a method; run real pairs")
     if not all(COMMIT.fullmatch(part.commit) for part in record.parts):
@@ -177,26 +180,6 @@ def setting_of(record: RunRecord) -> Setting:
         fewest_objects=record.suite.detection.fewest_objects,
         detector=detector and detector.model_copy(update={"per_method": {}, "near_training": ()}),
     )
-
-
-def checksum(frame: pd.DataFrame) -> str:
-    """SHA-256 of a table whatever the order of its rows: sorted, text as UTF-8 lines, numbers as 8-byte little-endian.
-
-    >>> checksum(pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})) == checksum(
-    ...     pd.DataFrame({"a": ["y", "x"], "b": [2.0, 1.0]})
-    ... )
-    True
-    """
-    made = hashlib.sha256()
-    frame = frame.sort_values(list(frame.columns))
-    for name in frame:
-        column = frame[name]
-        made.update(f"{name}\n".encode())
-        if column.dtype.kind in "iuf":
-            made.update(column.to_numpy("<i8" if column.dtype.kind in "iu" else "<f8").tobytes())
-        else:
-            made.update("\n".join(column.astype(str)).encode(errors="surrogatepass"))
-    return made.hexdigest()
 
 
 def _scores(overall: pd.DataFrame) -> Iterator[Score]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,8 @@ def write_report(
     an earlier report that are not made again are removed, and a figure that would be the same is not drawn again.
     ``style`` is that of the LaTeX tables; ``ap`` and ``classes`` read the boxes in another way than the suite says.
     Nothing is written where there are no rows. A section that cannot be made is named in the log and on the page, and
-    the others are written. Raises ``UsageError`` where the record or the list of pairs is damaged, or the dataset has
+    the others are written. Of a published run whose boxes are not here, the tables and curves that are there stay: they
+    were made with the boxes. Raises ``UsageError`` where the record or the list of pairs is damaged, or the dataset has
     no such class set.
     """
     started, style = time.monotonic(), style or LatexStyle()
@@ -58,17 +59,22 @@ def write_report(
     if parts is None:
         return []
     run, sections = parts.run, list[Section]()
+    keep = bool(parts.lacking)
     written = {folder.path / TABLE}  # the measured costs, which the next run need not measure
     drawings: list[Drawing] = []
     for section in parts.sections:
-        files = parts.make(section.heading, partial(_write_tables, section, folder.path / "tables", style), stage=False)
+        write = partial(_write_tables, section, folder.path / "tables", style, keep)
+        files = parts.make(section.heading, write, stage=False)
         if files is not None:
             written |= files
             drawings += drawings_of(section, run, folder.path / "curves")
             sections += [section] if section.tables or section.curves or section.drawings else []
-    written |= parts.make("Figures", partial(_draw, drawings)) or set()
+    written |= parts.make("Figures", partial(_draw, drawings, keep)) or set()
     written |= parts.make("References", partial(_write_references, sections, run.record, style, folder.path)) or set()
-    _remove_old(folder.path, written)
+    if keep:
+        log.info("report: tables and curves that are there stay as they were published")
+    else:
+        _remove_old(folder.path, written)
     stored = parts.make("Pictures", lambda: stored_pictures(folder, run.record))
     if stored:
         panels = parts.make("Panels", lambda: write_pictures(stored)) or []
@@ -77,30 +83,32 @@ def write_report(
             section.pictures = lost if section.name == "objects" else []
     found = parts.make("Findings", lambda: findings(sections, parts.precision, run))
     pictures = parts.make("Page", lambda: picture_data(stored)) if stored else None
-    page = write_page(run, Contents(sections, found or (), folder.failures(), parts.problems, pictures))
+    problems = parts.problems | ({"Detection": parts.lacking} if parts.lacking else {})
+    page = write_page(run, Contents(sections, found or (), folder.failures(), problems, pictures))
     write_text(folder.path / "index.html", page)
     log.info("report: written in %.0f s", time.monotonic() - started)
     return sections
 
 
-def _write_tables(section: Section, place: Path, style: LatexStyle) -> set[Path]:
-    """Write the tables of a section; returns the files."""
-    path, texts = place / section.name, {}
+def _write_tables(section: Section, place: Path, style: LatexStyle, keep: bool) -> set[Path]:
+    """Write the tables of a section, with ``keep`` no CSV and Markdown that are there; returns the files."""
+    path, writers = place / section.name, dict[Path, Callable[[Path], None]]()
     if section.tables:
-        texts = {
-            "md": section.markdown,
-            "tex": latex_file(section.tables, style, section.name),
-        }
-    for ending, text in texts.items():
-        write_text(path.with_suffix(f".{ending}"), text)
+        text, source = section.markdown, latex_file(section.tables, style, section.name)
+        writers[path.with_suffix(".md")] = lambda to: write_text(to, text)
+        writers[path.with_suffix(".tex")] = lambda to: write_text(to, source)
     if not section.tidy.empty:
-        write_csv(path.with_suffix(".csv"), section.tidy)
-    endings = [*texts, *(["csv"] if not section.tidy.empty else [])]
-    return {path.with_suffix(f".{ending}") for ending in endings}
+        writers[path.with_suffix(".csv")] = lambda to: write_csv(to, section.tidy)
+    for to, write in writers.items():
+        if not keep or to.suffix == ".tex" or not to.is_file():
+            write(to)
+    return set(writers)
 
 
-def _draw(drawings: Sequence[Drawing]) -> set[Path]:
-    """Draw the figures of all sections, as far as they are not there yet; returns the files."""
+def _draw(drawings: Sequence[Drawing], keep: bool) -> set[Path]:
+    """Draw the figures of all sections, as far as they are not there yet; with ``keep`` whatever they show."""
+    if keep:
+        drawings = [drawing for drawing in drawings if not any(path.is_file() for path in drawing.files)]
     for place in {drawing.path.parent for drawing in drawings}:
         place.mkdir(parents=True, exist_ok=True)
     drawn = draw_all(drawings)

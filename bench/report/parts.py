@@ -25,6 +25,7 @@ from bench.report.robustness import agreement_section, robustness_section
 from bench.report.siblings import detectors_section, seeds_section
 from bench.report.summary import Labelled, computed, fusion_scores, labelled_part, selected
 from bench.run.cost import read_efficiency
+from bench.run.objects import BoxesNotHere
 from bench.run.store import RunFolder
 from tsdm_bench.errors import one_line
 
@@ -42,9 +43,11 @@ class Parts:
     sections: list[Section] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
     """Why a part could not be made."""
+    lacking: str = ""
+    """Why what rests on the boxes of the objects is left out: the dataset that has them is not here."""
 
     def make(self, name: str, make: Callable[[], Made], *, stage: bool = True) -> Made | None:
-        """What ``make`` returns; None where it raises, which the log and :attr:`problems` tell.
+        """What ``make`` returns; None where it raises, which the log and :attr:`problems` or :attr:`lacking` tell.
 
         The log says that a ``stage`` begins.
         """
@@ -52,11 +55,14 @@ class Parts:
             log.info("report: %s", name.lower())
         try:
             return make()
+        except BoxesNotHere as error:
+            self.lacking = str(error)
+            log.warning("%s is left out: %s", name, error)
         except Exception as error:  # one part that fails must not cost the others
             self.problems[name] = one_line(error)
             log.warning("%s could not be made: %s", name, self.problems[name])
             log.debug("%s", name, exc_info=True)
-            return None
+        return None
 
     def add(self, name: str, make: Callable[[], Section | None], *, stage: bool = True) -> Section | None:
         """Keep the section that ``make`` returns, and return it."""

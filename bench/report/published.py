@@ -18,6 +18,7 @@ from bench.report.page.findings import Finding, findings
 from bench.report.parts import Parts
 from bench.report.robustness import main_table
 from bench.report.tables import markdown
+from bench.run.objects import DATA_VARIABLE, STATEMENT, TRUTH
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from tsdm_bench.files import write_csv, write_text
@@ -84,7 +85,7 @@ def _page(folder: RunFolder, parts: Parts, drawings: list[Drawing]) -> str:
     blocks = [f"# {title}", MAIN, *_main(parts, names), END, "## All that is here", _contents(folder)]
     if names:
         blocks += ["## Curves", "\n".join(map(_thumbnail, names))]
-    lines = {name: text for name, text in facts(run).items() if text} | _provenance(record)
+    lines = {name: text for name, text in facts(run).items() if text} | _provenance(record) | _objects(folder)
     table = ["| | |", "|---|---|", *(f"| {name} | {markdown_text(text)} |" for name, text in lines.items())]
     return "\n\n".join([*blocks, "## How it was made", "\n".join(table)]) + "\n"
 
@@ -140,15 +141,21 @@ def _command(record: RunRecord) -> str:
 def _contents(folder: RunFolder) -> str:
     """What lies in the folder, and how it is repeated."""
     place = f"results/published/{folder.path.name}"
-    return "\n".join(
-        [
-            "* [`tables/`](tables): all tables, as CSV in full precision and as Markdown.",
-            "* [`run.json`](run.json): the record, with an identity of everything that decides a row; `rows/`, "
-            "`detections/`, `pairs.parquet` and `truth.parquet`: what the tables are made of.",
-            f"* `python run_bench.py report {place}` makes the whole report from them; `compare` and `export` read it.",
-            f"* `make published SUITE={folder.path.name}` repeats it from the record; `git diff` shows what differs.",
-        ]
-    )
+    stated = folder.objects.statement is not None
+    lines = [
+        "* [`tables/`](tables): all tables, as CSV in full precision and as Markdown.",
+        "* [`run.json`](run.json): the record, with an identity of everything that decides a row; `rows/`, "
+        f"`detections/`, `pairs.parquet` and `{STATEMENT if stated else TRUTH}`: what the tables are made of.",
+        f"* `python run_bench.py report {place}` makes the whole report from them; `compare` and `export` read it.",
+        f"* `make published SUITE={folder.path.name}` repeats it from the record; `git diff` shows what differs.",
+    ]
+    if stated:
+        lines.append(
+            f"* The labelled boxes belong to the dataset and are not here: [`{STATEMENT}`]({STATEMENT}) states their "
+            f"number and their checksum. `report`, `compare` and `export` read them where the dataset is "
+            f"(`--data-root`, `{DATA_VARIABLE}`), and leave average precision out where it is not."
+        )
+    return "\n".join(lines)
 
 
 def _provenance(record: RunRecord) -> dict[str, str]:
@@ -162,3 +169,14 @@ def _provenance(record: RunRecord) -> dict[str, str]:
         "dataset": f"{record.dataset.title}; licence: {card.licence}" if card else record.dataset.title,
         "images": "none of the dataset is here",
     }
+
+
+def _objects(folder: RunFolder) -> dict[str, str]:
+    """What is stated of boxes that are not here."""
+    statement = folder.objects.statement
+    if statement is None:
+        return {}
+    numbers = ", ".join(f"{name} {number}" for name, number in statement.objects.items())
+    ignored = sum(statement.difficult.values())
+    also = f", and {ignored} that count neither way" if ignored else ""
+    return {"boxes": f"none of the dataset is here; of its objects {numbers}{also} (sha256 {statement.sha256[:12]}…)"}

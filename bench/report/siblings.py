@@ -59,7 +59,7 @@ def siblings(folder: RunFolder, run: Run, by: Literal["seed", "detector"]) -> li
     """The runs beside ``folder`` (itself included) of the seeds or detectors that its suite names; those with rows."""
     found = []
     for path in sorted(folder.path.parent.glob("seed*/run.json")):
-        other = RunFolder(path.parent)
+        other = RunFolder(path.parent, folder.objects.data_root)
         try:
             record = other.record()
         except UsageError:  # one that is damaged is named where it is reported

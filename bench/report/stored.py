@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.cell.rows import Picture
+from bench.cell.rows import TRUTH_SCHEMA, Picture
 from bench.datasets.pair import Box
 from bench.plan import CLEAN, Condition, conditions
 from bench.report.layout import distinct
 from bench.report.outcomes import Outcome, outcome
+from bench.run.objects import BoxesNotHere
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from degradation.factor import Factor
@@ -118,7 +119,14 @@ class StoredPictures:
 
 
 def stored_pictures(folder: RunFolder, record: RunRecord) -> StoredPictures:
-    """What is stored of the images of a run; raises ``UsageError`` where the list of pairs or objects is damaged."""
+    """What is stored of the images of a run; raises ``UsageError`` where the list of pairs or objects is damaged.
+
+    Where the boxes of the objects are not here, no image counts as labelled.
+    """
     pairs = folder.pairs()
     labelled = frozenset(pairs.loc[pairs["labelled"], "image"])
-    return StoredPictures(folder, record, folder.truth(), folder.detections(), labelled)
+    try:
+        truth = folder.truth()
+    except BoxesNotHere:
+        truth, labelled = TRUTH_SCHEMA.empty_table().to_pandas(), frozenset()
+    return StoredPictures(folder, record, truth, folder.detections(), labelled)

@@ -88,12 +88,15 @@ def labelled_part(folder: RunFolder, suite: Suite, cells: pd.DataFrame) -> Label
     """The labelled pairs of a run; None where there is no object that counts or no detector.
 
     A (condition, method) counts the images that it has cells for, so that an unfinished run is not taken for misses.
+    Raises :class:`bench.run.objects.BoxesNotHere` where their boxes are in a dataset that is not here.
     """
+    if suite.detector is None:
+        return None
     pairs, truth = folder.pairs(), folder.truth()
     labelled = set(pairs.loc[pairs["labelled"], "image"])
     cells = cells[cells["image"].isin(labelled)]
     counting = truth[~truth["difficult"]] if "difficult" in truth else truth
-    if suite.detector is None or not counting["image"].isin(cells["image"]).any():
+    if not counting["image"].isin(cells["image"]).any():
         return None
     return Labelled(truth, selected(folder.detections(), suite, labelled), cells)
 

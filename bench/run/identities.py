@@ -26,11 +26,16 @@ def pair_facts(pairs: Sequence[Pair], dataset: Dataset) -> dict[str, PairFacts]:
     return {
         pair.image: PairFacts(
             content=digest([hashes[file] for file in pair.files] or [dataset.name, dataset.version]),
-            labels=None if pair.boxes is None else digest([sorted(pair.boxes), sorted(pair.difficult)]),
+            labels=labels_identity(pair),
             scene=pair.scene,
         )
         for pair in pairs
     }
+
+
+def labels_identity(pair: Pair) -> str | None:
+    """Of the boxes of a pair, whatever their order; None where it is not labelled."""
+    return None if pair.boxes is None else digest([sorted(pair.boxes), sorted(pair.difficult)])
 
 
 def method_facts(spec: str, weights_dir: Path | None) -> MethodFacts:

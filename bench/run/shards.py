@@ -12,11 +12,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from bench.cell.rows import CELL_KEY, DETECTION_SCHEMA, ROW_SCHEMA
 from bench.plan import Condition
+from tsdm_bench.errors import UsageError, words_of
+from tsdm_bench.files import write_atomically
 
 METADATA = b"tsdm_bench"
 DIGITS = 32
@@ -104,3 +107,39 @@ def as_parquet(table: pa.Table, *, dense: bool = False) -> bytes:
     sink = pa.BufferOutputStream()
     parquet.write_table(table, sink, write_page_checksum=True, **settings)
     return sink.getvalue().to_pybytes()
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file, whole or not at all."""
+    write_atomically(path, lambda to: to.write_bytes(as_parquet(table)))
+
+
+def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """A table that every run of its folder writes anew; ``UsageError`` where it is absent or damaged."""
+    try:
+        return parquet.read_table(path, schema=schema, page_checksum_verification=True).to_pandas()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UsageError(
+            f"{path} is absent or damaged ({words_of(error, 120)}); repeat the command of the run: it writes the file "
+            f"anew"
+        ) from None
+
+
+def checksum(frame: pd.DataFrame) -> str:
+    """SHA-256 of a table whatever the order of its rows: sorted, text as UTF-8 lines, numbers as 8-byte little-endian.
+
+    >>> checksum(pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]})) == checksum(
+    ...     pd.DataFrame({"a": ["y", "x"], "b": [2.0, 1.0]})
+    ... )
+    True
+    """
+    made = hashlib.sha256()
+    frame = frame.sort_values(list(frame.columns))
+    for name in frame:
+        column = frame[name]
+        made.update(f"{name}\n".encode())
+        if column.dtype.kind in "iuf":
+            made.update(column.to_numpy("<i8" if column.dtype.kind in "iu" else "<f8").tobytes())
+        else:
+            made.update("\n".join(column.astype(str)).encode(errors="surrogatepass"))
+    return made.hexdigest()

@@ -15,24 +15,33 @@ from pathlib import Path
 import filelock
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from bench.cell.rows import (
     CELL_KEY,
-    CONTRAST_SCHEMA,
     DETECTION_SCHEMA,
     PAIR_SCHEMA,
     ROW_KEY,
     ROW_SCHEMA,
-    TRUTH_SCHEMA,
     CellResult,
     Failure,
     Picture,
 )
 from bench.datasets.pair import Pair
 from bench.plan import Condition
+from bench.run.objects import Objects
 from bench.run.record import RunRecord, read_record
-from bench.run.shards import UNKNOWN, CellKey, Shard, as_parquet, as_table, flat, is_of, packed, read_shard
+from bench.run.shards import (
+    UNKNOWN,
+    CellKey,
+    Shard,
+    as_table,
+    flat,
+    is_of,
+    packed,
+    read_shard,
+    read_table,
+    write_table,
+)
 from degradation.mixed_condition import file_word
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.files import write_atomically, write_bytes
@@ -46,15 +55,17 @@ log = logging.getLogger(__name__)
 class RunFolder:
     """One folder of results. Only this class and the report touch the disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data_root: Path | None = None) -> None:
+        """``data_root`` is where the datasets lie, in which a published run has its boxes."""
         self.path = path
+        self.objects = Objects(path, data_root)
 
     @classmethod
-    def existing(cls, path: Path) -> RunFolder:
+    def existing(cls, path: Path, data_root: Path | None = None) -> RunFolder:
         """Open a finished or unfinished run; raises ``UsageError`` where ``path`` is none."""
         if path.is_file() and path.name == "latest":  # where a file system has no links
             path = path.with_name(path.read_text(encoding="utf-8", errors="replace").strip())
-        folder = cls(path.resolve())
+        folder = cls(path.resolve(), data_root)
         if not (folder.path / "run.json").is_file():
             raise UsageError(f"{path} is not a run folder (no run.json); give one such as results/m3fd/latest")
         return folder
@@ -111,18 +122,12 @@ class RunFolder:
              pair.size and pair.size[1], pair.size and pair.size[0])
             for pair in pairs
         ]  # fmt: skip
-        truth = [
-            (pair.image, *box, difficult)
-            for pair in pairs
-            for boxes, difficult in ((pair.boxes or (), False), (pair.difficult, True))
-            for box in boxes
-        ]
-        self._write("pairs.parquet", as_table(listing, PAIR_SCHEMA))
-        self._write("truth.parquet", as_table(truth, TRUTH_SCHEMA))
+        write_table(self.path / "pairs.parquet", as_table(listing, PAIR_SCHEMA))
+        self.objects.write(pairs)
 
     def write_contrasts(self, rows: Iterable[tuple]) -> None:
         """The objects with their contrast in the sources, rows of ``CONTRAST_SCHEMA``."""
-        self._write("contrasts.parquet", as_table(list(rows), CONTRAST_SCHEMA))
+        self.objects.write_contrasts(rows)
 
     # --- what was computed ---
 
@@ -212,18 +217,15 @@ class RunFolder:
 
     def pairs(self) -> pd.DataFrame:
         """Of every pair image, scene, split, whether it is labelled; where known its visible file, width and height."""
-        return self._read_table("pairs.parquet", PAIR_SCHEMA)
+        return read_table(self.path / "pairs.parquet", PAIR_SCHEMA)
 
     def truth(self) -> pd.DataFrame:
-        """The labelled objects, with a column ``difficult``."""
-        truth = self._read_table("truth.parquet", TRUTH_SCHEMA)
-        return truth.assign(difficult=truth["difficult"].fillna(False).astype(bool))  # older runs did not note it
+        """The labelled objects, with a column ``difficult``; see :meth:`bench.run.objects.Objects.truth`."""
+        return self.objects.truth()
 
     def contrasts(self) -> pd.DataFrame:
         """The labelled objects with their contrast in the clean sources; none where it was not measured."""
-        with contextlib.suppress(UsageError):
-            return self._read_table("contrasts.parquet", CONTRAST_SCHEMA)
-        return CONTRAST_SCHEMA.empty_table().to_pandas()
+        return self.objects.contrasts()
 
     def failures(self) -> list[Failure]:
         """What failed; a line cut short by a crash does not count."""
@@ -272,19 +274,3 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 place.mkdir(parents=True, exist_ok=True)
                 shutil.move(self.path / kind / path.name, place / path.name)
-
-    # --- tables on disk ---
-
-    def _write(self, name: str, table: pa.Table) -> None:
-        write_atomically(self.path / name, lambda path: path.write_bytes(as_parquet(table)))
-
-    def _read_table(self, name: str, schema: pa.Schema) -> pd.DataFrame:
-        """A table that every run of the folder writes anew; ``UsageError`` where it is absent or damaged."""
-        try:
-            table = parquet.read_table(self.path / name, schema=schema, page_checksum_verification=True)
-            return table.to_pandas()
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise UsageError(
-                f"{self.path / name} is absent or damaged ({words_of(error, 120)}); repeat the command "
-                f"of the run: it writes the file anew"
-            ) from None

@@ -132,6 +132,8 @@ def test_an_unknown_name_suggests_the_nearest_whatever_its_case(package):
     lenses = package(near=MODULE.format(name="N", card="Macro", title=""))
     with pytest.raises(UsageError, match=r"unknown lens 'macr'; did you mean 'Macro'\? `run_bench.py list lenss`"):
         lenses["macr"]
+    assert lenses.get("macr") is None
+    assert lenses.get("Macro").name == "Macro"
 
 
 def test_cards_within_other_cards_are_found_with_their_place():

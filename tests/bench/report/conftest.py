@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.cell.rows import CellResult, DetectionRow, Failure, Row
@@ -25,6 +26,7 @@ from bench.run.record import (
 from bench.run.store import RunFolder
 from bench.suite import Suite
 from bench.unfused import UNFUSED
+from tsdm_bench.images import write_png
 
 PART = Part(
     command=("run_bench.py",), date="2026-01-01", commit="0" * 40, python="3.11", versions={}, platform="", cores=1,
@@ -126,12 +128,34 @@ def make_run(tmp_path: Path) -> Callable[..., RunFolder]:
 
 
 @pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The pairs of :func:`make_run` as files, where a published run looks for its boxes."""
+    root = tmp_path / "dataset"
+    for folder in ("ir", "vis", "Annotations"):
+        (root / folder).mkdir(parents=True)
+    for index in range(5):
+        for folder in ("ir", "vis"):
+            write_png(root / folder / f"{image_name(index)}.png", np.zeros((96, 96), np.uint8))
+        objects = [("Car", 20 * i, 0, 10) for i in range(5)] + [("Bus", 0, 50, 20)] * (index == 0)
+        text = "".join(
+            f"<object><name>{name}</name><bndbox><xmin>{x + 1}</xmin><ymin>{y + 1}</ymin><xmax>{x + side}</xmax>"
+            f"<ymax>{y + side}</ymax></bndbox></object>"
+            for name, x, y, side in objects
+        )
+        (root / "Annotations" / f"{image_name(index)}.xml").write_text(f"<annotation>{text}</annotation>")
+    monkeypatch.setenv("TSDM_BENCH_DATA", str(root))
+    return root
+
+
+@pytest.fixture
 def quick_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Curves as empty files: drawing them takes most of the time and has tests of its own."""
 
     def touch(drawings: list[Drawing]) -> list[Drawing]:
         for path in (path for drawing in drawings for path in drawing.files):
+            path.parent.mkdir(exist_ok=True)
             path.touch()
         return drawings
 
     monkeypatch.setattr("bench.report.draw_all", touch)
+    monkeypatch.setattr("bench.report.published.draw_all", touch)
