@@ -18,7 +18,7 @@ from bench.report import SECTIONS
 from bench.report.parts import read_parts
 from bench.report.published import PAGE, write_short_report
 from bench.report.summary import UNFUSED, computed, selected
-from bench.run.cost import TABLE
+from bench.run.cost_table import TABLE
 from bench.run.objects import OBJECT_FILES, BoxesDiffer, BoxesNotHere
 from bench.run.record import RunRecord
 from bench.run.shards import CellKey

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from detectors.backends.onnx_backend import open_onnx
 from detectors.backends.ultralytics_backend import download_named, open_ultralytics
 from detectors.card import DETECTORS
 from detectors.class_map import resolve_class_map
+from detectors.detection import Detection
 from tsdm_bench.tensors import as_pixels
 from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch
@@ -26,17 +27,6 @@ from tsdm_bench.weights.location import cache_dir
 Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 MOST_CANDIDATES = 30_000
 """Boxes that enter the suppression at most, best first, as in ultralytics."""
-
-
-class Detection(NamedTuple):
-    """A detected object: dataset class, score in [0, 1], left, top, width, height in pixels of the image."""
-
-    label: str
-    score: float
-    x: float
-    y: float
-    w: float
-    h: float
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detectors.detector import Detection
+from detectors.detection import Detection
 
 SAME_OBJECT = 0.55
 """Overlap above which boxes of one class are taken for one object; the value of the paper."""

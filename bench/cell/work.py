@@ -17,7 +17,8 @@ from bench.cell.sources import Bench, Inputs, Sources
 from bench.metrics import METRICS, evaluate, plane_of
 from bench.plan import Cell, Condition
 from bench.unfused import Unfused
-from detectors.detector import Detection, Detector
+from detectors.detection import Detection
+from detectors.detector import Detector
 from detectors.merging import merge_detections
 from tsdm_bench.device import ran_out_of_memory
 from tsdm_bench.errors import one_line

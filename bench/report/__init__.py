@@ -23,7 +23,7 @@ from bench.report.parts import read_parts
 from bench.report.pictures import LOST, write_pictures
 from bench.report.references import references
 from bench.report.stored import stored_pictures
-from bench.run.cost import TABLE
+from bench.run.cost_table import TABLE
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from tsdm_bench.files import write_csv, write_text

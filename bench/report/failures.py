@@ -12,7 +12,7 @@ from bench.plan import CLEAN, Condition
 from bench.report.figure import Row
 from bench.report.outcomes import Outcome
 from bench.report.stored import StoredPictures
-from detectors.detector import Detection
+from detectors.detection import Detection
 
 MOST = 3
 """Objects in one figure."""

@@ -19,7 +19,7 @@ from bench.datasets.pair import Box
 from bench.report.lettering import add_legend, text_style
 from bench.report.outcomes import NOTHING, Outcome
 from bench.report.zooms import Region, corners_for
-from detectors.detector import Detection
+from detectors.detection import Detection
 from tsdm_bench.errors import printable
 
 MM_PER_INCH = 25.4

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.datasets.pair import Box
-from detectors.detector import Detection
+from detectors.detection import Detection
 from detectors.evaluation.fates import EVERYWHERE, SHOWN_FROM
 from detectors.evaluation.matching import match_boxes
 

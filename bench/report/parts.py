@@ -24,7 +24,7 @@ from bench.report.restoration import restoration_section
 from bench.report.robustness import agreement_section, robustness_section
 from bench.report.siblings import detectors_section, seeds_section
 from bench.report.summary import Labelled, computed, fusion_scores, labelled_part, selected
-from bench.run.cost import read_efficiency
+from bench.run.cost_table import read_efficiency
 from bench.run.objects import BoxesNotHere
 from bench.run.store import RunFolder
 from tsdm_bench.errors import one_line

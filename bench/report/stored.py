@@ -20,7 +20,7 @@ from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from degradation.factor import Factor
 from degradation.mixed_condition import find_factor
-from detectors.detector import Detection
+from detectors.detection import Detection
 from tsdm_bench.images import ImageProblem, read_result
 
 INPUTS = {"ir": "Infrared", "vis": "Visible"}

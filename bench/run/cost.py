@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.cell.isolation import untouched_process
 from bench.executors.pool import Died, available_cores, map_unordered
+from bench.run.cost_table import KEY, TABLE, as_costs, read_rows
 from bench.run.identities import file_hash
 from bench.run.record import digest
 from fusion.method import Fuse, Method, prepare
@@ -36,13 +37,7 @@ BUSY = 0.25
 """Share of the processor that other work may take: above it nothing is measured."""
 LOOK_SECONDS = 0.3
 MEGA, GIGA = 1e6, 1e9
-TABLE = Path("tables", "efficiency.csv")
-"""Where a run folder keeps what was measured."""
-KEY = ["method", "version", "code", "height", "width", "device", "threads"]
-MEASURED = ["gflops_per_megapixel", "seconds_per_megapixel", "fastest", "slowest", "repeats"]
 ELSEWHERE = "computed elsewhere"
-INTEGERS = ["parameters", "threads", "repeats"]
-COLUMNS = [*KEY, "parameters", *MEASURED, "problem"]
 
 
 def efficiency_table(
@@ -52,14 +47,15 @@ def efficiency_table(
     size: tuple[int, int] = SIZE,
     cache: Path | None = None,
 ) -> pd.DataFrame:
-    """One row per method with :data:`COLUMNS`, measured one after the other on one pair of ``size`` (height, width).
+    """One row per method with the columns of :mod:`bench.run.cost_table`, measured one after the other on one pair of
+    ``size`` (height, width).
 
-    ``cache`` is a CSV file: rows that it holds for the same :data:`KEY` are taken from it, new ones are added to it. A
-    method that cannot be measured (it fails, or its results were computed elsewhere) has a row that names the problem
-    and is tried again the next time.
+    ``cache`` is a CSV file: rows that it holds for the same key are taken from it, new ones are added to it. A method
+    that cannot be measured (it fails, or its results were computed elsewhere) has a row that names the problem and is
+    tried again the next time.
     """
     device = torch.device(device)
-    known = _read(cache)
+    known = read_rows(cache)
     rows = []
     threads = available_cores()
     for method in methods:
@@ -70,9 +66,9 @@ def efficiency_table(
             row = key | {"parameters": _parameters(method)} | _measured(method, weights_of, device, size, threads)
             if cache is not None and not row["problem"]:
                 known[tuple(key.values())] = row
-                write_csv(cache, _frame(known.values()))
+                write_csv(cache, as_costs(known.values()))
         rows.append(row)
-    return _frame(rows).fillna({"problem": ""})
+    return as_costs(rows).fillna({"problem": ""})
 
 
 def write_costs(
@@ -88,32 +84,9 @@ def write_costs(
             log.warning("cost of %s: %s", ", ".join(names), problem)
 
 
-def read_efficiency(folder: Path) -> pd.DataFrame:
-    """The table of a run folder; empty where nothing was measured."""
-    return _frame(_read(folder / TABLE).values())
-
-
 def device_name(device: torch.device) -> str:
     """Name of a GPU, or the kind of the device."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _read(cache: Path | None) -> dict[tuple, dict]:
-    """The rows of a table on disk by their key; none where there is no table, a damaged one or one of other columns."""
-    if cache is None or not cache.is_file():
-        return {}
-    try:
-        table = pd.read_csv(cache, dtype={"version": str, "code": str, "problem": str})
-    except (ValueError, OSError):  # damaged
-        return {}
-    if list(table.columns) != COLUMNS:
-        return {}
-    table = table.fillna({"problem": "", "code": ""})
-    return {tuple(row[name] for name in KEY): row for row in table.to_dict("records")}
-
-
-def _frame(rows: Iterable[dict]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=COLUMNS).astype(dict.fromkeys(INTEGERS, "Int64"))
 
 
 def _parameters(method: Method) -> int | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bench.cell.rows import Picture
-from bench.cell.setup import Setup
 from bench.datasets.pair import Pair
 from bench.plan import Condition, conditions
 from bench.run.shards import CellKey
@@ -14,6 +14,9 @@ from bench.run.store import RunFolder
 from bench.suite import Suite
 from bench.unfused import UNFUSED
 from tsdm_bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.cell.setup import Setup  # a report sets up no run
 
 MIDDLE_SEVERITY = 3
 

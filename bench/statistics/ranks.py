@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import friedmanchisquare, rankdata, studentized_range, wilcoxon
+import scipy  # its parts are loaded when they are used: `stats` takes half a second
 
 from bench.datasets.clusters import LARGEST_GAP, scene_clusters
 from bench.statistics.clusters import FEWEST_CLUSTERS
@@ -67,7 +67,7 @@ def cluster_ranks(
     ranks = []
     for key, _, units in _by_group(rows, directions, list(by), largest_gap):
         cost = _cost(units, directions[_metric(rows, key)])
-        ranks.append(pd.DataFrame(rankdata(cost, axis=1), units.index, units.columns))
+        ranks.append(pd.DataFrame(cost, units.index, units.columns).rank(axis=1))
     most = max((len(of) for of in ranks), default=0)
     whole = [of for of in ranks if len(of) == most]
     return sum(whole[1:], start=whole[0]) / len(whole) if whole else pd.DataFrame()
@@ -96,8 +96,8 @@ def nemenyi(scores: pd.DataFrame) -> Difference | None:
         return None
     from scikit_posthocs import posthoc_nemenyi_friedman
 
-    ranks = pd.DataFrame(rankdata(scores, axis=1), scores.index, scores.columns)
-    q = studentized_range.ppf(1 - SIGNIFICANCE, methods, np.inf) / np.sqrt(2)
+    ranks = scores.rank(axis=1)
+    q = scipy.stats.studentized_range.ppf(1 - SIGNIFICANCE, methods, np.inf) / np.sqrt(2)
     critical = float(q * np.sqrt(methods * (methods + 1) / (6 * clusters)))
     p = posthoc_nemenyi_friedman(scores.set_axis(range(methods), axis=1))
     p = p.set_axis(scores.columns, axis=0).set_axis(scores.columns, axis=1)
@@ -146,7 +146,7 @@ def rank_methods(values: pd.DataFrame, direction: Direction = "higher") -> pd.Da
     """Compare methods (columns) over independent units (rows); the columns are those of :func:`rank_table`."""
     cost = _cost(values, direction)
     units, methods = cost.shape
-    mean_rank = rankdata(cost, axis=1).mean(axis=0)
+    mean_rank = pd.DataFrame(cost).rank(axis=1).mean().to_numpy()
     best = int(mean_rank.argmin())
     few = units < FEWEST_CLUSTERS
     p_best = np.full(methods, np.nan if few else 1.0)
@@ -172,7 +172,7 @@ def friedman_p(values: np.ndarray) -> float:
         return 1.0
     if methods == 2:
         return signed_rank_p(values[:, 0], values[:, 1])
-    return float(friedmanchisquare(*values.T).pvalue)
+    return float(scipy.stats.friedmanchisquare(*values.T).pvalue)
 
 
 def signed_rank_p(first: np.ndarray, second: np.ndarray) -> float:
@@ -195,9 +195,9 @@ def _signed_rank(differences: np.ndarray) -> np.ndarray:
         if tied or len(difference) > EXACT_UP_TO:
             approximate.append(place)
         elif len(difference):
-            p[place] = wilcoxon(difference, method="exact").pvalue
+            p[place] = scipy.stats.wilcoxon(difference, method="exact").pvalue
     if approximate:
-        p[approximate] = wilcoxon(differences[:, approximate], axis=0, method="asymptotic").pvalue
+        p[approximate] = scipy.stats.wilcoxon(differences[:, approximate], axis=0, method="asymptotic").pvalue
     return p
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from bench.statistics.robustness import SOURCES
 
@@ -45,7 +44,7 @@ def severity_correlation(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _spearman(severity: np.ndarray, values: np.ndarray) -> np.ndarray:
     """ρ of each row of images×severities with the severities; NaN where a row is constant."""
-    ranks, order = rankdata(values, axis=1), rankdata(severity)
+    ranks, order = pd.DataFrame(values).rank(axis=1).to_numpy(), pd.Series(severity).rank().to_numpy()
     ranks, order = ranks - ranks.mean(axis=1, keepdims=True), order - order.mean()
     size = np.sqrt((ranks**2).sum(axis=1) * (order**2).sum())
     return np.divide(ranks @ order, size, out=np.full(len(ranks), np.nan), where=size > 0)

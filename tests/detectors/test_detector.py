@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from detectors.backends.conventions import STRIDES, YOLOX, recognise
 from detectors.backends.ultralytics_backend import import_ultralytics
 from detectors.class_map import COCO_CLASSES
-from detectors.detector import Detection, _suppress, open_detector
+from detectors.detection import Detection
+from detectors.detector import _suppress, open_detector
 
 M3FD = ("People", "Car", "Bus", "Motorcycle", "Lamp", "Truck")
 SIZE = 64

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detectors.detector import Detection
+from detectors.detection import Detection
 from detectors.merging import SAME_OBJECT, merge_detections
 
 SIZE = (100, 200)

@@ -10,7 +10,7 @@ from bench.datasets.pair import Box
 from bench.report.figure import Row, draw_figure
 from bench.report.outcomes import outcome
 from bench.report.zooms import Region, corners_for, differing_regions, disputed_regions
-from detectors.detector import Detection
+from detectors.detection import Detection
 from tsdm_bench.errors import UsageError
 
 CAR, OTHER_CAR = Box("Car", 10, 10, 20, 10), Box("Car", 60, 40, 20, 10)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from detectors.detector import Detection
+from detectors.detection import Detection
 
 
 class StandIn:

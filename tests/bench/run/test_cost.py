@@ -13,7 +13,8 @@ import torch.nn.functional as F
 
 from bench.cli import main
 from bench.methods import find_method
-from bench.run.cost import COLUMNS, FEWEST, MOST, efficiency_table, measure, write_costs
+from bench.run.cost import FEWEST, MOST, efficiency_table, measure, write_costs
+from bench.run.cost_table import COLUMNS
 from fusion.method import Method
 
 SIZE = HEIGHT, WIDTH = 40, 50

@@ -26,7 +26,7 @@ from bench.run.flow import run_benchmark
 from bench.run.resolve import Options
 from bench.run.store import RunFolder
 from bench.suite import Suite
-from detectors.detector import Detection
+from detectors.detection import Detection
 from tsdm_bench.errors import UsageError
 
 METHODS = ("ir", "vis", "average", "laplacian_pyramid")

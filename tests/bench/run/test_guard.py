@@ -18,7 +18,7 @@ from bench.cli import main
 from bench.metrics import METRICS
 from bench.run.store import RunFolder
 from degradation.factor import FACTORS
-from detectors.detector import Detection
+from detectors.detection import Detection
 from fusion.method import METHODS
 
 

@@ -14,7 +14,7 @@ from stand_ins import StandIn
 from bench.cli import main
 from bench.report import write_report
 from bench.run.store import RunFolder
-from detectors.detector import Detection
+from detectors.detection import Detection
 from detectors.merging import merge_detections
 from tsdm_bench.errors import UsageError
 

@@ -12,7 +12,8 @@ from yolov7_form import ANCHORS, STRIDES, EndToEnd, random_weights, write_yolov7
 
 from detectors.backends.letterbox import letterbox, to_image
 from detectors.class_map import COCO_CLASSES
-from detectors.detector import Detection, open_detector
+from detectors.detection import Detection
+from detectors.detector import open_detector
 
 pytest.importorskip("onnx")
 SIZE = (64, 96)
