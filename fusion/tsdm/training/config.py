@@ -19,7 +19,7 @@ from tsdm_bench.files import read_yaml
 Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-WHOLE_IMAGES_ONLY = ("longest_side", "smallest_scale", "grey_probability")
+WHOLE_IMAGES_ONLY = ("longest_side", "smallest_scale", "grey_probability", "scene_contrast")
 
 
 class _Settings(BaseModel):
@@ -52,13 +52,16 @@ class DataSettings(_Settings):
     trains; ``auto`` is batches on a GPU. The draws are the same, the images up to rounding (docs/training.md)."""
     whole_images: bool = False
     """Make targets once, of whole images, and change brightness and contrast of whole images, as a test does; else both
-    are done to each patch, as in the paper. The next three settings need it."""
+    are done to each patch, as in the paper. The next four settings need it."""
     longest_side: int | None = Field(None, ge=16)
     """Larger images are shrunk to this many pixels on their longer side."""
     smallest_scale: float = Field(1.0, gt=0, le=1)
     """Half of the patches show a larger window, shrunk by a random factor between this and 1."""
     grey_probability: float = Field(0.0, ge=0, le=1)
     """Share of the visible patches without colour."""
+    scene_contrast: tuple[Positive, Positive] = (1.0, 1.0)
+    """The contrast of a clean pair and of its target is scaled by a random factor between these two. How rich in
+    contrast a scene is cannot be known; a network that has seen few datasets would guess what is usual in them."""
     workers: int = Field(4, ge=0)
 
     @model_validator(mode="after")

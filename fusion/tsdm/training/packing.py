@@ -21,6 +21,7 @@ def export_checkpoint(path: Path, target: Path, half: bool = False) -> None:
     config, progress = checkpoint["config"], checkpoint["progress"]
     epoch = progress["history"][-1] if progress["history"] else {}
     data = config["data"]
+    low, high = data.get("scene_contrast", (1, 1))
     card = {
         "network": f"TSDM-Fusion {config['kind']}{', lite' if config.get('network') == 'lite' else ''}, "
         f"weights averaged with decay {config['ema_decay']}" + (", rounded to float16" if half else ""),
@@ -30,6 +31,7 @@ def export_checkpoint(path: Path, target: Path, half: bool = False) -> None:
         + (", mirrored at random" if data["flips"] else "")
         + (", colour channels swapped at random" if data.get("permute_colours") else "")
         + (f", {data['grey_probability']:.0%} without colour" if data.get("grey_probability") else ""),
+        **({"contrast of the scenes": f"times {low} to {high}, at random"} if (low, high) != (1, 1) else {}),
         **{f"degradation of {part['share']:.0%}": _in_words(part) for part in config.get("variety", ())},
         "schedule": ", ".join(f"{name} {value}" for name, value in config["optimiser"].items()),
         "loss": ", ".join(f"{name} {value}" for name, value in config["loss"].items()),

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from degradation.factor import Modality
 from degradation.kernels.sharpening import usm_sharpen
 from degradation.mixture import draw_mixed_steps
-from degradation.photometry import mean_level, to_uint8
+from degradation.photometry import contrast, mean_level, to_uint8
 from degradation.random_model import OPERATIONS, Step, apply_steps
 from fusion.method import rgb_to_ycbcr, ycbcr_to_rgb
 from fusion.tsdm.networks.lite import CELL, statistics_of
@@ -49,13 +49,18 @@ class WholeImagePatches(Patches):
             ir, vis = (reduced(image, config.data.longest_side) for image in pair.read())
             target = fused_target(ir, vis, config.sharpen, teacher, identity, folder)
             ir = ir[..., None]
-            self.images.append((ir, vis, target, _cells(ir), _cells(vis)))
+            self.images.append((ir, vis, target, _cells(ir), _cells(vis), mean_level(target)))
 
     def __getitem__(self, key: Key) -> Item:
         epoch, number = key
         generator = np.random.default_rng([self.seed, epoch, number])
-        ir, vis, target, cells_ir, cells_vis = self.images[number // self.settings.crops_per_pair]
+        ir, vis, target, cells_ir, cells_vis, mean = self.images[number // self.settings.crops_per_pair]
         ir, vis, target = self._cut([ir, vis, target], generator)
+        if self.settings.scene_contrast != (1, 1):
+            factor = generator.uniform(*self.settings.scene_contrast)
+            target = contrast(target, factor, mean)
+            ir, cells_ir = (contrast(image, factor, mean_level(cells_ir)) for image in (ir, cells_ir))
+            vis, cells_vis = (contrast(image, factor, mean_level(cells_vis)) for image in (vis, cells_vis))
         ir, cells_ir, rest_ir = self._expose("ir", ir, cells_ir, generator)
         vis, cells_vis, rest_vis = self._expose("vis", vis, cells_vis, generator)
         cells = np.concatenate([cells_ir, cells_vis], axis=2).astype(np.float32)

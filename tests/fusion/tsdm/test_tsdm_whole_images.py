@@ -79,6 +79,18 @@ def test_contrast_pulls_a_patch_towards_the_mean_of_its_whole_image(tmp_path):
     torch.testing.assert_close(items[1, 0]["overview"], overview(cells[:, :1], cells[:, 1:])[0], atol=0.012, rtol=0)
 
 
+def test_a_scene_of_less_contrast_has_a_target_of_less_contrast(tmp_path):
+    half, whole = (patches(tmp_path, [image(0)], scene_contrast=(each, each))[1, 0] for each in (0.5, 1.0))
+    for name in ("seen_ir", "seen_vis", "target"):
+        spread = (half[name].std() / whole[name].std()).item()
+        assert spread == pytest.approx(0.5, abs=0.02), name
+    y = rgb_to_ycbcr(half["target"][None])[0][0]
+    expected = (half["seen_ir"] + rgb_to_ycbcr(half["seen_vis"][None])[0][0]) / 2
+    assert (y - expected).abs().max() < 3 / 255
+    deviations = [item["overview"].view(4, 4)[1] for item in (half, whole)]
+    torch.testing.assert_close(deviations[0], deviations[1] / 2, atol=0.01, rtol=0)
+
+
 def test_grey_patches_have_grey_targets(tmp_path):
     for number, item in enumerate(patches(tmp_path, [image(0)], grey_probability=1)[1, n] for n in range(2)):
         for name in ("seen_vis", "target"):
