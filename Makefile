@@ -40,8 +40,11 @@ published: $(VENV)/.installed
 	@git diff --stat -- results/published/$(SUITE)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@echo "== setting up $(VENV), once: Python packages, several GB with the CUDA libraries of torch. That takes a few minutes"
-	@echo "== with a fast connection, and longer with a slow one; every package is named as it comes."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "$(PYTHON) is no Python 3.11 or newer: name one, as in: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	@echo "== setting up $(VENV), once: Python packages, 7 GB on the disk with the CUDA libraries of torch. Every package is"
+	@echo "== named as it is fetched (some minutes, as fast as the connection); then all of them are unpacked without a word,"
+	@echo "== which takes one to three minutes more."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable .
 	touch $@
