@@ -12,7 +12,8 @@ demo: $(VENV)/.installed
 	$(BIN)/python run_bench.py
 
 docs: $(VENV)/.installed-test
-	$(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "== the site: build/site/index.html"
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
@@ -50,7 +51,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@echo "== adding what tests, docs and linters need to $(VENV), once: one to three minutes without a word."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@
 
 clean:
