@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md"))
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FETCHED = re.compile(r"<(?:script|img|iframe)[^>]*\ssrc=[\"']?https?:|<link[^>]*\shref=[\"']?https?:")
 
 
@@ -53,6 +55,22 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     pages = {path.relative_to(site): path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
     assert {path.with_suffix(".html") for path in PAGES} < set(pages)
     assert not [page for page, html in pages.items() if FETCHED.search(html)]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_the_search_works_for_pages_that_are_read_from_the_disk(site: Path) -> None:
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    wrong = []
+    with driver.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1300, "height": 800})
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None)
+        page.goto((site / "api" / "bench.html").as_uri())
+        page.get_by_placeholder("Search").fill("rPC")
+        page.locator(".md-search-result__link[href*='detection.html']").first.wait_for()
+        browser.close()
+    assert wrong == []
 
 
 def test_tables_are_those_of_the_cards_and_formulas_are_pictures(site: Path) -> None:
