@@ -57,7 +57,8 @@ def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
 
 def table_of_cards(kind: str, columns: str) -> str:
     """A Markdown table of all cards of a kind."""
-    from bench.cli.list import as_markdown, cards_of
+    from bench.cli.list import cards_of
+    from bench.columns import as_markdown
 
     return as_markdown(cards_of(kind), tuple(column.strip() for column in columns.split(",")))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.list import as_markdown, cards_of
+from bench.cli.list import cards_of
+from bench.columns import as_markdown
 from bench.report.published import PAGE, main_part
 
 ROOT = Path(__file__).parents[1]

@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import shutil
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.options import add_data_root, add_weights_dir, comma_list
+from bench.columns import as_markdown, as_text_table
 from tsdm_bench.errors import UsageError
 from tsdm_bench.words import counted
 
@@ -77,43 +76,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _in_markdown(text: str) -> str:
-    """Text that a Markdown table shows as it stands, globs such as ``*.png`` included."""
-    return text.replace("|", "\\|").replace("*", "\\*")
-
-
-def as_markdown(cards: list[dict], columns: tuple[str, ...]) -> str:
-    """A Markdown table, for the README and other pages."""
-    rows = [[_in_markdown(_short(card.get(column, ""))) for column in columns] for card in cards]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [list(columns), ["---"] * len(columns), *rows])
-
-
-def as_text_table(cards: list[dict], columns: tuple[str, ...]) -> str:
-    """Aligned columns; the widest are wrapped so that a line fits the terminal."""
-    cells = [[_short(card.get(column, "")) for column in columns] for card in cards]
-    widths = [max([len(column), *(len(row[i]) for row in cells)]) for i, column in enumerate(columns)]
-    room = max(80, shutil.get_terminal_size((140, 24)).columns) - 2 * (len(columns) - 1)
-    while sum(widths) > room and max(widths) > 12:
-        widths[widths.index(max(widths))] -= 1
-    lines = []
-    for row in [list(columns), ["─" * width for width in widths], *cells]:
-        wrapped = [textwrap.wrap(text, width) or [""] for text, width in zip(row, widths, strict=True)]
-        for line in range(max(map(len, wrapped))):
-            parts = [part[line] if line < len(part) else "" for part in wrapped]
-            lines.append("  ".join(f"{part:<{width}}" for part, width in zip(parts, widths, strict=True)).rstrip())
-    return "\n".join(lines)
-
-
-def _short(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return "yes" if value else ""
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(part) for part in value)
-    if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and value > 9999 else str(value)
-
-
 def cards_of(kind: str, weights_dir: Path | None = None) -> list[dict]:
     """The cards of one kind as dictionaries, in the order in which they are shown."""
     return list(READERS[kind](weights_dir))
@@ -150,12 +112,13 @@ def _subsets(weights_dir: Path | None) -> Iterator[dict]:
 def _methods(weights_dir: Path | None) -> Iterator[dict]:
     from bench.methods import in_order, unavailable
     from bench.unfused import UNFUSED
+    from tsdm_bench.weights.location import available
 
     for card in [*in_order(), *UNFUSED.values()]:
         why_not = unavailable(card, weights_dir)
         yield _fields(card, "load", "before") | {
             "weights": [file.name for file in card.weights],
-            "available": "no: weights" if why_not else "yes",
+            "available": available(card.weights, weights_dir),
             "why_not": why_not,
         }
 
@@ -163,12 +126,13 @@ def _methods(weights_dir: Path | None) -> Iterator[dict]:
 def _restorers(weights_dir: Path | None) -> Iterator[dict]:
     from bench.methods import unavailable
     from fusion.restoration.restorer import RESTORERS, weights_of
+    from tsdm_bench.weights.location import available
 
     for card in RESTORERS.values():
         why_not = unavailable(card, weights_dir)
         yield _fields(card, "load") | {
             "weights": [file.name for file in weights_of(card)],
-            "available": "no: weights" if why_not else "yes",
+            "available": available(weights_of(card), weights_dir),
             "why_not": why_not,
         }
 
@@ -204,7 +168,7 @@ def _detectors(weights_dir: Path | None) -> Iterator[dict]:
             "weights": [file.name for file in card.weights],
             "sha256": card.weights[0].sha256 if card.weights else "",
             "download": card.download,
-            "available": card.is_here(weights_dir),
+            "available": "yes" if card.is_here(weights_dir) else "on first use" if card.download else "by hand",
         }
 
 

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.cli.list import as_text_table
 from bench.cli.options import add_weights_dir
+from bench.columns import as_text_table
 from bench.weights import READ_BY, WEIGHT_FILES, readers
 from detectors.card import DETECTORS
 from fusion.restoration.restorer import RESTORERS, weights_of

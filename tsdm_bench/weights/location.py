@@ -95,3 +95,11 @@ def remedy(file: WeightFile) -> str:
 def missing(files: Iterable[WeightFile], weights_dir: Path | None = None) -> list[WeightFile]:
     """Those of ``files`` that lie in none of the places; a damaged file is not missing (:func:`locate` reports it)."""
     return [file for file in files if not any(path.is_file() for path in candidates(file, weights_dir))]
+
+
+def available(files: Iterable[WeightFile], weights_dir: Path | None = None) -> str:
+    """How what reads ``files`` gets them: it has them (``yes``), or it fetches them on first use, or a person does."""
+    lacking = missing(files, weights_dir)
+    if not lacking:
+        return "yes"
+    return "on first use" if all(file.urls for file in lacking) else "by hand"
