@@ -50,7 +50,9 @@ def _download(dataset: Dataset, root: Path, accepted: bool) -> int:
     print(f"{dataset.title}: {dataset.source}\nlicence: {dataset.licence}")
     count = _pairs_there(dataset, root)
     if count:
-        print(f"already below {root}: {counted(count, 'pair')}, published: {dataset.size}; nothing was downloaded")
+        part = dataset.archive is not None and count < dataset.archive.pairs
+        rest = "; to get all of them, move these away and repeat" if part else ""
+        print(f"already below {root}: {counted(count, 'pair')}, published: {dataset.size}; nothing was fetched{rest}")
     elif dataset.archive is None or (lacking := _lacking(dataset, accepted)):
         print(
             f"This dataset is not downloaded by this command{f' ({lacking})' if dataset.archive else ''}. By hand:\n"
@@ -67,7 +69,7 @@ def _download(dataset: Dataset, root: Path, accepted: bool) -> int:
         for file in download_beside(dataset, root):
             print(f"labels: {file}")
         if labelled := sum(pair.boxes is not None for pair in dataset.pairs(root)):
-            print(f"{labelled} pairs are labelled")
+            print(f"{counted(labelled, 'labelled pair')}")
     except OSError as error:
         raise UsageError(f"cannot write the dataset: {error}; name another folder by --data-root") from None
     print(f"check every file: {verify}")
@@ -113,7 +115,7 @@ def _verify(dataset: Dataset, root: Path) -> int:
     if boxes:
         labelled = sum(pair.boxes is not None for pair in pairs)
         print(
-            f"{boxes.total()} boxes on {labelled} labelled pairs: "
+            f"{counted(boxes.total(), 'box')} on {counted(labelled, 'labelled pair')}: "
             + ", ".join(f"{n} {c}" for n, c in boxes.most_common())
         )
     for note in (note for pair in pairs for note in pair.notes):

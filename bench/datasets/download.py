@@ -71,7 +71,7 @@ def _archive(dataset: Dataset) -> Archive:
 
 def by_hand(dataset: Dataset) -> str:
     """How a person gets the dataset into its layout."""
-    return f"get it from {dataset.obtain} and unpack it below the data root as {dataset.layout}"
+    return f"get {dataset.obtain} and unpack it below the data root as {dataset.layout}"
 
 
 def _fetch(dataset: Dataset, zip_file: Path, progress: bool) -> None:

@@ -39,6 +39,7 @@ def receive(url: str, file: str, part: Path, by_hand: str, *, progress: bool = T
     try:
         import gdown
         from gdown.exceptions import DownloadError
+        from requests import HTTPError
     except ImportError:
         raise UsageError(f"{file or url} lies on Google Drive: {EXTRA} and repeat the command, or {by_hand}") from None
     try:
@@ -46,10 +47,13 @@ def receive(url: str, file: str, part: Path, by_hand: str, *, progress: bool = T
             listed = gdown.download_folder(url=url, skip_download=True, quiet=True) or ()
             url = next((f"{HOST}uc?id={each.id}" for each in listed if Path(each.path).name == file), "")
         done = url and gdown.download(url=url, output=str(part), quiet=not progress, resume=True)
-    except (DownloadError, RuntimeError, OSError, ValueError) as error:
-        if getattr(error, "errno", None):  # this machine: a full disk, a folder that cannot be written
-            raise
+    except (DownloadError, HTTPError, RuntimeError, ValueError) as error:
         told = words_of(error, 200)
+    except OSError as error:
+        if error.errno:  # this machine: a full disk, a folder that cannot be written
+            raise
+        told = words_of(error, 100)
+        raise UsageError(f"cannot reach Google Drive ({told}); try again when online, or {by_hand}") from None
     else:
         if done:
             return

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import requests
 from test_datasets_download import (  # noqa: F401
     DATASETS,
     ON_DRIVE,
@@ -65,15 +66,15 @@ def test_one_command_brings_pairs_and_boxes(with_labels, tmp_path, capsys):
     command = ["datasets", "download", "m3fd_fusion", "--data-root", str(tmp_path / "data")]
     assert main(command) == 0
     assert {f"M3FD_Fusion/{TRAIN}", f"M3FD_Fusion/{VAL}"} < set(names(tmp_path / "data"))
-    assert "1 pairs are labelled" in capsys.readouterr().out
+    assert "1 labelled pair\n" in capsys.readouterr().out
     pair = DATASETS["m3fd_fusion"].pairs(tmp_path / "data")[0]
     assert [tuple(box) for box in pair.boxes] == [("Car", 4, 5, 20, 10), ("People", 30, 8, 6.5, 12)]
     assert pair.label_file.name == Path(TRAIN).name
     capsys.readouterr()
     assert main(["datasets", "verify", "m3fd_fusion", "--data-root", str(tmp_path / "data")]) == 0
-    assert "2 boxes on 1 labelled pairs: Car 1, People 1" in capsys.readouterr().out
+    assert "2 boxes on 1 labelled pair: Car 1, People 1" in capsys.readouterr().out
     assert main(command) == 0
-    assert "nothing was downloaded" in capsys.readouterr().out
+    assert "nothing was fetched" in capsys.readouterr().out
 
 
 def test_pairs_that_are_there_get_the_labels_that_are_lacking(with_labels, tmp_path, capsys):
@@ -164,8 +165,15 @@ def test_a_file_of_a_drive_folder_is_unpacked_wherever_its_parts_lie(drive, tmp_
     ]
 
 
-def test_a_quota_of_drive_ends_in_the_way_by_hand(drive, tmp_path, capsys):
-    drive.error = Refused("Cannot retrieve the public link of the file.\nToo many users have viewed it recently")
+@pytest.mark.parametrize(
+    "error",
+    [
+        Refused("Cannot retrieve the public link of the file.\nToo many users have viewed it recently"),
+        requests.HTTPError("429 Client Error: Too Many Requests"),
+    ],
+)
+def test_a_quota_of_drive_ends_in_the_way_by_hand(drive, tmp_path, capsys, error):
+    drive.error = error
     assert main(["datasets", "download", "m3fd", "--data-root", str(tmp_path)]) == 2
     error = capsys.readouterr().err.strip()
     assert "\n" not in error
@@ -183,6 +191,14 @@ def test_a_full_disk_is_no_fault_of_drive(drive, tmp_path, capsys):
     drive.error = OSError(28, "No space left on device")
     assert main(["datasets", "download", "m3fd", "--data-root", str(tmp_path)]) == 2
     assert "cannot write the dataset" in capsys.readouterr().err
+
+
+def test_a_machine_without_a_network_is_not_told_of_a_quota(drive, tmp_path, capsys):
+    drive.error = requests.ConnectionError("Failed to resolve 'drive.google.com'")
+    assert main(["datasets", "download", "m3fd", "--data-root", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "cannot reach Google Drive (Failed to resolve 'drive.google.com'); try again when online, or get M3" in error
+    assert "tomorrow" not in error
 
 
 def test_terms_are_accepted_by_the_user_or_nothing_is_fetched(drive, tmp_path, capsys):

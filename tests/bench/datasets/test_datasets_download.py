@@ -116,7 +116,10 @@ def test_what_is_there_is_not_downloaded_again(published, tmp_path, capsys):
     assert main(arguments) == 0
     published("tno", b"")
     assert main(arguments) == 0
-    assert ": 1 pair, published" in capsys.readouterr().out
+    assert ": 1 pair, published: 42 pairs; nothing was fetched\n" in capsys.readouterr().out
+    published("tno", b"", pairs=42)
+    assert main(arguments) == 0
+    assert "nothing was fetched; to get all of them, move these away and repeat\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
