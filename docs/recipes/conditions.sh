@@ -22,7 +22,7 @@ each_condition() {
         folder=${folder%/} condition=${folder#"$degraded"/} out=$results/${folder#"$degraded"/}
         mkdir -p "$out"
         [ "$(count "$out")" -eq "$(count "$folder/ir")" ] && continue
-        echo "$condition: $(count "$folder/ir") pairs"
+        echo "$condition, pairs: $(count "$folder/ir")"
         work=$(mktemp -d)
         ln -s "$code"/* "$work"
         (cd "$work" && made=. && fuse "$folder/ir" "$folder/vis" && collect "$folder/ir" "$made" "$out") || { rm -rf "$work" && exit 1; }
