@@ -134,16 +134,17 @@ def test_every_entry_is_sound_and_is_that_of_its_published_rows() -> None:
         hashlib.sha256(path.read_bytes()).hexdigest(): RunFolder(path.parent)
         for path in (RESULTS / "published").glob("*/run.json")
     }
-    rows: dict[str, pd.DataFrame] = {}
+    stored: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     for entry in read_entries(RESULTS / "leaderboard"):
         folder = published.get(entry.record)
         if folder is None:
             continue
-        if entry.record not in rows:
-            stored = selected(folder.rows(), folder.record().suite, folder.pairs()["image"])
-            rows[entry.record] = stored.drop(columns="seconds")
-        of_method = rows[entry.record]
-        assert checksum(of_method[of_method["method"] == entry.name]) == entry.rows, entry.file
+        if entry.record not in stored:
+            suite, images = folder.record().suite, folder.pairs()["image"]
+            rows, found = (selected(frame, suite, images) for frame in (folder.rows(), folder.detections()))
+            stored[entry.record] = rows.drop(columns="seconds"), found
+        for frame, told in zip(stored[entry.record], (entry.rows, entry.detections), strict=True):
+            assert checksum(frame[frame["method"] == entry.name]) == told, entry.file
         table = pd.read_csv(folder.path / "tables" / "robustness.csv")
         own = table[(table["method"] == entry.name) & (table["factor"] == ALL)]
         told = {(score.quantity, score.reference): score for score in entry.scores}

@@ -13,6 +13,7 @@ import pytest
 
 import bench
 from bench.cli import main
+from bench.leaderboard import read_entries
 from bench.publishing import stale, unchecked
 from bench.run.objects import CONTRASTS, STATEMENT, TRUTH, BoxesDiffer, BoxesNotHere
 from bench.run.store import RunFolder
@@ -68,8 +69,10 @@ def test_boxes_are_read_from_the_dataset_and_are_those_of_the_run(run: RunFolder
 
 def test_the_place_of_the_dataset_can_be_named(published: Path, dataset: Path, no_dataset, caplog) -> None:
     assert "by --data-root or TSDM_BENCH_DATA" in unchecked(published)
-    for command in (["report", str(published)], ["export", str(published), "--to", "coco"]):
-        assert main([*command, "--data-root", str(dataset)]) == 0
+    place = ["--data-root", str(dataset)]
+    assert main(["report", str(published), "--leaderboard", str(published.parent / "board"), *place]) == 0
+    assert read_entries(published.parent / "board")[0].score("mAP50").clean == pytest.approx(1)
+    assert main(["export", str(published), "--to", "coco", *place]) == 0
     assert "left out" not in caplog.text
     assert bench.compare([published, published.parent / "run"], data_root=dataset).notes == ()
     assert stale(published, dataset) == []

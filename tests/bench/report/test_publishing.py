@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as parquet
 import pytest
 
 import bench
 from bench.cli import main
 from bench.publishing import PLACE, stale, unchecked
-from bench.run.objects import STATEMENT, TRUTH
+from bench.run.objects import CONTRASTS, STATEMENT, TRUTH
 from bench.run.store import RunFolder
 
 PUBLISHED = Path(__file__).parents[3] / "results" / "published"
@@ -141,6 +142,13 @@ def test_published_tables_are_those_of_the_rows(folder: Path) -> None:
     assert not [found[1] for text in texts for found in PLACE.finditer(text.replace('"', " "))]
     if why := unchecked(folder):
         pytest.skip(f"all but what rests on boxes is as it should be; that was not made again: {why}")
+
+
+def test_no_box_of_a_dataset_is_among_the_results_that_are_committed() -> None:
+    for path in PUBLISHED.rglob("*.parquet"):
+        folder = RunFolder(path.parent)
+        if path.name in (TRUTH, CONTRASTS) and not folder.record().dataset.synthetic:
+            assert "x" not in parquet.read_schema(path).names or parquet.read_table(path).num_rows == 0, path
 
 
 def test_a_published_run_is_repeated_from_its_record(tmp_path: Path) -> None:
