@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tsdm_bench.errors import UsageError
+from tsdm_bench.places import place_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,9 +93,9 @@ def run(
     from bench.run.resolve import Options
 
     options = Options(
-        data_root=_path(data_root),
-        weights_dir=_path(weights_dir),
-        out=Path(out).expanduser(),
+        data_root=place_of(data_root),
+        weights_dir=place_of(weights_dir),
+        out=place_of(out),
         device=device,
         workers=workers,
         executor=executor,
@@ -132,12 +133,12 @@ def repeat(
     from bench.run.record import read_record
     from bench.run.resolve import Options
 
-    before = read_record(Path(record))
+    before = read_record(place_of(record))
     known = before.parts[-1].data_root if before.parts else ""
     known = known if known and Path(known).is_dir() else os.environ.get("TSDM_BENCH_DATA", "")
-    places = {name: _path(settings.pop(name, None)) for name in ("weights_dir", "out")}
+    places = {name: place_of(settings.pop(name, None)) for name in ("weights_dir", "out")}
     options = Options(
-        data_root=_path(data_root or known or None),
+        data_root=place_of(data_root or known or None),
         weights_dir=places["weights_dir"],
         out=places["out"] or Path("results"),
         named_methods=True,
@@ -176,11 +177,11 @@ def report(
     from bench.results import RunResult
     from bench.run.store import RunFolder
 
-    found = RunFolder.existing(Path(folder), _path(data_root))
+    found = RunFolder.existing(place_of(folder), place_of(data_root))
     record = None if leaderboard is None else record_of(found)
     sections = write_report(found, LatexStyle(**style), ap=ap, classes=classes)
     if leaderboard is not None and record is not None:
-        write_entries(entries(found, record, sections), Path(leaderboard).expanduser())
+        write_entries(entries(found, record, sections), place_of(leaderboard))
     return RunResult(found, sections)
 
 
@@ -212,7 +213,9 @@ def fuse(
 
     from bench.fusing import fuse_folders
 
-    return fuse_folders(method, Path(ir), Path(vis), Path(out), weights_dir=_path(weights_dir), **settings)
+    return fuse_folders(
+        method, place_of(ir), place_of(vis), place_of(out), weights_dir=place_of(weights_dir), **settings
+    )
 
 
 def score(
@@ -252,7 +255,7 @@ def compare(
     """
     from bench.comparison import compare as compare_runs
 
-    return compare_runs([Path(path) for path in runs], shared=shared, data_root=_path(data_root), **reading)
+    return compare_runs([place_of(path) for path in runs], shared=shared, data_root=place_of(data_root), **reading)
 
 
 def degrade(
@@ -278,15 +281,11 @@ def degrade(
 
     from bench.degrading import write_degraded
 
-    return write_degraded(asked, _path(data_root), Path(out), workers)
+    return write_degraded(asked, place_of(data_root), place_of(out), workers)
 
 
 def _image(image: Any) -> Any:
-    return Path(image).expanduser() if isinstance(image, str) else image
-
-
-def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path).expanduser()
+    return place_of(image) if isinstance(image, str) else image
 
 
 class CallableRoom(ModuleType):

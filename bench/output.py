@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tsdm_bench.places import place_of
+
 
 def figure(
     folder: str | Path,
@@ -40,14 +42,14 @@ def figure(
     from bench.run.store import RunFolder
     from tsdm_bench.files import refuse_unwritable_folder
 
-    found = RunFolder.existing(Path(folder))
+    found = RunFolder.existing(place_of(folder))
     stored = stored_pictures(found, found.record())
     zooms, most = asked_regions([zoom] if isinstance(zoom, str) else zoom)
     wanted = Wanted(
         images=tuple(images), conditions=asked_conditions(conditions, stored), methods=tuple(methods), zooms=zooms,
         most_zooms=most, width_mm=width, **settings,
     )  # fmt: skip
-    place = found.path / "figures" if out is None else Path(out)
+    place = found.path / "figures" if out is None else place_of(out)
     refuse_unwritable_folder(place, "--out")
     return write_figure(stored, wanted, place)
 
@@ -65,8 +67,8 @@ def export(
     from bench.run.store import RunFolder
     from tsdm_bench.files import refuse_unwritable_folder
 
-    found = RunFolder.existing(Path(folder), None if data_root is None else Path(data_root))
-    place = found.path / "export" if out is None else Path(out)
+    found = RunFolder.existing(place_of(folder), place_of(data_root))
+    place = found.path / "export" if out is None else place_of(out)
     refuse_unwritable_folder(place, "--out")
     return write_export(found, to, place)
 
@@ -86,10 +88,9 @@ def publish(
     from bench.publishing import publish as publish_run
     from tsdm_bench.files import refuse_unwritable_folder
 
-    place = Path(out).expanduser()
+    place = place_of(out)
     refuse_unwritable_folder(place, "--out")
-    root = None if data_root is None else Path(data_root)
-    return publish_run(Path(folder).expanduser(), place, scores_from, root)
+    return publish_run(place_of(folder), place, scores_from, place_of(data_root))
 
 
 def show_leaderboard(place: str | Path, *, out: str | Path | None = None) -> tuple[int, Path]:
@@ -107,10 +108,11 @@ def show_leaderboard(place: str | Path, *, out: str | Path | None = None) -> tup
     from tsdm_bench.errors import UsageError
     from tsdm_bench.files import refuse_unwritable, write_text
 
-    entries = read_entries(Path(place))
+    place = place_of(place)
+    entries = read_entries(place)
     if not entries:
         raise UsageError(f"{place} has no entries (*.json); `report RUN --leaderboard {place}` makes them")
-    page = Path(place, "index.html") if out is None else Path(out)
+    page = place / "index.html" if out is None else place_of(out)
     refuse_unwritable(page, "--out")
     write_text(page, leaderboard_page(entries))
     return len(entries), page

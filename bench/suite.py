@@ -16,6 +16,7 @@ from detectors.training.recipe import RECIPES, Recipe
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import read_yaml
 from tsdm_bench.names import Name
+from tsdm_bench.places import place_of
 
 Severity = Annotated[int, Field(ge=0, le=5)]
 Reference = Literal["clean", "seen"]
@@ -207,7 +208,7 @@ def load_suite(name_or_path: str, overrides: dict[str, Any] | None = None) -> Su
     Raises ``UsageError`` naming the field and its value where the YAML or an override does not fit.
     """
     if name_or_path.endswith((".yaml", ".yml")):
-        path = Path(name_or_path)
+        path = place_of(name_or_path)
         if not os.path.isfile(path):  # also where the text is too long for a path
             raise UsageError(f"no suite file {path}; give an existing YAML file or one of: {', '.join(suite_names())}")
     elif name_or_path in suite_names():

@@ -19,6 +19,7 @@ from detectors.backends.ultralytics_backend import download_named, open_ultralyt
 from detectors.card import DETECTORS
 from detectors.class_map import resolve_class_map
 from detectors.detection import Detection
+from tsdm_bench.places import place_of
 from tsdm_bench.tensors import as_pixels
 from tsdm_bench.weights.card import WeightFile
 from tsdm_bench.weights.download import fetch
@@ -174,15 +175,16 @@ def find_weights(spec: str | Path, weights_dir: Path | None) -> Path:
             return fetch(file, weights_dir)
         except ConnectionError as error:
             raise FileNotFoundError(str(error)) from None
-    names = [str(spec)] if Path(spec).suffix else [str(spec), f"{spec}.pt"]
+    spec = str(place_of(spec))
+    names = [spec] if Path(spec).suffix else [spec, f"{spec}.pt"]
     folders = [Path(), *([weights_dir] if weights_dir else []), cache_dir()]
     for place in (folder / name for folder in folders for name in names if name):
         if place.exists():
             return place
-    if str(spec) == Path(spec).name and (downloaded := download_named(str(spec), cache_dir())):
+    if spec == Path(spec).name and (downloaded := download_named(spec, cache_dir())):
         return downloaded
     raise FileNotFoundError(
-        f"no detector {str(spec)!r}: expected a path, a file in {weights_dir or 'the weights directory'}, or one of "
+        f"no detector {spec!r}: expected a path, a file in {weights_dir or 'the weights directory'}, or one of "
         f"`run_bench.py list detectors` such as yolo11n; give one of these"
     )
 

@@ -12,11 +12,13 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.console import PrintableFormatter, accept_any_sign, as_called, door
 from tsdm_bench.errors import UsageError, words_of
+from tsdm_bench.places import place_of
 
 DEFAULT = "run"
 ROOMS = ("bench", "fusion", "detectors", "degradation", "tsdm_bench")
@@ -105,7 +107,11 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong, as every other check does."""
+    """A parser that says in one line what is wrong, as every other check does, and knows ``~`` in places."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.register("type", Path, place_of)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; `{self.prog} --help` shows the options")

@@ -13,6 +13,7 @@ from degradation.mixed_condition import file_word
 from fusion.external.contract import Options, external, read_image, result_like
 from fusion.method import Method
 from tsdm_bench.images import IMAGE_SUFFIXES, images_in, the_one
+from tsdm_bench.places import place_of
 
 if TYPE_CHECKING:  # a specification is understood before torch is imported, which takes seconds
     import torch
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # a specification is understood before torch is imported, whi
 def folder_method(template: str, name: str | None, options: Options) -> Method:
     """``folder:PATH``: PATH is a folder, or a template with {image}, {factor}, {severity}, {modality}, {dataset}."""
     literal, brace, _ = template.partition("{")
-    root = Path(os.path.expanduser(literal))
+    root = place_of(literal)
     if brace and not literal.endswith("/"):
         root = root.parent
     if not os.path.isdir(root):
@@ -58,7 +59,7 @@ def stored_result(template: str, key: dict) -> Path:
     filled = template if "{image}" in template else f"{template.rstrip('/')}/{{image}}"
     words = key | {"factor": file_word(key["factor"])}
     filled = re.sub(r"\{(\w+)\}", lambda match: str(words.get(match[1], match[0])), filled)
-    path = Path(os.path.expanduser(filled))
+    path = place_of(filled)
     if os.path.isfile(path):
         return path
     return find_by_stem(path.parent, path.name)

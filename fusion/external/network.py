@@ -16,6 +16,7 @@ from torch import Tensor
 from fusion.external.contract import Options, external, result_like
 from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
 from tsdm_bench.errors import words_of
+from tsdm_bench.places import place_of
 
 TRIAL_SIDE = 64
 AXES = ("height", "width")
@@ -24,7 +25,7 @@ FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(do
 
 def file_method(path_text: str, name: str | None, options: Options) -> Method:
     """``file:PATH`` of a saved network with two inputs, infrared and visible."""
-    path = Path(os.path.expanduser(path_text))
+    path = place_of(path_text)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no network file {path}; file:PATH needs an existing .pt, .ts, .pt2 or .onnx file")
     if path.suffix not in (*TORCH_READERS, ".onnx"):

@@ -19,6 +19,7 @@ from fusion.external.contract import Options, external, result_like
 from fusion.method import Method
 from tsdm_bench.errors import one_line
 from tsdm_bench.names import check_name
+from tsdm_bench.places import place_of
 
 
 def python_method(target: str, name: str | None, options: Options) -> Method:
@@ -41,9 +42,7 @@ def import_object(target: str) -> object:
     """The attribute that ``target`` names; imported once per process."""
     where, _, attribute = target.rpartition(":")
     try:
-        module = (
-            import_file(Path(os.path.expanduser(where))) if where.endswith(".py") else importlib.import_module(where)
-        )
+        module = import_file(place_of(where)) if where.endswith(".py") else importlib.import_module(where)
     except FileNotFoundError:
         raise
     except (Exception, SystemExit) as error:  # a user's module may fail in any way, or be a script that exits
@@ -63,7 +62,7 @@ def source_files(target: str) -> tuple[Path, ...]:
     """The file that ``target`` names and the files beside it that it imports, directly or through each other."""
     where = target.rpartition(":")[0]
     if where.endswith(".py"):
-        first = Path(os.path.expanduser(where)).resolve()
+        first = place_of(where).resolve()
         root = first.parent
     else:
         spec = importlib.util.find_spec(where)
