@@ -28,6 +28,7 @@ from bench.run.record import read_record
 from bench.run.shards import as_table, checksum, read_table, write_table
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_text
+from tsdm_bench.places import place_of
 from tsdm_bench.words import counted
 
 TRUTH, STATEMENT, CONTRASTS = "truth.parquet", "truth.json", "contrasts.parquet"
@@ -135,12 +136,12 @@ class Objects:
         card: Dataset | None = DATASETS.get(statement.dataset)
         if card is None:
             raise BoxesNotHere(f"{head}, which is not known here; install the package that has its card")
-        root = self.data_root or os.environ.get(DATA_VARIABLE)
+        root = place_of(self.data_root or os.environ.get(DATA_VARIABLE) or None)
         obtain = f"(get it: {card.obtain})"
-        if not root:
+        if root is None:
             raise BoxesNotHere(f"{head}: name the folder of {card.layout} by --data-root or {DATA_VARIABLE} {obtain}")
         try:
-            found = {pair.image: pair for pair in card.pairs(Path(root))}
+            found = {pair.image: pair for pair in card.pairs(root)}
         except UsageError as error:
             raise BoxesNotHere(f"{head}: {error}") from None
         pairs = read_table(self.folder / "pairs.parquet", PAIR_SCHEMA)
