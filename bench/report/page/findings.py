@@ -16,7 +16,7 @@ from bench.report.precision import Precision
 from bench.report.robustness import ROBUSTNESS_METRICS
 from bench.statistics.clusters import FEWEST_CLUSTERS
 from bench.statistics.diagnosis import falls
-from bench.statistics.robustness import crossover_table, fusion_gain, mean_gain
+from bench.statistics.robustness import SOURCES, crossover_table, fusion_gain, mean_gain
 from detectors.evaluation import ALL
 from detectors.evaluation.fates import SHOWN_FROM
 from tsdm_bench.words import counted
@@ -52,11 +52,11 @@ def findings(sections: Sequence[Section], precision: Precision | None, run: Run)
     else:
         if "robustness" in of:
             found.append(_detector(of["robustness"].tidy, precision, run))
+        found.append(_against("Does fusing help the detector?", SOURCES, "the better source", precision, run))
         gains = fusion_gain(precision.samples, precision.measure, precision.name)
-        gains = gains[~gains["method"].isin(run.sources)]
-        if not gains.empty:
-            found += [_gain(gains, precision, run), _until(gains, precision, run)]
-        found += [_rival(name, precision, run) for name in run.unfused]
+        found.append(_until(gains[~gains["method"].isin(run.sources)], precision, run))
+        both = "Or give the detector both images?"
+        found += [_against(both, (name,), _title(name, run), precision, run) for name in run.unfused]
         if "diagnosis" in of:
             found.append(_why(of["diagnosis"].tidy, precision, run))
     return [finding for finding in found if finding is not None]
@@ -95,9 +95,10 @@ def _sure_of_ranks(ranks: pd.DataFrame, method: str, run: Run) -> str:
     groups = [group for _, group in ranks.groupby([*CONDITION, "metric", "reference"], sort=False)]
     among = sum(bool(group.loc[group["method"] == method, "tied"].any()) for group in groups)
     alone = sum(set(group.loc[group["tied"], "method"]) == {method} for group in groups)
-    what = "metrics" if ranks[CONDITION].drop_duplicates().shape[0] == 1 else "comparisons (metric × condition)"
+    one = ranks[CONDITION].drop_duplicates().shape[0] == 1
+    what = counted(len(groups), "metric" if one else "comparison") + ("" if one else " (metric × condition)")
     return (
-        f"Of {len(groups)} {what}, {_title(method, run)} is alone at the top in {alone} and not told apart from the "
+        f"Of {what}, {_title(method, run)} is alone at the top in {alone} and not told apart from the "
         f"best in {among} (Friedman and Wilcoxon, p < 0.05, Holm; {clusters} scene clusters)."
     )
 
@@ -157,45 +158,23 @@ def _detector(robustness: pd.DataFrame, precision: Precision, run: Run) -> Findi
     return Finding("Most detected", names, f"{_capital('; '.join(parts))}.", sure, "detection")
 
 
-def _gain(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding:
-    """Whether the methods beat the better single source on clean pairs, and on average under degradation."""
-    sentences, answers = [], []
-    for where, part in (("clean", gains[gains["severity"] == 0]), ("degraded", gains[gains["severity"] > 0])):
-        if part.empty:
-            continue
-        mean = part.groupby("method", sort=False)["gain"].mean()
-        best, positive = mean.idxmax(), int((mean > 0).sum())
-        answers.append(f"{where} {positive} of {len(mean)} methods")
-        own = part[part["method"] == best].iloc[0]
-        interval = _interval(own["low"], own["high"]) if where == "clean" else ""
-        sentences.append(f"{where}: at best {mean[best]:+.3f}{interval} by {_title(best, run)}")
-        if where == "clean" and part["low"].notna().any():
-            sure = int((part["low"] > 0).sum())
-            sentences[-1] += f", and the interval of {counted(sure, 'method')} lies above 0"
-        elif where == "degraded":
-            conditions = part[part["method"] == best]
-            better = int((conditions["gain"] > 0).sum())
-            sentences[-1] += f", which is better in {better} of {counted(len(conditions), 'condition')}"
-    text = f"{precision.head} minus that of the better single source, {'; '.join(sentences)}."
-    answer = f"Better than the better source: {', '.join(answers)}"
-    return Finding("Does fusing help the detector?", answer, text, _clusters(precision), "detection")
-
-
-def _rival(name: str, precision: Precision, run: Run) -> Finding | None:
-    """Whether fusing is better than giving the detector both images in the way of the method ``name``."""
-    gains = mean_gain(precision.samples, precision.measure, precision.name, (name,))
+def _against(question: str, rivals: Sequence[str], what: str, precision: Precision, run: Run) -> Finding | None:
+    """Whether the methods beat the best of ``rivals``, called ``what``, on clean pairs and on average degraded."""
+    gains = mean_gain(precision.samples, precision.measure, precision.name, rivals)
     gains = gains[~gains["method"].isin(run.sources)]
     sentences, answers = [], []
     for where, part in gains.groupby("part", sort=False):
         best = part.loc[part["gain"].idxmax()]
-        answers.append(f"{where} {int((part['gain'] > 0).sum())} of {counted(len(part), 'method')}")
+        sure = f" ({int((part['low'] > 0).sum())} for sure)" if part["low"].notna().any() else ""
+        answers.append(f"{where} {int((part['gain'] > 0).sum())} of {counted(len(part), 'method')}{sure}")
         interval = _interval(best["low"], best["high"])
         sentences.append(f"{where}: at best {best['gain']:+.3f}{interval} by {_title(best['method'], run)}")
     if not answers:
         return None
-    text = f"{precision.head} minus that of {_title(name, run)}, {'; '.join(sentences)}."
-    answer = f"Better than {_title(name, run)}: {', '.join(answers)}"
-    return Finding("Or give the detector both images?", answer, text, _clusters(precision), "detection")
+    text = f"{precision.head} minus that of {what}, {'; '.join(sentences)}."
+    if gains["low"].notna().any():
+        text += " For sure: the interval lies above 0."
+    return Finding(question, f"Better than {what}: {', '.join(answers)}", text, _clusters(precision), "detection")
 
 
 def _until(gains: pd.DataFrame, precision: Precision, run: Run) -> Finding | None:

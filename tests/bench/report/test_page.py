@@ -45,7 +45,9 @@ def test_findings_name_the_winners_and_how_sure_they_are(make_run: Make) -> None
     assert found["Most detected"][0] == "a"
     assert found["Most detected"][1].startswith("Clean a, mAP50 1.000")
     helps = found["Does fusing help the detector?"]
-    assert helps[0] == "Better than the better source: clean 1 of 2 methods, degraded 1 of 2 methods"
+    assert helps[0] == (
+        "Better than the better source: clean 1 of 2 methods (1 for sure), degraded 1 of 2 methods (1 for sure)"
+    )
     assert "at best +0.396" in helps[1]
     assert "95 % intervals over 12 resampled scene clusters." in helps[2]
     assert found["Up to which severity?"][0] == "Kept to severity 5"
