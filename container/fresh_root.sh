@@ -27,7 +27,7 @@ enter() { # enter USER COMMAND…: run a command in the root, in name spaces of 
         done
         mkdir -p "$root/proc" && mount -t proc proc "$root/proc"
         exec chroot --userspec="$user" "$root" /usr/bin/env -i PATH=/opt/tsdm-bench/bin:/usr/local/bin:/usr/bin:/bin \
-            HOME=/home/bench TSDM_BENCH_DATA=/data TSDM_BENCH_CACHE=/cache TORCH_INDEX="${TORCH_INDEX-}" \
+            HOME=/cache USER=bench TSDM_BENCH_DATA=/data TSDM_BENCH_CACHE=/cache TORCH_INDEX="${TORCH_INDEX-}" \
             EXTRAS="${EXTRAS-}" ${PIP_CERT:+PIP_CERT="$PIP_CERT"} ${PIP_FIND_LINKS:+PIP_FIND_LINKS="$PIP_FIND_LINKS"} \
             ${PIP_NO_DEPS:+PIP_NO_DEPS="$PIP_NO_DEPS"} ${PYTHONPATH:+PYTHONPATH="$PYTHONPATH"} \
             "$@"
@@ -42,13 +42,13 @@ step() { # step NAME COMMAND…
 }
 
 binds=$*
-mkdir -p "$root"/{opt,tmp,results,data,cache,source,home/bench}
-chmod 1777 "$root/tmp"
-chown 1000:1000 "$root"/{results,cache,home/bench}
+mkdir -p "$root"/{opt,tmp,results,data,cache,source}
+chmod 1777 "$root"/{tmp,results,cache}
 cp -r "$source"/{bench,degradation,detectors,fusion,tsdm_bench,container,pyproject.toml,constraints.txt,README.md,LICENSE} \
     "$root/source"
-step "install" enter 0:0 bash /source/container/install.sh /opt/tsdm-bench
+step "install" enter 0:0 env HOME=/tmp bash /source/container/install.sh /opt/tsdm-bench
 step "smoke test, not as root" enter 1000:1000 bash /source/container/smoke.sh /tmp/smoke
+enter 1000:1000 bash -c 'find /cache -mindepth 1 -exec chmod a+rwX {} +'
 step "a mistake" enter 1000:1000 bash -c '! tsdm-bench --factors jpg'
-step "results on the volume" enter 1000:1000 bash -c \
+step "results on the volume, as another user" enter 4321:4321 bash -c \
     'cd / && tsdm-bench --limit 1 --methods average --severities 0 --metrics en --no-report && ls -d /results/demo/latest'

@@ -35,6 +35,31 @@ def test_it_does_not_run_as_root_and_keeps_results_on_a_volume() -> None:
     assert last.index("\nUSER") < last.index("smoke.sh /tmp/smoke")  # the smoke test runs as the user, too
 
 
+def test_any_user_may_run_it() -> None:
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert "useradd" not in last  # a base image may have a user of that number, as Ubuntu 24.04 has
+    assert "chmod 1777 /results /cache" in last
+    assert re.search(r"^ +HOME=/cache", last, re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.parametrize(("index", "extras"), [("", ""), ("https://example.org/cpu", "page,drive")])
+def test_torch_may_come_from_an_index_that_lacks_what_it_needs(index: str, extras: str, tmp_path: Path) -> None:
+    asked, stand_in = tmp_path / "asked", tmp_path / "python3"
+    stand_in.write_text(
+        f'#!/bin/bash\n[ "$2" = venv ] && mkdir -p "$3/bin" && cp "$0" "$3/bin/python"\necho "$*" >> {asked}\n'
+    )
+    stand_in.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "TORCH_INDEX": index, "EXTRAS": extras}
+    command = ["bash", str(ROOT / "container" / "install.sh"), str(tmp_path / "prefix")]
+    subprocess.run(command, env=environment, check=True)
+    venv, *installs = asked.read_text().splitlines()
+    assert venv == f"-m venv {tmp_path / 'prefix'}"
+    assert all("--constraint constraints.txt" in line for line in installs)
+    ends = [f"--extra-index-url {index} torch torchvision"] if index else []
+    assert [line.rpartition("constraints.txt ")[2] for line in installs] == [*ends, f".[{extras}]" if extras else "."]
+
+
 def test_both_ways_run_the_same_scripts() -> None:
     fresh_root = (ROOT / "container" / "fresh_root.sh").read_text(encoding="utf-8")
     for script in ("install.sh", "smoke.sh"):
