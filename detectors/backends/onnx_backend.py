@@ -15,6 +15,7 @@ from detectors.backends.letterbox import PAD_GREY
 from detectors.backends.network import Network
 from detectors.class_map import COCO_CLASSES
 from tsdm_bench.errors import words_of
+from tsdm_bench.onnx_runtime import import_onnxruntime
 
 MAX_STRIDE = 32
 FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -81,8 +82,7 @@ def _forward(path: Path, session: Any, channels_last: bool, batch: np.ndarray) -
 
 
 def _session(path: Path, device: str) -> Any:
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1

@@ -16,6 +16,7 @@ from torch import Tensor
 from fusion.external.contract import Options, external, result_like
 from fusion.method import Method, rgb_to_ycbcr, ycbcr_to_rgb
 from tsdm_bench.errors import words_of
+from tsdm_bench.onnx_runtime import import_onnxruntime
 from tsdm_bench.places import place_of
 
 TRIAL_SIDE = 64
@@ -99,8 +100,7 @@ def load_onnx(
     path: Path, channels: int | None, options: Options, weights: dict[str, Path], device: torch.device
 ) -> Callable[..., Tensor]:
     """An ONNX network as a method; ``ValueError`` in one line where the file is none."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
     settings.log_severity_level = 4
