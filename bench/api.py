@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tsdm_bench.errors import UsageError
-from tsdm_bench.places import place_of
+from tsdm_bench.places import data_root_of, place_of, weights_dir_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,8 +48,8 @@ def run(
 
     Args:
         suite: the name of a suite, a YAML file, or a :class:`bench.suite.Suite`.
-        data_root: the folder of the datasets.
-        weights_dir: a folder of weights.
+        data_root: the folder of the datasets (default: ``TSDM_BENCH_DATA``).
+        weights_dir: a folder of weights (default: ``TSDM_BENCH_WEIGHTS``).
         out: where run folders go.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         workers: processes on the CPU (default: one per core).
@@ -84,7 +83,8 @@ def run(
     from bench.suite import Suite, load_suite
 
     asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
-    check_names(asked, data_root)
+    root = data_root_of(data_root)
+    check_names(asked, root)
     log.info("%s: getting ready", asked.title or asked.name)  # what follows takes seconds to import
 
     from bench.report import write_report
@@ -93,8 +93,8 @@ def run(
     from bench.run.resolve import Options
 
     options = Options(
-        data_root=place_of(data_root),
-        weights_dir=place_of(weights_dir),
+        data_root=root,
+        weights_dir=weights_dir_of(weights_dir),
         out=place_of(out),
         device=device,
         workers=workers,
@@ -135,11 +135,11 @@ def repeat(
 
     before = read_record(place_of(record))
     known = before.parts[-1].data_root if before.parts else ""
-    known = known if known and Path(known).is_dir() else os.environ.get("TSDM_BENCH_DATA", "")
+    known = known if Path(known).is_dir() else ""
     places = {name: place_of(settings.pop(name, None)) for name in ("weights_dir", "out")}
     options = Options(
-        data_root=place_of(data_root or known or None),
-        weights_dir=places["weights_dir"],
+        data_root=data_root_of(data_root or known),
+        weights_dir=weights_dir_of(places["weights_dir"]),
         out=places["out"] or Path("results"),
         named_methods=True,
         repeats=before,
@@ -214,7 +214,7 @@ def fuse(
     from bench.fusing import fuse_folders
 
     return fuse_folders(
-        method, place_of(ir), place_of(vis), place_of(out), weights_dir=place_of(weights_dir), **settings
+        method, place_of(ir), place_of(vis), place_of(out), weights_dir=weights_dir_of(weights_dir), **settings
     )
 
 
@@ -274,14 +274,15 @@ def degrade(
     from bench.suite import Suite, load_suite
 
     asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
-    check_names(asked, data_root)
+    root = data_root_of(data_root)
+    check_names(asked, root)
     if asked.seeds:
         seeds = ", ".join(map(str, asked.seeds))
         raise UsageError(f"suite {asked.name} has the seeds {seeds}, and degraded pairs are of one: name it by --seed")
 
     from bench.degrading import write_degraded
 
-    return write_degraded(asked, place_of(data_root), place_of(out), workers)
+    return write_degraded(asked, root, place_of(out), workers)
 
 
 def _image(image: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from detectors.evaluation import DEFINITION_NAMES
 from tsdm_bench.errors import UsageError
+from tsdm_bench.places import DATA_VARIABLE, WEIGHTS_VARIABLE
 
 if TYPE_CHECKING:
     from bench.suite import Suite
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 DEMO = "demo"
 LEADERBOARD = Path("results", "leaderboard")
 UNITS = {"h": 3600, "m": 60, "min": 60, "s": 1}
-DATA_VARIABLE, WEIGHTS_VARIABLE = "TSDM_BENCH_DATA", "TSDM_BENCH_WEIGHTS"
 
 
 def add_data_root(parser: argparse._ActionsContainer) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli.options import (
-    DATA_VARIABLE,
     add_reading,
     add_selection,
     add_weights_dir,
@@ -28,6 +26,7 @@ from bench.executors import EXECUTORS
 from bench.suite import PROTOCOLS
 from detectors.training.recipe import RECIPES
 from tsdm_bench.errors import UsageError
+from tsdm_bench.places import data_root_of
 
 if TYPE_CHECKING:
     from bench.run.store import RunFolder
@@ -123,8 +122,7 @@ def run(args: argparse.Namespace) -> int:
         given = [f"--{name.replace('_', '-')}" for name in WHAT_IS_RUN if getattr(args, name) is not None]
         if given:
             raise UsageError(f"--from {args.record} says what is run: leave out {', '.join(given)}")
-        usual = os.environ.get(DATA_VARIABLE)
-        if usual is not None and args.data_root == Path(usual):
+        if args.data_root == data_root_of(None):
             settings["data_root"] = None  # the record's own, while it is there
         return _close(repeat(args.record, **settings).folder)
     return _close(run(suite, named_methods=args.methods is not None, **settings).folder)

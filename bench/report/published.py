@@ -18,10 +18,11 @@ from bench.report.page.findings import Finding, findings
 from bench.report.parts import Parts
 from bench.report.robustness import main_table
 from bench.report.tables import markdown
-from bench.run.objects import DATA_VARIABLE, STATEMENT, TRUTH
+from bench.run.objects import STATEMENT, TRUTH
 from bench.run.record import RunRecord
 from bench.run.store import RunFolder
 from tsdm_bench.files import write_csv, write_text
+from tsdm_bench.places import DATA_VARIABLE
 from tsdm_bench.words import counted
 
 PAGE = "README.md"

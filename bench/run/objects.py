@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -28,13 +27,12 @@ from bench.run.record import read_record
 from bench.run.shards import as_table, checksum, read_table, write_table
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_text
-from tsdm_bench.places import place_of
+from tsdm_bench.places import DATA_VARIABLE, data_root_of
 from tsdm_bench.words import counted
 
 TRUTH, STATEMENT, CONTRASTS = "truth.parquet", "truth.json", "contrasts.parquet"
 OBJECT_FILES = (TRUTH, STATEMENT, CONTRASTS)
 """Of which a folder has the first or the second, and perhaps the third."""
-DATA_VARIABLE = "TSDM_BENCH_DATA"
 PLACE = ["image", "class", "x", "y", "w", "h"]
 log = logging.getLogger(__name__)
 
@@ -65,7 +63,7 @@ class Statement(BaseModel):
 class Objects:
     """The labelled objects of a run folder.
 
-    Datasets lie under ``data_root``, without it where the environment variable :data:`DATA_VARIABLE` says.
+    Datasets lie under ``data_root``, without it where the environment variable ``TSDM_BENCH_DATA`` says.
     """
 
     def __init__(self, folder: Path, data_root: Path | None = None) -> None:
@@ -136,7 +134,7 @@ class Objects:
         card: Dataset | None = DATASETS.get(statement.dataset)
         if card is None:
             raise BoxesNotHere(f"{head}, which is not known here; install the package that has its card")
-        root = place_of(self.data_root or os.environ.get(DATA_VARIABLE) or None)
+        root = data_root_of(self.data_root)
         obtain = f"(get it: {card.obtain})"
         if root is None:
             raise BoxesNotHere(f"{head}: name the folder of {card.layout} by --data-root or {DATA_VARIABLE} {obtain}")

@@ -37,11 +37,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_pairs_from_python(home: Path) -> None:
+def test_pairs_from_python(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.fuse("average", "~/ir", "~/vis", "~/fused", device="cpu")
     assert len(bench.score("~/ir", "~/vis", "~/fused", "en").values) == 1
     bench.degrade("~/own.yaml", "~/degraded", data_root="~", workers=1)
-    assert {"fused", "degraded"} < {path.name for path in home.iterdir()}
+    monkeypatch.setenv("TSDM_BENCH_DATA", "~")
+    bench.degrade("~/own.yaml", "~/again", workers=1)
+    assert {"fused", "degraded", "again"} < {path.name for path in home.iterdir()}
     assert not (home / "~").exists()
 
 
@@ -63,3 +65,10 @@ def test_on_the_command_line(home: Path) -> None:
 def test_a_detector_of_ones_own(home: Path) -> None:
     (home / "own.onnx").touch()
     assert find_weights("~/own.onnx", None) == home / "own.onnx"
+
+
+def test_weights_lie_where_the_environment_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "IFCNN-MAX.pth").write_bytes(b"another")
+    monkeypatch.setenv("TSDM_BENCH_WEIGHTS", "~")
+    with pytest.raises(UsageError, match=f"{home}/IFCNN-MAX.pth is not IFCNN-MAX.pth"):
+        bench.fuse("ifcnn", "~/ir", "~/vis", "~/fused", device="cpu")
