@@ -25,11 +25,15 @@ class Subset(Card):
     ids: tuple[str, ...] = ()
     """Names of the pairs; empty where it is not a matter of names."""
     split: str = ""
+    unlisted: str = ""
+    """What to do instead where nobody has published which pairs these are: the name is known, and refused."""
     licence: str = OURS
     """Of the list, not of the images."""
 
     def select(self, pairs: list[Pair]) -> list[Pair]:
-        """The pairs of the subset, in the order of the dataset; raises ``UsageError`` where one is not there."""
+        """Its pairs, in the order of the dataset; raises ``UsageError`` where not all are here or known."""
+        if self.unlisted:
+            raise UsageError(f"subset {self.name}: no published list says which pairs these are; {self.unlisted}")
         ids = set(self.ids)
         found = [pair for pair in pairs if (not ids or pair.image in ids) and self.split in ("", pair.split)]
         if len(found) == self.pairs:

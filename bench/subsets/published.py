@@ -56,3 +56,19 @@ TNO10 = Subset(
     ids=("05", "09", "10", "11", "15", "16", "18", "22", "23", "24"),
     source="github.com/Linfeng-Tang/Evaluation-for-Image-Fusion: the pairs whose metric values are published",
 )
+TNO21 = Subset(
+    name="tno21",
+    title="TNO, 21 pairs (no list)",
+    dataset="tno",
+    pairs=21,
+    unlisted="take the images from the repository of the paper that you compare with, as `dataset: folder`",
+    source="DenseFuse, TIP 2019, and after it: numbered by themselves; no published list maps them to the 42",
+)
+TNO25 = Subset(
+    name="tno25",
+    title="TNO, 25 pairs (no list)",
+    dataset="tno",
+    pairs=25,
+    unlisted="take test_img/TNO of github.com/Zhaozixiang1228/MMIF-CDDFuse, as `dataset: folder`",
+    source="CDDFuse, CVPR 2023, and after it: numbered by themselves; no published list maps them to the 42",
+)

@@ -42,6 +42,12 @@ def test_a_subset_may_be_a_split_or_all_that_is_published():
         SUBSETS["tno42"].select([pair("01")])
 
 
+@pytest.mark.parametrize("name", ["tno21", "tno25"])
+def test_a_set_without_a_published_list_is_refused_by_name(name):
+    with pytest.raises(UsageError, match=rf"subset {name}: no published list says which pairs .* `dataset: folder`$"):
+        SUBSETS[name].select([pair(f"{number:02d}") for number in range(1, 43)])
+
+
 def test_a_suite_takes_the_subset_of_its_dataset(tmp_path):
     for kind in ("ir", "vi"):
         (tmp_path / "TNO" / kind).mkdir(parents=True)
@@ -62,5 +68,5 @@ def test_the_72_pairs_are_those_at_hand(data_root):
 
 
 def test_an_unknown_subset_is_told(capsys):
-    assert main(["--suite", "tno", "--subset", "tno11", "--data-root", "."]) == 2
-    assert "unknown subset 'tno11'; did you mean 'tno10'?" in capsys.readouterr().err
+    assert main(["--suite", "tno", "--subset", "tno44", "--data-root", "."]) == 2
+    assert "unknown subset 'tno44'; did you mean 'tno42'?" in capsys.readouterr().err
