@@ -19,7 +19,7 @@ FUSION_PAIRS = "CharlesShan-hub/M3FD-Fusion-Backup"
 FUSION_PAIRS_MD5 = "e11dcc73ff6f590d927631467930abb6"
 DRIVE = "https://drive.google.com/drive/folders/1H-oO7bgRuVFYDcMGvxstT1nmy0WF_Y_6"
 LABEL_FILES = tuple(f"meta/instances_{part}2014.json" for part in ("train", "val"))
-"""The boxes of all 4,200 pairs in COCO's form, as TarDAL's repository has them below data/M3FD."""
+"""The boxes of all 4,200 pairs in COCO's form, as a fork of TarDAL's repository has them below data/M3FD."""
 LABELS = tuple(
     f"https://raw.githubusercontent.com/ganlumomo/TarDAL/{version}/data/M3FD"
     for version in ("main", "be5f1cc2092a5768e6e53c3a1a99e8bd22e0c6d9")
