@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.installed
 	@echo "== the demo: three rendered street scenes, clean and degraded, seven methods, fusion metrics and detection."
-	@echo "== About two minutes on four cores; the first time about one more, while loops are compiled. Ctrl-C stops it,"
-	@echo "== and the same command goes on."
+	@echo "== About two minutes on one core, the first time included. Ctrl-C stops it, and the same command goes on."
 	$(BIN)/python run_bench.py
 
 docs: $(VENV)/.installed-test
