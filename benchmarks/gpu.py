@@ -269,8 +269,9 @@ def training(session: Session, until: float) -> dict:
     """All networks of ``--train`` side by side, each with as many epochs as fit; they go on where a call ended."""
     if session.data_root is None or not (session.data_root / MSRS).is_dir():
         return {"finished": False, "ok": True, "left_out": f"needs {MSRS} below --data-root"}
+    last_words = min(LAST_WORDS_SECONDS, 0.2 * (until - time.monotonic()))
     with ThreadPoolExecutor(len(session.networks)) as pool:
-        results = list(pool.map(lambda name: train_one(session, name, until - LAST_WORDS_SECONDS), session.networks))
+        results = list(pool.map(lambda name: train_one(session, name, until - last_words), session.networks))
     statuses = [row["exit status"] for row in results]
     return {
         "finished": all(status == 0 for status in statuses),
