@@ -6,9 +6,9 @@
 Parts: ``agreement`` (the tests of the device), ``timings`` (student, teacher, metrics and detection against the bounds
 of the machine), ``suite`` (the suite m3fd on the pairs at hand, else the demo: images scored a second), ``training``
 (the student and the light one side by side for the minutes left; weights and model cards; ``--train teacher`` trains a
-teacher). Each is a process of its own, ends when its time
-is over, and leaves its output in DIR/PART.txt; DIR/report.md and report.json say what came out, after every part.
-Repeated with the same DIR, finished parts are not done again, the suite computes what is missing and training goes on.
+teacher). Each is a process of its own, ends when its time is over, and leaves its output in DIR/PART.txt; DIR/report.md
+and report.json say what came out, after every part. Repeated with the same DIR, finished parts are not done again, the
+suite computes what is missing and training goes on.
 """
 
 from __future__ import annotations
@@ -17,111 +17,21 @@ import argparse
 import importlib.util
 import json
 import os
-import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fusion.tsdm.training.resume import BEST, LAST, read_checkpoint
+from benchmarks.gpu_session import INTERRUPTED, LAST_WORDS_SECONDS, Session
+from benchmarks.gpu_training import RECIPES, training
 
-ROOT = Path(__file__).parents[1]
 PARTS = ("agreement", "timings", "suite", "training")
 SHARES = {"agreement": 0.35, "timings": 0.35, "suite": 0.5, "training": 1.0}
 """Of the time that is left when a part begins, at most."""
 TESTS = ("tests/bench/device", "tests/fusion/tsdm/test_tsdm_block_gpu.py")
 REHEARSED = "pretended and (images_are_placed or meet or psnr or average)"
 """Tests of a rehearsal: on the pretended device, a few of each kind."""
-INTERRUPTED = {130, 143, -signal.SIGINT, None}
-"""Exit statuses of a part whose time was over."""
-LAST_WORDS_SECONDS = 30
-"""For a part that is asked to stop: it saves what it has."""
-START_SECONDS, VALIDATION_SECONDS = 15, 1
-"""Until a training takes its first step, and after each of its epochs; about."""
-RECIPES = {
-    "teacher": ("teacher", "teacher", ["data.workers=8"]),
-    "student": ("student", "student_lite", [
-        "network=transformer", "initial=tsdm_student.safetensors", "batch=16", "data.workers=7", "ema_decay=0.999",
-        "optimiser.learning_rate=5.0e-4",
-    ]),
-    "lite": ("student", "student_lite", ["batch=16", "data.workers=7", "ema_decay=0.999"]),
-}  # fmt: skip
-"""Network → what to train, the configuration it starts from, and its settings on a GPU. The schedule of the student is
-cut to the time there is, in place of the paper's 150 epochs."""
-SMALL = [
-    "data.sources=[msrs]",
-    "data.longest_side=64",
-    "data.patch=[16,16]",
-    "data.workers=0",
-    "batch=2",
-    "data.validation_pairs=2",
-]
-PACE_CROPS, CROPS = (4, 1), (32, 2)
-"""Patches of a pair and epoch while the pace is measured, and then; each on a GPU and in a rehearsal."""
-DECAY = 0.8
-"""Share of the epochs over which the learning rate falls to zero."""
-HELD_BACK = 0.06
-"""Share of the time that is kept for what goes slower than measured."""
-MSRS = "MSRS"
-
-
-@dataclass(frozen=True)
-class Session:
-    """What every part knows."""
-
-    device: str
-    out: Path
-    data_root: Path | None
-    weights_dir: Path | None
-    deadline: float
-    networks: tuple[str, ...] = ("student", "lite")
-
-    @property
-    def small(self) -> bool:
-        return self.device == "cpu"
-
-    def places(self) -> list[str]:
-        found = ["--data-root", str(self.data_root)] if self.data_root else []
-        return found + (["--weights-dir", str(self.weights_dir)] if self.weights_dir else [])
-
-    def run(self, name: str, command: list[str], until: float) -> int | None:
-        """The exit status of ``python COMMAND``, which is asked to stop at ``until``; None if it did not in time."""
-        with (self.out / f"{name}.txt").open("a", encoding="utf-8") as file:
-            file.write(f"$ python {' '.join(command)}\n")
-            file.flush()
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=ROOT,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-                start_new_session=True,
-            )
-            try:
-                return process.wait(max(until - time.monotonic(), 1))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGINT)
-            try:
-                return process.wait(LAST_WORDS_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                return None
-
-    def train(self, name: str, folder: Path, settings: list[str], until: float) -> int | None:
-        """Train into ``folder``, or go on there."""
-        kind, config, ours = RECIPES[name]
-        command = ["run_bench.py", "train", kind, "--config", config, "--out", str(folder), "--device", self.device]
-        command += [*self.places(), *(["--precision", "bf16-mixed"] if self.device == "cuda" else [])]
-        settings = [*ours, *(SMALL if self.small else []), *settings]
-        command += [word for setting in settings for word in ("--set", setting)]
-        return self.run(name, command + (["--resume"] if (folder / LAST).is_file() else []), until)
 
 
 def main() -> None:
@@ -263,56 +173,6 @@ def suite(session: Session, until: float) -> dict:
         "images_a_second_with_start": round(len(table) / wall, 2),
         "table": fusing,
     }
-
-
-def training(session: Session, until: float) -> dict:
-    """All networks of ``--train`` side by side, each with as many epochs as fit; they go on where a call ended."""
-    if session.data_root is None or not (session.data_root / MSRS).is_dir():
-        return {"finished": False, "ok": True, "left_out": f"needs {MSRS} below --data-root"}
-    last_words = min(LAST_WORDS_SECONDS, 0.2 * (until - time.monotonic()))
-    with ThreadPoolExecutor(len(session.networks)) as pool:
-        results = list(pool.map(lambda name: train_one(session, name, until - last_words), session.networks))
-    statuses = [row["exit status"] for row in results]
-    return {
-        "finished": all(status == 0 for status in statuses),
-        "ok": set(statuses) <= {0, *INTERRUPTED},
-        "table": results,
-    }
-
-
-def train_one(session: Session, name: str, until: float) -> dict:
-    """Measure the pace, train for the epochs that fit before ``until``, and write the weights with their card."""
-    folder, crops = session.out / name, CROPS[session.small]
-    found = {"network": name, "exit status": None, "steps": 0, "patches a second": "", "weights": ""}
-    if not (folder / LAST).is_file():
-        pace = session.out / f"{name}_pace"
-        status = session.train(name, pace, [f"data.crops_per_pair={PACE_CROPS[session.small]}", "epochs=2"], until)
-        if status != 0:
-            return found | {"exit status": status}
-        ratio = crops / PACE_CROPS[session.small]
-        epoch = read_checkpoint(pace / LAST)["progress"]["epoch_seconds"] * ratio + VALIDATION_SECONDS
-        left = (until - time.monotonic()) * (1 - HELD_BACK) - START_SECONDS
-        epochs = max(int(left / epoch), 1)
-        # The targets that the teacher made once serve both.
-        if (pace / "targets").is_dir():
-            shutil.copytree(pace / "targets", folder / "targets")
-        settings = [f"data.crops_per_pair={crops}", f"epochs={epochs}"]
-        settings += [f"optimiser.decay_epochs={max(round(DECAY * epochs), 1)}"]
-        (session.out / f"{name}.json").write_text(json.dumps(settings))
-    settings = json.loads((session.out / f"{name}.json").read_text())
-    found["exit status"] = session.train(name, folder, settings, until)
-    if (folder / LAST).is_file():
-        progress, config = (read_checkpoint(folder / LAST)[key] for key in ("progress", "config"))
-        found["steps"] = progress["step"]
-        found["patches a second"] = round(progress["step"] * config["batch"] / progress["seconds"], 1)
-    for checkpoint in (BEST, LAST):
-        if (folder / checkpoint).is_file():
-            weights = session.out / f"tsdm_{name}.safetensors"
-            export = ["run_bench.py", "train", "export", str(folder / checkpoint), "--out", str(weights)]
-            written = session.run(name, export, time.monotonic() + 60) == 0
-            found["weights"] = weights.name if written else ""
-            break
-    return found
 
 
 DO: dict[str, Callable[[Session, float], dict]] = {
