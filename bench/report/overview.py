@@ -125,7 +125,8 @@ def draw_difference(
             bottom = height - above - (place + 1) * tall
             inner = (longest + 0.1) / width
             axes = figure.add_axes((inner, (bottom + 0.05) / height, 1 - 2 * inner, (tall - 0.55) / height))
-            names = {method: f"{place}{method}" for method in of.mean_rank.index}  # each once, whatever its title
+            # Each once, whatever its title. Numbers: the order of the bars comes from sets, and of texts it is random.
+            names = {method: 1000 * place + number for number, method in enumerate(of.mean_rank.index)}
             critical_difference_diagram(
                 of.mean_rank.rename(names),
                 of.p.rename(index=names, columns=names),
@@ -140,7 +141,7 @@ def draw_difference(
                 text_h_margin=0.04,
             )
             shown = {
-                name: f"{printable(titles.get(method, method))} {of.mean_rank[method]:.2f}"
+                str(name): f"{printable(titles.get(method, method))} {of.mean_rank[method]:.2f}"
                 for method, name in names.items()
             }
             for text in axes.texts:

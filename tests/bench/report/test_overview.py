@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import matplotlib
@@ -78,3 +81,27 @@ def test_a_run_has_its_overviews(make_run: Callable[..., RunFolder], quick_curve
     write_report(few)
     assert not (few.path / "curves/critical-difference.png").exists()
     assert (few.path / "curves/ranks.png").exists()
+
+
+DRAWN = """
+import hashlib, io
+import numpy as np, pandas as pd
+from bench.report.overview import draw_difference
+from bench.statistics.ranks import nemenyi
+
+scores = pd.DataFrame(np.random.default_rng(0).normal(np.arange(8) / 2, 1, (20, 8)), columns=list("abcdefgh"))
+file = io.BytesIO()
+draw_difference({"All": nemenyi(scores)}, title="T", titles={}, order=list("abcdefgh")).savefig(file, format="png")
+print(hashlib.sha256(file.getvalue()).hexdigest())
+"""
+
+
+def test_critical_differences_look_the_same_in_every_process() -> None:
+    """The order of the bars comes from sets, and that of texts in a set is another in each process."""
+    looks = set()
+    for seed in "12":
+        command = [sys.executable, "-c", DRAWN]
+        run = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr[-500:]
+        looks.add(run.stdout)
+    assert len(looks) == 1
