@@ -81,7 +81,7 @@ def state() -> str:
     """
     if not enabled():
         return "plain"
-    failed = ", ".join(kernel.__name__ for kernel in KERNELS if kernel.failed)
+    failed = ", ".join(kernel.__name__ for kernel in KERNELS if kernel.failed or kernel.gpu_failed)
     return f"numba {numba.__version__}" + (f" (plain: {failed})" if failed else "")
 
 

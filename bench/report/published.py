@@ -31,7 +31,7 @@ MAIN, END = "<!-- main -->", "<!-- end of main -->"
 NOTHING = ("Not measured", "Too few objects to say")
 """Answers that find nothing."""
 ORDER = ("detection", "robustness", "ranking", "diagnosis")
-"""Sections in the order in which their findings are told; one of each comes first."""
+"""Sections in the order in which their findings are told."""
 TOLD = 3
 """Findings of the page."""
 ADDED = ("index.html", "comparison.html", "export/", "figures/", "tables/*.bib", "tables/*.tex")
@@ -111,12 +111,9 @@ def _main(parts: Parts, names: list[str]) -> list[str]:
 
 
 def _chosen(found: list[Finding]) -> list[Finding]:
-    """The findings that a reader should know first: the first of every section, then the others."""
+    """The findings that a reader should know first."""
     known = [finding for finding in found if finding.answer not in NOTHING]
-    known.sort(key=lambda finding: ORDER.index(finding.section))
-    sections = [finding.section for finding in known]
-    firsts = [known[sections.index(name)] for name in dict.fromkeys(sections)]
-    return [*firsts, *(finding for finding in known if finding not in firsts)][:TOLD]
+    return sorted(known, key=lambda finding: ORDER.index(finding.section))[:TOLD]
 
 
 def _sentence(finding: Finding) -> str:

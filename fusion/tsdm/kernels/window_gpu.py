@@ -16,8 +16,8 @@ import triton.language as tl
 from torch import Tensor, nn
 
 from fusion.tsdm.kernels.layout import SHIFT, TOKENS, WINDOW
+from fusion.tsdm.kernels.window import LOG2_E
 
-LOG2_E = 1.4426950408889634
 CHANNELS, HEAD = 64, 16
 """Of a token and of a head, filled up."""
 CHUNK = 32
@@ -65,7 +65,7 @@ def apply_block(x: Tensor, block: nn.Module, shifted: bool, dtype: torch.dtype) 
 
 def packed_weights(block: nn.Module, shifted: bool, dtype: torch.dtype) -> Packed:
     """The weights of ``block``, packed again only when they have changed."""
-    state = dtype, tuple((p.data_ptr(), 0 if p.is_inference() else p._version) for p in block.parameters())
+    state = dtype, shifted, tuple((p.data_ptr(), 0 if p.is_inference() else p._version) for p in block.parameters())
     known, packed = _PACKED.get(block, (None, None))
     if known != state:
         packed = _pack(block, shifted, dtype)
