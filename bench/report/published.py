@@ -129,7 +129,9 @@ def _made(record: RunRecord) -> str:
     """When and by what the numbers were made."""
     last = record.parts[-1]
     commits = ", ".join(dict.fromkeys(part.commit[:12] for part in record.parts if part.commit))
-    return f"Computed {last.date[:10]} at commit {commits or 'unknown'} by `{_command(record)}` ([record](run.json))."
+    made = f"Computed {last.date[:10]} at commit {commits or 'unknown'} by `{_command(record)}` ([record](run.json))."
+    detector = record.suite.detector
+    return made if detector is None else f"{made} AP counts detections of a score of at least {detector.confidence:g}."
 
 
 def _command(record: RunRecord) -> str:
