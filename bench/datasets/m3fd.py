@@ -11,6 +11,7 @@ from bench.datasets import coco
 from bench.datasets.files import LabelFolder, LabelSource, find_folder, pair_up
 from bench.datasets.labels import read_voc
 from bench.datasets.pair import M3FD_CLASS_SETS, M3FD_CLASSES, Archive, Dataset, LooseFile, Pair, github_archive
+from fusion.citations import LIU_2022
 from tsdm_bench.errors import UsageError
 from tsdm_bench.images import images_in
 
@@ -68,17 +69,6 @@ def _labels(folder: Path, root: Path) -> LabelSource:
     return LabelFolder(place / "Annotation", ".xml", partial(read_voc, names=M3FD_CLASSES))
 
 
-CITATION = r"""@inproceedings{liu2022tardal,
-  author    = {Liu, Jinyuan and Fan, Xin and Huang, Zhanbo and Wu, Guanyao and Liu, Risheng and Zhong, Wei and
-             Luo, Zhongxuan},
-  title     = {Target-Aware Dual Adversarial Learning and a Multi-Scenario Multi-Modality Benchmark to Fuse
-             Infrared and Visible for Object Detection},
-  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
-  pages     = {5802--5811},
-  year      = {2022},
-  doi       = {10.1109/CVPR52688.2022.00571},
-}"""
-
 M3FD = Dataset(
     name="m3fd",
     title="M3FD (detection)",
@@ -86,7 +76,7 @@ M3FD = Dataset(
     classes=M3FD_CLASSES,
     class_sets=M3FD_CLASS_SETS,
     source=SOURCE,
-    citation=CITATION,
+    citation=LIU_2022,
     licence="research; cite TarDAL",
     layout="M3FD_Detection/{Ir,Vis}/*.png, M3FD_Detection/Annotation/*.xml",
     obtain=f"M3FD_Detection.zip from {DRIVE}",
@@ -109,7 +99,7 @@ M3FD_FUSION = Dataset(
     classes=M3FD_CLASSES,
     class_sets=M3FD_CLASS_SETS,
     source=SOURCE,
-    citation=CITATION,
+    citation=LIU_2022,
     licence="research; cite TarDAL",
     layout="M3FD_Fusion/{Ir,Vis}/*.png, M3FD_Fusion/meta/instances_{train,val}2014.json",
     obtain=f"M3FD_Fusion.zip from {DRIVE}, or github.com/{FUSION_PAIRS}",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench.datasets.files import find_folder, pair_up
 from bench.datasets.pair import Dataset, Pair, github_archive
+from fusion.citations import XU_2022
 from tsdm_bench.errors import UsageError
 from tsdm_bench.images import images_in
 
@@ -30,24 +31,13 @@ def pairs(root: Path) -> list[Pair]:
     )
 
 
-CITATION = r"""@article{xu2022u2fusion,
-  author  = {Xu, Han and Ma, Jiayi and Jiang, Junjun and Guo, Xiaojie and Ling, Haibin},
-  title   = {{U2Fusion}: A Unified Unsupervised Image Fusion Network},
-  journal = {IEEE Transactions on Pattern Analysis and Machine Intelligence},
-  volume  = {44},
-  number  = {1},
-  pages   = {502--518},
-  year    = {2022},
-  doi     = {10.1109/TPAMI.2020.3012548},
-}"""
-
 ROADSCENE = Dataset(
     name="roadscene",
     title="RoadScene",
     description="road pairs cut from FLIR video, colour",
     classes=(),
     source="Xu et al., U2Fusion, TPAMI 2022",
-    citation=CITATION,
+    citation=XU_2022,
     licence="cite U2Fusion",
     layout="RoadScene/{cropinfrared,crop_LR_visible}/*.jpg",
     obtain=f"github.com/{REPOSITORY}",

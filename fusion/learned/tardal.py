@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from fusion.citations import LIU_2022
 from fusion.learned.layers import State, conv, instance_norm, published_state
 from fusion.method import Method
 from tsdm_bench.weights.card import github_file
@@ -43,17 +44,6 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
-CITATION = r"""@inproceedings{liu2022tardal,
-  author    = {Liu, Jinyuan and Fan, Xin and Huang, Zhanbo and Wu, Guanyao and Liu, Risheng and Zhong, Wei and
-             Luo, Zhongxuan},
-  title     = {Target-Aware Dual Adversarial Learning and a Multi-Scenario Multi-Modality Benchmark to Fuse
-             Infrared and Visible for Object Detection},
-  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
-  pages     = {5802--5811},
-  year      = {2022},
-  doi       = {10.1109/CVPR52688.2022.00571},
-}"""
-
 METHOD = Method(
     name="tardal_dt",
     title="TarDAL (DT)",
@@ -61,7 +51,7 @@ METHOD = Method(
     description="Generator of target-aware adversarial training, weights of the DT mode; luma, clamped.",
     source="Liu et al., Target-aware dual adversarial learning and a multi-scenario multi-modality benchmark to fuse "
     "infrared and visible for object detection, CVPR 2022; github.com/JinyuanLiu-CV/TarDAL",
-    citation=CITATION,
+    citation=LIU_2022,
     year=2022,
     venue="CVPR",
     licence="none (GPL-3.0 since 2023-02)",

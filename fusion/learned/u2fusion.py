@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusion.citations import XU_2022
 from fusion.learned.layers import State, conv, tensorflow_state
 from fusion.method import Method
 from tsdm_bench.weights.card import github_file
@@ -62,20 +63,10 @@ def _load_official(weights: dict[str, Path], device: torch.device):
     return scaled
 
 
-CITATION = r"""@article{xu2022u2fusion,
-  author  = {Xu, Han and Ma, Jiayi and Jiang, Junjun and Guo, Xiaojie and Ling, Haibin},
-  title   = {{U2Fusion}: A Unified Unsupervised Image Fusion Network},
-  journal = {IEEE Transactions on Pattern Analysis and Machine Intelligence},
-  volume  = {44},
-  number  = {1},
-  pages   = {502--518},
-  year    = {2022},
-  doi     = {10.1109/TPAMI.2020.3012548},
-}"""
 _FACTS: dict[str, Any] = {
     "trained_on": ("roadscene",),
     "kind": "learned",
-    "citation": CITATION,
+    "citation": XU_2022,
     "source": "Xu, Ma, Jiang, Guo & Ling, U2Fusion: a unified unsupervised image fusion network, IEEE TPAMI 44(1) "
     "(2022); github.com/hanna-xu/U2Fusion",
     "year": 2022,
