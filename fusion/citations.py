@@ -8,7 +8,7 @@ LIU_2022 = r"""@inproceedings{liu2022tardal,
   title     = {Target-Aware Dual Adversarial Learning and a Multi-Scenario Multi-Modality Benchmark to Fuse
              Infrared and Visible for Object Detection},
   booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
-  pages     = {5802--5811},
+  pages     = {5792--5801},
   year      = {2022},
   doi       = {10.1109/CVPR52688.2022.00571},
 }"""

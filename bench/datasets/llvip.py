@@ -39,7 +39,7 @@ CITATION = r"""@inproceedings{jia2021llvip,
   author    = {Jia, Xinyu and Zhu, Chuang and Li, Minzhen and Tang, Wenqi and Zhou, Wenli},
   title     = {{LLVIP}: A Visible-Infrared Paired Dataset for Low-Light Vision},
   booktitle = {IEEE/CVF International Conference on Computer Vision Workshops (ICCVW)},
-  pages     = {3496--3504},
+  pages     = {3489--3497},
   year      = {2021},
   doi       = {10.1109/ICCVW54120.2021.00389},
 }"""

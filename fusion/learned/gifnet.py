@@ -181,6 +181,14 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@inproceedings{cheng2025gifnet,
+  author    = {Cheng, Chunyang and Xu, Tianyang and Feng, Zhenhua and Wu, Xiaojun and Tang, Zhangyong and Li, Hui
+             and Zhang, Zeyang and Atito, Sara and Awais, Muhammad and Kittler, Josef},
+  title     = {One Model for {ALL}: Low-Level Task Interaction Is a Key to Task-Agnostic Image Fusion},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2025},
+}"""
+
 METHOD = Method(
     name="gifnet",
     title="GIFNet",
@@ -188,6 +196,7 @@ METHOD = Method(
     description="Low-level task interaction, one model for all kinds of fusion; the whole image at once; luma.",
     source="Cheng et al., One model for ALL: low-level task interaction is a key to task-agnostic image fusion, CVPR "
     "2025; github.com/AWCXV/GIFNet",
+    citation=CITATION,
     year=2025,
     venue="CVPR",
     licence="none",

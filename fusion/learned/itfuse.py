@@ -78,6 +78,16 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@article{tang2024itfuse,
+  author  = {Tang, Wei and He, Fazhi and Liu, Yu},
+  title   = {{ITFuse}: An Interactive Transformer for Infrared and Visible Image Fusion},
+  journal = {Pattern Recognition},
+  volume  = {156},
+  pages   = {110822},
+  year    = {2024},
+  doi     = {10.1016/j.patcog.2024.110822},
+}"""
+
 METHOD = Method(
     name="itfuse",
     title="ITFuse",
@@ -85,6 +95,7 @@ METHOD = Method(
     description="Interactive transformer: shared modules over three stages; luma.",
     source="Tang, He & Liu, ITFuse: an interactive transformer for infrared and visible image fusion, Pattern "
     "Recognition 156 (2024); github.com/tthinking/ITFuse",
+    citation=CITATION,
     year=2024,
     venue="Pattern Recognition",
     licence="none",

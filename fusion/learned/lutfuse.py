@@ -104,7 +104,7 @@ def _resize(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 CITATION = r"""@inproceedings{yi2025lutfuse,
-  author    = {Yi, Xunpeng and others},
+  author    = {Yi, Xunpeng and Zhang, Yibing and Xiang, Xinyu and Yan, Qinglong and Xu, Han and Ma, Jiayi},
   title     = {{LUT-Fuse}: Towards Extremely Fast Infrared and Visible Image Fusion via Distillation to
              Learnable Look-Up Tables},
   booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},

@@ -36,7 +36,7 @@ def _load(weights: dict[str, Path], device: torch.device):
 
 
 CITATION = r"""@inproceedings{deng2024mmdrfuse,
-  author    = {Deng, Yanglin and others},
+  author    = {Deng, Yanglin and Xu, Tianyang and Cheng, Chunyang and Wu, Xiao-Jun and Kittler, Josef},
   title     = {{MMDRFuse}: Distilled Mini-Model With Dynamic Refresh for Multi-Modality Image Fusion},
   booktitle = {ACM International Conference on Multimedia},
   year      = {2024},

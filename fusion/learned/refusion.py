@@ -107,10 +107,19 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@article{bai2024refusion,
+  author  = {Bai, Haowen and Zhao, Zixiang and Zhang, Jiangshe and Wu, Yichen and Deng, Lilun and Cui, Yukun and
+             Jiang, Baisong and Xu, Shuang},
+  title   = {{ReFusion}: Learning Image Fusion From Reconstruction With Learnable Loss via Meta-Learning},
+  journal = {International Journal of Computer Vision},
+  year    = {2024},
+  doi     = {10.1007/s11263-024-02256-8},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Bai et al., ReFusion: learning image fusion from reconstruction with learnable loss via meta-learning, "
     "IJCV (2024); github.com/HaowenBai/ReFusion",
+    "citation": CITATION,
     "year": 2024,
     "venue": "IJCV",
     "licence": "none",

@@ -55,10 +55,13 @@ def _load(weights: dict[str, Path], device: torch.device):
 
 
 CITATION = r"""@inproceedings{wu2025sage,
-  author    = {Wu, Guanyao and others},
+  author    = {Wu, Guanyao and Liu, Haoyu and Fu, Hongming and Peng, Yichuan and Liu, Jinyuan and Fan, Xin and Liu,
+             Risheng},
   title     = {Every {SAM} Drop Counts: Embracing Semantic Priors for Multi-Modality Image Fusion and Beyond},
   booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages     = {17882--17891},
   year      = {2025},
+  doi       = {10.1109/CVPR52734.2025.01666},
 }"""
 
 METHOD = Method(

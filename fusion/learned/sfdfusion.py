@@ -69,11 +69,19 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@inproceedings{hu2024sfdfusion,
+  author    = {Hu, Kun and Zhang, Qingle and Yuan, Maoxun and Zhang, Yitian},
+  title     = {{SFDFusion}: An Efficient Spatial-Frequency Domain Fusion Network for Infrared and Visible Image
+             Fusion},
+  booktitle = {European Conference on Artificial Intelligence (ECAI)},
+  year      = {2024},
+}"""
 _FACTS: dict[str, Any] = {
     "trained_on": ("msrs",),
     "kind": "learned",
     "source": "Hu et al., SFDFusion: an efficient spatial-frequency domain fusion network for infrared and visible "
     "image fusion, ECAI 2024; github.com/lqz2/SFDFusion",
+    "citation": CITATION,
     "year": 2024,
     "venue": "ECAI",
     "licence": "none",

@@ -135,6 +135,15 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@inproceedings{zheng2024ship,
+  author    = {Zheng, Naishan and Zhou, Man and Huang, Jie and Hou, Junming and Li, Haoying and Xu, Yuan and Zhao,
+             Feng},
+  title     = {Probing Synergistic High-Order Interaction in Infrared and Visible Image Fusion},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2024},
+  doi       = {10.1109/CVPR52733.2024.02492},
+}"""
+
 METHOD = Method(
     name="ship",
     title="SHIP",
@@ -142,6 +151,7 @@ METHOD = Method(
     description="Spatial and channel interaction of three orders, through products of spectra; luma, clamped.",
     source="Zheng, Zhou, Huang, Hou, Li, Xu & Zhao, Probing synergistic high-order interaction in infrared and visible "
     "image fusion, CVPR 2024; github.com/zheng980629/SHIP",
+    citation=CITATION,
     year=2024,
     venue="CVPR",
     licence="none",

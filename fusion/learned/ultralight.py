@@ -52,10 +52,17 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda ir, y: network(state, ir, y)
 
 
+CITATION = r"""@misc{ultralight2025,
+  author       = {{OldGlycine}},
+  title        = {Ultra-Lightweight {IVIF} With Only {4.5K} Parameters},
+  howpublished = {\url{https://github.com/OldGlycine/Ultra-lightweight-IVIF-with-only-4.5K-parameters}},
+  year         = {2025},
+}"""
 _FACTS: dict[str, Any] = {
     "trained_on": ("msrs",),
     "kind": "learned",
     "source": "no paper; github.com/OldGlycine/Ultra-lightweight-IVIF-with-only-4.5K-parameters",
+    "citation": CITATION,
     "year": 2025,
     "venue": "repository",
     "licence": "MIT",

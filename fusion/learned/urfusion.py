@@ -125,10 +125,19 @@ def _load(finish: Callable[..., Tensor], weights: dict[str, Path], device: torch
     return lambda ir, vis: finish(content(state, ir, vis))
 
 
+CITATION = r"""@article{xu2025urfusion,
+  author  = {Xu, Han and Yi, Xunpeng and Lu, Chen and Liu, Guangcan and Ma, Jiayi},
+  title   = {{URFusion}: Unsupervised Unified Degradation-Robust Image Fusion Network},
+  journal = {IEEE Transactions on Image Processing},
+  volume  = {34},
+  pages   = {5803--5818},
+  year    = {2025},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Xu et al., URFusion: unsupervised unified degradation-robust image fusion network, IEEE TIP 34 (2025); "
     "github.com/hanna-xu/URFusion",
+    "citation": CITATION,
     "year": 2025,
     "venue": "IEEE TIP",
     "licence": "none",

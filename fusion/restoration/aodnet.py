@@ -37,6 +37,13 @@ def _load(weights: dict[str, Path], device: torch.device):
     return partial(network, published_state(weights[WEIGHTS.name], device))
 
 
+CITATION = r"""@inproceedings{li2017aodnet,
+  author    = {Li, Boyi and Peng, Xiulian and Wang, Zhangyang and Xu, Jizheng and Feng, Dan},
+  title     = {{AOD-Net}: All-in-One Dehazing Network},
+  booktitle = {IEEE International Conference on Computer Vision (ICCV)},
+  year      = {2017},
+}"""
+
 RESTORER = Restorer(
     name="aodnet",
     title="AOD-Net",
@@ -44,6 +51,7 @@ RESTORER = Restorer(
     description="Removes haze by one factor per pixel and channel; trained for dense haze, it darkens thin fog.",
     source="Li, Peng, Wang, Xu & Feng, AOD-Net: all-in-one dehazing network, ICCV 2017; weights by a third party, "
     "github.com/MayankSingal/PyTorch-Image-Dehazing",
+    citation=CITATION,
     year=2017,
     venue="ICCV",
     licence="MIT",

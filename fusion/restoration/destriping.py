@@ -40,12 +40,24 @@ def _load(weights: dict[str, Path], device: torch.device):
     return lambda image: torch.stack([destripe(one) for one in image[:, 0]])[:, None]
 
 
+CITATION = r"""@article{gadallah2000destriping,
+  author  = {Gadallah, F. L. and Csillag, F. and Smith, E. J. M.},
+  title   = {Destriping Multisensor Imagery With Moment Matching},
+  journal = {International Journal of Remote Sensing},
+  volume  = {21},
+  number  = {12},
+  pages   = {2505--2511},
+  year    = {2000},
+  doi     = {10.1080/01431160050030592},
+}"""
+
 RESTORER = Restorer(
     name="destripe",
     title="Destripe",
     kind="classical",
     description="The mean of every row or column brought to that of its neighbourhood (Gaussian, sigma 8 lines).",
     source="moment matching of neighbouring lines; Gadallah, Csillag & Smith, Int. J. Remote Sensing 21 (2000)",
+    citation=CITATION,
     removes=("stripe_noise",),
     modalities=("ir",),
     load=_load,

@@ -72,10 +72,21 @@ def _load_three(weights: dict[str, Path], device: torch.device):
     return restore
 
 
+CITATION = r"""@article{zhang2017dncnn,
+  author  = {Zhang, Kai and Zuo, Wangmeng and Chen, Yunjin and Meng, Deyu and Zhang, Lei},
+  title   = {Beyond a {Gaussian} Denoiser: Residual Learning of Deep {CNN} for Image Denoising},
+  journal = {IEEE Transactions on Image Processing},
+  volume  = {26},
+  number  = {7},
+  pages   = {3142--3155},
+  year    = {2017},
+  doi     = {10.1109/TIP.2017.2662206},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Zhang, Zuo, Chen, Meng & Zhang, Beyond a Gaussian denoiser: residual learning of deep CNN for image "
     "denoising, IEEE TIP 26 (2017); github.com/cszn/DnCNN",
+    "citation": CITATION,
     "year": 2017,
     "venue": "IEEE TIP",
     "licence": LICENCE,

@@ -132,10 +132,20 @@ def _load(knows_condition: bool, weights: dict[str, Path], device: torch.device)
     return told if knows_condition else estimated
 
 
+CITATION = r"""@article{zhang2018ffdnet,
+  author  = {Zhang, Kai and Zuo, Wangmeng and Zhang, Lei},
+  title   = {{FFDNet}: Toward a Fast and Flexible Solution for {CNN}-Based Image Denoising},
+  journal = {IEEE Transactions on Image Processing},
+  volume  = {27},
+  number  = {9},
+  pages   = {4608--4622},
+  year    = {2018},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Zhang, Zuo & Zhang, FFDNet: toward a fast and flexible solution for CNN-based image denoising, IEEE TIP "
     "27 (2018); github.com/cszn/FFDNet",
+    "citation": CITATION,
     "year": 2018,
     "venue": "IEEE TIP",
     "licence": LICENCE,

@@ -50,6 +50,14 @@ def _load(weights: dict[str, Path], device: torch.device):
     return partial(network, published_state(weights[WEIGHTS.name], device))
 
 
+CITATION = r"""@inproceedings{ren2019prenet,
+  author    = {Ren, Dongwei and Zuo, Wangmeng and Hu, Qinghua and Zhu, Pengfei and Meng, Deyu},
+  title     = {Progressive Image Deraining Networks: A Better and Simpler Baseline},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages     = {3937--3946},
+  year      = {2019},
+}"""
+
 RESTORER = Restorer(
     name="prenet",
     title="PReNet",
@@ -57,6 +65,7 @@ RESTORER = Restorer(
     description="Progressive recurrent deraining in six steps, weights trained on light streaks (Rain100L).",
     source="Ren, Zuo, Hu, Zhu & Meng, Progressive image deraining networks: a better and simpler baseline, CVPR 2019; "
     "github.com/csdwren/PReNet",
+    citation=CITATION,
     year=2019,
     venue="CVPR",
     licence="none",

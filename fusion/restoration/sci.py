@@ -60,10 +60,18 @@ def _card(name: str, title: str, file: WeightFile, light: str) -> Restorer:
     )
 
 
+CITATION = r"""@inproceedings{ma2022sci,
+  author    = {Ma, Long and Ma, Tengyu and Liu, Risheng and Fan, Xin and Luo, Zhongxuan},
+  title     = {Toward Fast, Flexible, and Robust Low-Light Image Enhancement},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages     = {5637--5646},
+  year      = {2022},
+}"""
 _FACTS: dict[str, Any] = {
     "kind": "learned",
     "source": "Ma et al., Toward fast, flexible, and robust low-light image enhancement, CVPR 2022; "
     "github.com/vis-opt-group/SCI",
+    "citation": CITATION,
     "year": 2022,
     "venue": "CVPR",
     "licence": "MIT",

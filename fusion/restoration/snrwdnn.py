@@ -59,6 +59,15 @@ def _either_way(state: State, ir: Tensor) -> Tensor:
     return network(state, ir.mT).mT if along_rows(ir[0, 0]) else network(state, ir)
 
 
+CITATION = r"""@article{guan2019snrwdnn,
+  author  = {Guan, Juntao and Lai, Rui and Xiong, Ai},
+  title   = {Wavelet Deep Neural Network for Stripe Noise Removal},
+  journal = {IEEE Access},
+  volume  = {7},
+  pages   = {44544--44554},
+  year    = {2019},
+}"""
+
 RESTORER = Restorer(
     name="snrwdnn",
     title="SNRWDNN",
@@ -66,6 +75,7 @@ RESTORER = Restorer(
     description="Destriping in one level of the Haar transform; the direction of the stripes is taken from the image.",
     source="Guan, Lai & Xiong, Wavelet deep neural network for stripe noise removal, IEEE Access 7 (2019); "
     "github.com/jtguan/Wavelet-Deep-Neural-Network-for-Stripe-Noise-Removal",
+    citation=CITATION,
     year=2019,
     venue="IEEE Access",
     licence="Apache-2.0",

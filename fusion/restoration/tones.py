@@ -56,6 +56,14 @@ def _load(curve: Callable[[np.ndarray], np.ndarray], weights: dict[str, Path], d
     return restore
 
 
+CITATION = r"""@incollection{zuiderveld1994clahe,
+  author    = {Zuiderveld, Karel},
+  title     = {Contrast Limited Adaptive Histogram Equalization},
+  booktitle = {Graphics Gems {IV}},
+  publisher = {Academic Press},
+  pages     = {474--485},
+  year      = {1994},
+}"""
 STRETCH = Restorer(
     name="stretch",
     title="Stretch",
@@ -72,6 +80,7 @@ CLAHE = Restorer(
     kind="classical",
     description="Contrast-limited adaptive histogram equalisation of luma, clip limit 2, 8×8 tiles.",
     source="Zuiderveld, Contrast limited adaptive histogram equalization, Graphics Gems IV (1994); OpenCV",
+    citation=CITATION,
     removes=("contrast", "fog", "low_light"),
     modalities=("ir", "vis"),
     load=partial(_load, equalise),

@@ -45,6 +45,15 @@ def _load(weights: dict[str, Path], device: torch.device):
     return partial(network, published_state(weights[WEIGHTS.name], device))
 
 
+CITATION = r"""@inproceedings{guo2020zerodce,
+  author    = {Guo, Chunle and Li, Chongyi and Guo, Jichang and Loy, Chen Change and Hou, Junhui and Kwong, Sam and
+             Cong, Runmin},
+  title     = {Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages     = {1777--1786},
+  year      = {2020},
+}"""
+
 RESTORER = Restorer(
     name="zero_dce",
     title="Zero-DCE",
@@ -52,6 +61,7 @@ RESTORER = Restorer(
     description="Eight steps of a quadratic curve per pixel and channel; it brightens whatever it gets.",
     source="Guo et al., Zero-reference deep curve estimation for low-light image enhancement, CVPR 2020; "
     "github.com/Li-Chongyi/Zero-DCE",
+    citation=CITATION,
     year=2020,
     venue="CVPR",
     licence=LICENCE,
