@@ -99,7 +99,7 @@ def _pair(image: str, ir: Images, vis: Images, scene: str, split: str, labels: L
     wrong = "; ".join([*faults, problem] if problem else faults)
     read = partial(_refuse, wrong) if wrong else partial(read_pair, *files)
     found, label_file = labels.absent if labels else None, None
-    size = image_size(files[-1]) if labels and files else None
+    size = image_size(files[-1]) if files else None
     if labels and files and os.path.lexists(labels.path(image)):
         label_file = labels.path(image)
         found = labels.of(image, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,11 @@ class Pair:
     """What was understood but is unusual: a label that is repeated, a box that hangs over the border."""
     size: tuple[int, int] | None = None
     """(H, W), where it is known without reading the images."""
+
+    @property
+    def pixels(self) -> int | None:
+        """Of one of its images, where its size is known."""
+        return self.size and math.prod(self.size)
 
 
 @dataclass(frozen=True, kw_only=True)

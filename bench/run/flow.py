@@ -208,12 +208,12 @@ def _in_order(work: Work, setup: Setup, workers: int, budget: float | None) -> W
         expected = forecast(setup, work.cells)
     if expected is None:
         return replace(work, cells=balanced(work.cells))
-    for line in expected.lines(work.cells, workers):
-        log.info("%s", line)
-    if budget:
-        log.info("%s", expected.fitting(work.cells, workers, budget))
     alone = expected.dear(work.cells) if setup.device == "cpu" else ()
     cells = balanced(work.cells, alone)
+    for line in expected.lines(cells, workers):
+        log.info("%s", line)
+    if budget:
+        log.info("%s", expected.fitting(cells, workers, budget))
     return replace(work, cells=cells, total=work.total + len(cells) - len(work.cells))
 
 

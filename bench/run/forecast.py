@@ -1,4 +1,4 @@
-"""What a run will take, method by method, from a few calls measured on its first pair before it starts."""
+"""What a run will take, method by method, from a few calls measured on one of its pairs before it starts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import gc
 import logging
 import math
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, groupby
 
 from bench.cell.rows import CellResult
 from bench.cell.setup import Setup
 from bench.cell.sources import Bench, Images, Inputs, Sources
 from bench.cell.work import Batch, detect, fuse_seen, score
+from bench.datasets.pair import Pair
 from bench.methods import find_method
 from bench.plan import CLEAN, Cell
 from tsdm_bench.errors import words_of
@@ -34,7 +37,7 @@ DEAR = 5.0
 
 @dataclass
 class Forecast:
-    """Seconds of one worker on one image of the size of the first pair."""
+    """Seconds of one worker on one image of so many ``pixels``; on one of another size they go by its pixels."""
 
     fuse: dict[str, float] = field(default_factory=dict)
     """By method; one that is not here was not measured."""
@@ -43,44 +46,61 @@ class Forecast:
     varying: frozenset[str] = frozenset()
     """Methods whose cost depends on the condition, which they are told: no one figure would be true."""
     read: float = 0.0
+    sources: float = 0.0
+    """What metrics have to know of the images of a cell, whatever the method."""
     score: float = 0.0
     detect: float = 0.0
+    """Whatever the size of an image: a detector brings it to its own."""
+    pixels: int = 0
+    """0: not known, and all pairs are taken to be of one size."""
+
+    def times(self, pair: Pair) -> float:
+        """How many times as large as the measured pair another one is; 1 where that is not known."""
+        return pair.pixels / self.pixels if pair.pixels and self.pixels else 1.0
 
     def of_cell(self, cell: Cell) -> float:
         """Reading is left out: a pair is read once for all of its cells."""
-        per_method = self.score + (self.detect if cell.pair.boxes is not None else 0)
-        known = sum(self.fuse.get(name, 0.0) + per_method for name in cell.methods)
-        return self.degrade.get(cell.condition.factor, 0.0) + known
+        by_pixels = sum(self.fuse.get(name, 0.0) + self.score for name in cell.methods)
+        by_pixels += self.degrade.get(cell.condition.factor, 0.0) + self.sources
+        detected = len(cell.methods) if cell.pair.boxes is not None else 0
+        return by_pixels * self.times(cell.pair) + detected * self.detect
 
     def of(self, cells: Sequence[Cell]) -> float:
         """Of all ``cells``, one after the other."""
-        return sum(map(self.of_cell, cells)) + self.read * len({cell.pair.image for cell in cells})
+        pairs = {cell.pair.image: cell.pair for cell in cells}
+        return sum(map(self.of_cell, cells)) + self.read * sum(map(self.times, pairs.values()))
+
+    def fusing(self, cells: Sequence[Cell]) -> dict[str, float]:
+        """Method → seconds that all of its images take to be fused, of those that were measured."""
+        found: dict[str, float] = {}
+        for cell in cells:
+            for name in self.fuse.keys() & cell.methods:
+                found[name] = found.get(name, 0.0) + self.fuse[name] * self.times(cell.pair)
+        return found
 
     def dear(self, cells: Sequence[Cell]) -> frozenset[str]:
         """Methods that others should not wait for, those of which nothing is known included.
 
         Not those that are told the condition: in one cell they share the images that they restore.
         """
-        names = {name for cell in cells for name in cell.methods} - self.varying
-        return frozenset(name for name in names if self.fuse.get(name, math.inf) > DEAR)
+        fusing, images = self.fusing(cells), _images(cells)
+        names = images.keys() - self.varying
+        return frozenset(name for name in names if fusing.get(name, math.inf) / images[name] > DEAR)
 
     def lines(self, cells: Sequence[Cell], workers: int) -> Iterator[str]:
         """What is said before a run: the whole, then every method, the dearest first."""
-        images = Counter(name for cell in cells for name in cell.methods)
+        images, fusing, whole = _images(cells), self.fusing(cells), self.of(cells)
         pairs = len({cell.pair.image for cell in cells})
-        whole = self.of(cells)
         unknown = [name for name in images if name not in self.fuse]
         least = "at least " if unknown else "about "
         yield (
             f"to fuse: {counted(sum(images.values()), 'image')} of {counted(pairs, 'pair')}; this takes {least}"
             f"{duration(whole / workers)} with {counted(workers, 'worker')}"
         )
-        for name in sorted(self.fuse, key=lambda name: -self.fuse[name] * images[name]):
-            total = self.fuse[name] * images[name] / workers
-            yield f"  {name:<28} {self.fuse[name]:>9.3g} s an image  {duration(total):>12}"
-        fusing = sum(self.fuse.get(name, 0) * count for name, count in images.items())
+        for name, seconds in sorted(fusing.items(), key=lambda item: -item[1]):
+            yield f"  {name:<28} {seconds / images[name]:>9.3g} s an image  {duration(seconds / workers):>12}"
         rest = f"score {self.score:.2g}, detect {self.detect:.2g}"
-        yield f"  {'all around fusing':<28} {rest:>16}  {duration((whole - fusing) / workers):>15}"
+        yield f"  {'all around fusing':<28} {rest:>16}  {duration((whole - sum(fusing.values())) / workers):>15}"
         if self.degrade:
             dearest = sorted(self.degrade.items(), key=lambda item: -item[1])
             yield "  seconds to degrade: " + ", ".join(f"{name} {seconds:.2g}" for name, seconds in dearest)
@@ -90,22 +110,22 @@ class Forecast:
             yield f"  not measured: {', '.join(unmeasured)}"
 
     def fitting(self, cells: Sequence[Cell], workers: int, budget: float) -> str:
-        """What a budget of seconds is enough for, in words."""
-        pairs = len({cell.pair.image for cell in cells})
-        per_pair = self.of(cells) / workers / max(pairs, 1)
-        fit = min(int(budget / per_pair) if per_pair else pairs, pairs)
+        """What a budget of seconds is enough for, in words; ``cells`` are in the order in which they are computed."""
+        by_pair = groupby(cells, lambda cell: cell.pair.image)
+        ends = list(accumulate(self.of(list(of_one)) / workers for _, of_one in by_pair))
+        fit = bisect_right(ends, budget)
         known = self.fuse.keys() >= {name for cell in cells for name in cell.methods}
         if fit:
             about = "about" if known else "at most"
-            return f"budget of {duration(budget)}: {about} {fit} of {counted(pairs, 'pair')} under all conditions"
+            return f"budget of {duration(budget)}: {about} {fit} of {counted(len(ends), 'pair')} under all conditions"
         return (
             f"budget of {duration(budget)}: not enough for one pair under all conditions with all methods, which takes "
-            f"about {duration(per_pair)}; fewer --methods, --factors or --severities bring a sample that is balanced"
+            f"about {duration(ends[0])}; fewer --methods, --factors or --severities bring a sample that is balanced"
         )
 
 
 def forecast(setup: Setup, cells: Sequence[Cell]) -> Forecast | None:
-    """Measure on the pair of the first cell; None where that pair cannot be read.
+    """Measure on a pair of middling size; None where that pair cannot be read.
 
     Methods that are the user's own are not measured: they may end the process.
     """
@@ -114,13 +134,25 @@ def forecast(setup: Setup, cells: Sequence[Cell]) -> Forecast | None:
     return found
 
 
+def middling(cells: Sequence[Cell]) -> Cell:
+    """The first cell whose pair comes nearest to the mean number of pixels; the very first where none is known."""
+    pixels = {cell.pair.image: cell.pair.pixels for cell in cells if cell.pair.pixels}
+    mean = sum(pixels.values()) / max(len(pixels), 1)
+    return min(cells, key=lambda cell: abs(pixels.get(cell.pair.image, math.inf) - mean))
+
+
+def _images(cells: Sequence[Cell]) -> Counter[str]:
+    """How many images each method has to fuse."""
+    return Counter(name for cell in cells for name in cell.methods)
+
+
 def _measured(bench: Bench, cells: Sequence[Cell]) -> Forecast | None:
     found, setup = Forecast(), bench.setup
     started = time.perf_counter()
-    first = cells[0]
+    first = middling(cells)
     try:
         whole = bench.read(first.pair)
-        found.read = time.perf_counter() - started
+        found.read, found.pixels = time.perf_counter() - started, whole[0].size
         inputs = Inputs(Cell(first.pair, CLEAN, first.methods), whole, whole)
         _measure_around(found, inputs, cells, bench)
     except Exception as error:  # the run itself will name it, cell by cell
@@ -167,6 +199,9 @@ def _measure_around(found: Forecast, inputs: Inputs, cells: Sequence[Cell], benc
             started = time.perf_counter()
             detect(fused[0], levels, batch, bench)
             found.detect = time.perf_counter() - started
+    started = time.perf_counter()
+    score(levels, replace(batch, seen=Sources([inputs.seen], bench.setup.device)), bench)
+    found.sources = max(time.perf_counter() - started - found.score, 0.0)
 
 
 def _seconds_to_fuse(name: str, inputs: Inputs, bench: Bench) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import ImageFile
 
 from bench.datasets import DATASETS
 from bench.datasets.m3fd import scene_table
@@ -89,6 +90,21 @@ def test_a_missing_partner_is_named_and_the_others_stay(tmp_path: Path) -> None:
     assert "c.png has no infrared partner" in no_infrared.problem
     with pytest.raises(ImageProblem, match=r"b\.png has no visible partner"):
         no_visible.read()
+
+
+def test_sizes_are_known_from_the_headers_alone_with_labels_or_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stem, size in (("a", (48, 64)), ("b", (480, 640))):
+        image(tmp_path / f"ir/{stem}.png", size=size)
+        image(tmp_path / f"vis/{stem}.jpg", size=size)
+    text(tmp_path / "vis/c.png", "not an image")
+    image(tmp_path / "ir/c.png")
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("a picture was decoded"))
+    a, b, c = DATASETS["folder"].pairs(tmp_path)
+    assert [pair.boxes for pair in (a, b, c)] == [None, None, None]
+    assert (a.size, b.size, c.size) == ((48, 64), (480, 640), None)
+    assert (a.pixels, b.pixels, c.pixels) == (48 * 64, 480 * 640, None)
 
 
 def test_unequal_sizes_truncated_and_foreign_files_are_named(tmp_path: Path) -> None:

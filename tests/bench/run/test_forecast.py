@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -15,10 +17,12 @@ from bench.executors.local import run_cells
 from bench.plan import balanced, plan
 from bench.run import flow
 from bench.run.flow import run_benchmark
-from bench.run.forecast import Forecast, forecast
+from bench.run.forecast import Forecast, forecast, middling
 from bench.run.resolve import Options, resolve
 from bench.suite import Suite
 from fusion.method import METHODS
+from tsdm_bench.images import write_png
+from tsdm_bench.words import duration
 
 SUITE = Suite(
     name="small", dataset="folder", methods=("ir", "average", "gff"), factors=("noise_gray", "jpeg"),
@@ -44,12 +48,14 @@ def test_the_cost_of_every_method_and_factor_is_measured(cells: tuple, monkeypat
 
 def test_the_time_of_a_run_is_the_sum_of_its_parts(cells: tuple) -> None:
     _, todo = cells
-    known = Forecast({"ir": 1.0, "average": 2.0, "gff": 10.0}, {"noise_gray": 0.5, "jpeg": 0.25}, read=4.0, score=0.1)
-    per_pair = 3 * (13 + 3 * 0.1) + 0.75 + 4
+    known = Forecast(
+        {"ir": 1.0, "average": 2.0, "gff": 10.0}, {"noise_gray": 0.5, "jpeg": 0.25}, read=4.0, sources=0.5, score=0.1
+    )
+    per_pair = 3 * (13 + 3 * 0.1 + 0.5) + 0.75 + 4
     assert known.of(todo) == pytest.approx(3 * per_pair)
     assert known.dear(todo) == {"gff"}
     lines = list(known.lines(todo, workers=2))
-    assert lines[0] == "to fuse: 27 images of 3 pairs; this takes about 67 s with 2 workers"
+    assert lines[0] == "to fuse: 27 images of 3 pairs; this takes about 69 s with 2 workers"
     assert [line.split()[0] for line in lines[1:4]] == ["gff", "average", "ir"]
     assert lines[1].split()[1:] == ["10", "s", "an", "image", "45", "s"]
     assert known.fitting(todo, 2, 50.0) == "budget of 50 s: about 2 of 3 pairs under all conditions"
@@ -59,6 +65,60 @@ def test_the_time_of_a_run_is_the_sum_of_its_parts(cells: tuple) -> None:
     assert "takes at least" in lines[0]
     assert lines[-1].strip() == "not measured: gff"
     assert known.dear(todo) == {"gff"}  # nobody waits for what may take long
+
+
+@pytest.fixture
+def of_two_sizes(tmp_path: Path) -> tuple:
+    """Set-up and cells of pairs without labels: 64 times as many pixels in the last one as in the others."""
+    generator = np.random.default_rng(3)
+    for index, (height, width) in enumerate(((48, 64), (48, 64), (384, 512))):
+        for name, channels in (("ir", 1), ("vis", 3)):
+            image = generator.integers(0, 256, (height, width, channels), np.uint8)
+            (tmp_path / "pairs" / name).mkdir(parents=True, exist_ok=True)
+            write_png(tmp_path / "pairs" / name / f"{index}.png", image.squeeze())
+    run = resolve(SUITE, Options(data_root=tmp_path / "pairs", device="cpu"))
+    return run.setup, plan(run.setup.suite, run.pairs)
+
+
+def test_what_was_measured_on_one_pair_goes_by_the_pixels_of_the_others(of_two_sizes: tuple) -> None:
+    setup, todo = of_two_sizes
+    found = forecast(setup, todo)
+    assert found.pixels == 48 * 64  # two of three pairs are nearer to the mean
+    small, large = ([cell for cell in todo if cell.pair.image == image] for image in ("0", "2"))
+    assert found.of(large) / found.of(small) == pytest.approx(64)
+    assert found.of(todo) == pytest.approx(66 * found.of(small))
+    assert middling(todo[6:]) == todo[6]  # 1 and 2 are as near: the first of them
+    assert middling([*todo, *large, *large]).pair.image == "0"  # each pair counts once
+
+
+def test_a_forecast_of_pairs_of_two_sizes_says_means_and_a_budget_goes_pair_by_pair(of_two_sizes: tuple) -> None:
+    _, todo = of_two_sizes
+    known = Forecast({"ir": 0.25, "average": 0.5, "gff": 1.0}, read=0.75, score=0.25, detect=9.0, pixels=48 * 64)
+    small = 3 * (1.75 + 3 * 0.25) + 0.75  # no pair has labels: nothing is detected
+    lines = list(known.lines(todo, workers=1))
+    assert lines[0] == f"to fuse: 27 images of 3 pairs; this takes about {duration(66 * small)} with 1 worker"
+    assert lines[1].split()[:4] == ["gff", "22", "s", "an"]  # (1 + 1 + 64) / 3
+    assert known.dear(todo) == {"ir", "average", "gff"}
+    assert known.dear(todo[:6]) == frozenset()
+    assert "about 2 of 3 pairs" in known.fitting(todo, 1, 60 * small)
+    assert "about 3 of 3 pairs" in known.fitting(todo, 1, 67 * small)
+    assert (
+        f"not enough for one pair under all conditions with all methods, which takes about {duration(64 * small)}"
+        in (known.fitting([cell for cell in todo if cell.pair.image == "2"], 1, 60 * small))
+    )
+
+
+def test_a_detector_takes_as_long_whatever_the_size_and_an_unknown_size_is_that_of_the_measured_pair(
+    of_two_sizes: tuple,
+) -> None:
+    _, todo = of_two_sizes
+    cell = todo[-1]
+    known = Forecast({"ir": 1.0}, detect=5.0, pixels=48 * 64)
+    labelled, of_no_size = replace(cell.pair, boxes=()), replace(cell.pair, size=None)
+    assert known.of_cell(replace(cell, methods=("ir",), pair=labelled)) == 64 + 5
+    assert known.of_cell(replace(cell, methods=("ir",), pair=of_no_size)) == 1
+    assert middling([replace(cell, pair=of_no_size), *todo]) == todo[0]
+    assert middling([replace(cell, pair=of_no_size)]).pair == of_no_size
 
 
 def test_what_depends_on_the_condition_is_in_no_figure(small_pairs: Path) -> None:
@@ -149,8 +209,6 @@ def test_the_first_result_is_stored_at_once(small_pairs: Path, tmp_path: Path, m
 
 
 def _with(slow):
-    from dataclasses import replace
-
     from fusion.method import prepare
 
     def prepare_slowly(method, *arguments):
