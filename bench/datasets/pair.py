@@ -32,14 +32,15 @@ class Box(NamedTuple):
 class Pair:
     """One aligned infrared–visible pair, not yet read.
 
-    ``read()`` gives (infrared H×W, visible H×W×3 RGB), both uint8. ``boxes`` is None where the dataset has no labels,
+    ``read()`` gives (infrared H×W, visible H×W×3 RGB), both uint8. Pairs are compared without that function, so that a
+    worker recognises the pair of every cell that is sent to it. ``boxes`` is None where the dataset has no labels,
     and empty where it has labels but this image shows no object. ``difficult`` objects (as VOC marks them) are neither
     missed nor found: detections of them do not count.
     """
 
     image: str
     scene: str
-    read: Callable[[], tuple[np.ndarray, np.ndarray]]
+    read: Callable[[], tuple[np.ndarray, np.ndarray]] = field(compare=False)
     boxes: tuple[Box, ...] | None = None
     split: str = ""
     problem: str = ""
