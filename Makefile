@@ -29,6 +29,7 @@ benchmark: $(VENV)/.installed-test
 	$(BIN)/python -m benchmarks.detection bootstrap
 	$(BIN)/python -m benchmarks.harness
 	$(BIN)/python -m benchmarks.survival
+	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks
 
 # make published SUITE=tno: repeats results/published/tno from its record, and lays what comes out in its place.
