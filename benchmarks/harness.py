@@ -133,13 +133,21 @@ def seconds_to_first_result(pairs: Path, out: Path) -> tuple[float, float]:
     command += ["--severities", "0,1,2,3,4,5", "--metrics", "core", "--out", str(out), "--device", "cpu", "--no-report"]
     started, seconds = time.monotonic(), 0.0
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(out.rglob("rows/*.parquet")) and process.poll() is None:
+    while not shards(out) and process.poll() is None:
         time.sleep(0.05)
         seconds = spent_by(psutil.Process(process.pid))
     by_clock = time.monotonic() - started
     process.terminate()
     process.wait()
     return seconds, by_clock
+
+
+def shards(out: Path) -> set[Path]:
+    """The stored files of rows of the runs in a folder."""
+    try:
+        return set(out.rglob("rows/*.parquet"))
+    except FileNotFoundError:  # a folder went while it was looked into
+        return set()
 
 
 def spent_by(process: psutil.Process) -> float:

@@ -26,6 +26,7 @@ import psutil
 from bench.cli import main as command_line
 from bench.run import flow
 from bench.run.store import RunFolder
+from benchmarks.harness import shards
 from benchmarks.timing import one_thread
 
 SIZE, PAIRS = (96, 128), 6
@@ -56,9 +57,9 @@ def main() -> None:
         killed, left = Counter[str](), []
         for number in range(args.moments):
             two = number % 4 == 3
-            run, before = start(folder, "killed", 2 if two else 1), shards(folder)
+            run, before = start(folder, "killed", 2 if two else 1), shards(folder / "killed")
             wanted, deadline = moments.randrange(MOST_SHARDS + 1), time.monotonic() + FOREVER
-            while len(shards(folder) - before) < wanted and run.is_running() and time.monotonic() < deadline:
+            while len(shards(folder / "killed") - before) < wanted and run.is_running() and time.monotonic() < deadline:
                 if run.status() == psutil.STATUS_ZOMBIE:
                     break  # it was over before
                 time.sleep(0.01)
@@ -113,13 +114,6 @@ def start(folder: Path, out: str, workers: int) -> psutil.Process:
         finally:
             os._exit(status)
     return psutil.Process(number)
-
-
-def shards(folder: Path) -> set[Path]:
-    try:
-        return set((folder / "killed").rglob("rows/*.parquet"))
-    except FileNotFoundError:  # a folder went while it was looked into
-        return set()
 
 
 def any_run(folder: Path, out: str) -> bool:
