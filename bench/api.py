@@ -38,8 +38,8 @@ def run(
     batch: int | None = None,
     budget: float | None = None,
     panels: int = 3,
-    show: Sequence[str] = (),
-    recompute: Sequence[str] = (),
+    show: str | Sequence[str] = (),
+    recompute: str | Sequence[str] = (),
     named_methods: bool | None = None,
     report: bool = True,
     **fields: Any,
@@ -63,7 +63,7 @@ def run(
         recompute: methods that are computed again whatever is stored of them.
         named_methods: refuse a method that cannot run here, not leave it out (default: where ``methods`` is given).
         report: write tables, curves and page.
-        fields: fields of the suite that replace its own (``methods``, ``factors``, ``limit``…).
+        fields: fields of the suite that replace its own. Any list may be one text, with commas: ``methods="ir,vis"``.
 
     Returns:
         The run, complete or not: failed cells are in its ``failures``. Of several seeds or detectors the last one.
@@ -104,9 +104,9 @@ def run(
         batch=batch,
         budget=budget,
         panels=panels,
-        show=tuple(show),
+        show=show,
         named_methods="methods" in fields if named_methods is None else named_methods,
-        recompute=tuple(recompute),
+        recompute=recompute,
     )
     folders = [run_benchmark(each, options) for each in asked.each]
     sections = [write_report(folder) for folder in folders] if report else [[]]

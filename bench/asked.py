@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from bench.datasets import DATASETS
 from bench.datasets.class_sets import check_class_set
+from bench.lists import comma_list
 from bench.metrics import METRICS
 from bench.subsets import SUBSETS
 from bench.unfused import UNFUSED, no_image, refuse_unfit
@@ -71,6 +72,6 @@ def check_method(method: str, groups: Sequence[str] = ()) -> None:
 
 def check_metrics(metrics: str | Sequence[str]) -> None:
     """Raise ``UsageError`` for a metric or preset that no card can be."""
-    for name in metrics.split(",") if isinstance(metrics, str) else metrics:
+    for name in comma_list(metrics):
         if name.strip():
             METRICS.check(name.strip(), METRIC_GROUPS)

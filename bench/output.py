@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.lists import comma_list
 from tsdm_bench.places import place_of
 
 
 def figure(
     folder: str | Path,
-    images: Sequence[str] = (),
-    conditions: Sequence[str] = ("clean",),
-    methods: Sequence[str] = (),
+    images: str | Sequence[str] = (),
+    conditions: str | Sequence[str] = ("clean",),
+    methods: str | Sequence[str] = (),
     *,
     zoom: str | Sequence[str] = (),
     width: float = 180.0,
@@ -21,6 +22,8 @@ def figure(
     **settings: Any,
 ) -> list[Path]:
     """Draw pairs × methods of a run, as papers print them, from the images that it stored; returns the PNG and the PDF.
+
+    A list may be one text with commas, as on the command line.
 
     Args:
         folder: the run folder.
@@ -46,8 +49,8 @@ def figure(
     stored = stored_pictures(found, found.record())
     zooms, most = asked_regions([zoom] if isinstance(zoom, str) else zoom)
     wanted = Wanted(
-        images=tuple(images), conditions=asked_conditions(conditions, stored), methods=tuple(methods), zooms=zooms,
-        most_zooms=most, width_mm=width, **settings,
+        images=comma_list(images), conditions=asked_conditions(comma_list(conditions), stored),
+        methods=comma_list(methods), zooms=zooms, most_zooms=most, width_mm=width, **settings,
     )  # fmt: skip
     place = found.path / "figures" if out is None else place_of(out)
     refuse_unwritable_folder(place, "--out")

@@ -7,10 +7,11 @@ import json
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from bench.lists import comma_list
 from detectors.evaluation import COUNTED, DEFINITION_NAMES, FEWEST_OBJECTS
 from detectors.training.recipe import RECIPES, Recipe
 from tsdm_bench.errors import UsageError
@@ -34,6 +35,13 @@ SUITES = files("bench") / "suites"
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _list_of_one_text(cls, value: object, info: ValidationInfo) -> object:
+        """``a,b`` where a list is expected means what it means on the command line."""
+        listed = get_origin(cls.model_fields[str(info.field_name)].annotation) is tuple
+        return comma_list(value) if listed and isinstance(value, str) else value
+
 
 class DetectorSettings(_Model):
     """The detector of the protocol ``fixed``, and how boxes are read under every protocol."""
@@ -49,11 +57,6 @@ class DetectorSettings(_Model):
     max_detections: int = Field(300, ge=1)
     class_map: dict[str, str] | None = None
     """Detector label → dataset class; without it classes are mapped by name."""
-
-    @field_validator("weights", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
 
 class DetectionSettings(_Model):
@@ -92,8 +95,8 @@ class DetectionSettings(_Model):
 
     @field_validator("initial", mode="before")
     @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value or ()
+    def _perhaps_none(cls, value: object) -> object:
+        return value or ()
 
     @field_validator("ap")
     @classmethod
@@ -108,7 +111,10 @@ READING = ("fewest_objects", "classes", "ap")
 
 
 class Suite(_Model):
-    """A benchmark, complete: the same suite and seed give the same rows."""
+    """A benchmark, complete: the same suite and seed give the same rows.
+
+    A list may be one text with commas, ``methods="ir,vis"``, as on the command line.
+    """
 
     name: Name
     title: str = ""
@@ -135,9 +141,10 @@ class Suite(_Model):
     @field_validator("detectors", mode="before")
     @classmethod
     def _by_file(cls, value: object) -> object:
-        return (
-            [{"weights": one} if isinstance(one, str) else one for one in value] if isinstance(value, list) else value
-        )
+        several = comma_list(value) if isinstance(value, str) else value
+        if not isinstance(several, (list, tuple)):
+            return several
+        return [{"weights": one} if isinstance(one, str) else one for one in several]
 
     @model_validator(mode="after")
     def _several_differ(self) -> Suite:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.cli.options import comma_list, whole_number
+from bench.cli.options import whole_number
+from bench.lists import comma_list
 from tsdm_bench.errors import UsageError
 
 EPILOG = """\

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli.options import add_data_root, add_weights_dir, comma_list
+from bench.cli.options import add_data_root, add_weights_dir
 from bench.columns import as_markdown, as_text_table
+from bench.lists import comma_list
 from tsdm_bench.errors import UsageError
 from tsdm_bench.words import counted
 

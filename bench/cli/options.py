@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.lists import comma_list
 from detectors.evaluation import DEFINITION_NAMES
 from tsdm_bench.errors import UsageError
 from tsdm_bench.places import DATA_VARIABLE, WEIGHTS_VARIABLE
@@ -141,11 +142,6 @@ def _trained_at(suite: Suite, image_size: int) -> Suite:
     except ValueError as error:
         raise UsageError(f"--image-size: {error}") from None
     return suite.model_copy(update={"detection": suite.detection.model_copy(update={"recipe": recipe})})
-
-
-def comma_list(text: str) -> tuple[str, ...]:
-    """``a,b`` → ("a", "b"); the argparse type of list options."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def comma_numbers(text: str) -> tuple[int, ...]:

@@ -15,7 +15,6 @@ from bench.cli.options import (
     add_reading,
     add_selection,
     add_weights_dir,
-    comma_list,
     comma_numbers,
     seconds,
     share,
@@ -23,6 +22,7 @@ from bench.cli.options import (
     whole_number,
 )
 from bench.executors import EXECUTORS
+from bench.lists import comma_list
 from bench.suite import PROTOCOLS
 from detectors.training.recipe import RECIPES
 from tsdm_bench.errors import UsageError

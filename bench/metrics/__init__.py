@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bench.lists import comma_list
 from bench.metrics.metric import Metric, Plane
 from tsdm_bench.cards import Registry, unknown
 from tsdm_bench.errors import UsageError, words_of
@@ -52,7 +53,7 @@ def resolve(spec: str | Sequence[str]) -> tuple[str, ...]:
     >>> resolve("en,mi,en")
     ('en', 'mi')
     """
-    words = [word.strip() for word in (spec.split(",") if isinstance(spec, str) else spec)]
+    words = [word.strip() for word in comma_list(spec)]
     ids: dict[str, None] = {}
     for word in filter(None, words):
         if word not in PRESETS and word not in METRICS:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.cell.setup import Setup
 from bench.datasets.pair import Pair
 from bench.executors.pool import available_cores
+from bench.lists import comma_list
 from bench.methods import expand, find_method, obtain
 from bench.metrics import METRICS
 from bench.metrics import resolve as resolve_metrics
@@ -54,14 +55,18 @@ class Options:
     """Seconds after which no further cell is computed."""
     panels: int = 0
     """Of how many pairs the images are stored for the report; 0 stores none."""
-    show: tuple[str, ...] = ()
+    show: str | Sequence[str] = ()
     """Pairs whose images are stored under every condition."""
     named_methods: bool = False
     """Whether the user named the methods: then one that is unavailable is an error, not left out."""
-    recompute: tuple[str, ...] = ()
+    recompute: str | Sequence[str] = ()
     """Methods whose stored results are set aside and computed again."""
     repeats: RunRecord | None = None
     """The record that is repeated: what differs from it is said."""
+
+    def __post_init__(self) -> None:
+        for name in ("show", "recompute"):
+            object.__setattr__(self, name, comma_list(getattr(self, name)))
 
 
 @dataclass(frozen=True)

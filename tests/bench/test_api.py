@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import cv2
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 
 import bench
+from bench.cli import run
+from bench.cli.options import suite_of
 from bench.results import RunResult
 from bench.run.store import RunFolder
+from bench.suite import load_suite
 from tsdm_bench.errors import UsageError
 
 
@@ -58,3 +62,49 @@ def test_an_unknown_name_is_told_as_on_the_command_line() -> None:
         bench.run("demo", methods=["gfff"])
     with pytest.raises(UsageError, match="unknown factor 'jpg'"):
         bench.degrade("demo", "nowhere", factors=["jpg"])
+
+
+def test_one_text_where_a_list_is_expected_is_what_it_is_on_the_command_line(tmp_path: Path) -> None:
+    asked = {
+        "methods": "vis, average", "metrics": "en,mse", "factors": "jpeg", "severities": "0,3", "modalities": "vis",
+        "references": "clean", "detector": None, "limit": 1, "workers": 1, "panels": 0,
+    }  # fmt: skip
+    done = bench.run("demo", out=tmp_path, show="0-00000,", **asked)
+    assert set(done.rows["method"]) == {"vis", "average"}
+    assert set(done.rows["metric"]) == {"en", "mse"}
+    conditions = done.rows[["factor", "severity", "modality"]].drop_duplicates()
+    assert sorted(conditions.itertuples(index=False, name=None)) == [("clean", 0, "both"), ("jpeg", 3, "vis")]
+    assert done.record.shown == ("0-00000",)
+    drawn = bench.figure(done.path, "0-00000", "clean,jpeg:3:vis", "vis,average", out=tmp_path / "figure")
+    assert [path.suffix for path in drawn] == [".png", ".pdf"]
+    again = bench.run("demo", out=tmp_path, recompute="average", report=False, **asked)
+    assert again.record.parts[-1].cells == 2
+    assert bench.repeat(done.path / "run.json", out=tmp_path, recompute="vis,average", report=False).path == done.path
+    written = bench.degrade("demo", tmp_path / "degraded", factors="jpeg,contrast", severities="3", limit=1)
+    assert written.pairs == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [
+        ("methods", "ir", ("ir",)),
+        ("methods", " ir ,vis,", ("ir", "vis")),
+        ("factors", "jpeg,vis:rain+ir:stripe_noise", ("jpeg", "vis:rain+ir:stripe_noise")),
+        ("factors", "", ()),
+        ("severities", "0,3", (0, 3)),
+        ("modalities", "ir,vis", ("ir", "vis")),
+        ("metrics", "core", ("core",)),
+        ("seeds", "0,1", (0, 1)),
+    ],
+)
+def test_an_option_gives_the_suite_that_its_command_gives(option: str, text: str, value: tuple) -> None:
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    by_command = suite_of(parser.parse_args(["--suite", "m3fd", f"--{option}", text]))
+    assert getattr(by_command, option) == value
+    assert load_suite("m3fd", {option: text}) == by_command
+
+
+def test_a_list_of_numbers_names_what_is_none() -> None:
+    with pytest.raises(UsageError, match=r"severities\.1 = 'x': .*valid integer"):
+        bench.run("demo", severities="0,x")

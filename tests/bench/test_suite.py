@@ -73,7 +73,10 @@ def test_only_what_decides_a_value_decides_the_run_folder() -> None:
 
 def test_one_detector_or_several() -> None:
     assert load_suite("m3fd", {"detector.weights": "mine.pt"}).detector.weights == ("mine.pt",)
+    assert load_suite("m3fd", {"detector.weights": "mine.pt,other.pt"}).detector.weights == ("mine.pt", "other.pt")
     assert len(load_suite("m3fd").detector.weights) > 1
+    for several in ("a.pt,b.pt", ["a.pt", "b.pt"], ("a.pt", {"weights": "b.pt"})):
+        assert [of.weights for of in load_suite("m3fd", {"detectors": several}).detectors] == [("a.pt",), ("b.pt",)]
 
 
 def identities(name: str, overrides: list[dict]) -> set[str]:
