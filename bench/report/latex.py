@@ -1,40 +1,34 @@
 r"""Tables for a paper: floats of IEEEtran and article that fit their column without overfull boxes.
 
 A table takes one column (``table``) where it fits, else two (``table*``), stacked in blocks of columns where it is
-wider still. Numbers of a column have the same decimals and end at the same place, so that their points are aligned.
+wider still; :mod:`bench.report.latex_columns` sets its columns.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby, pairwise
-from typing import Literal, NamedTuple, get_args, get_type_hints
+from typing import Literal, NamedTuple, TypeVar, get_args, get_type_hints
 
 from bench.report.escape import beyond_pdflatex, latex_text
-from bench.report.tables import Column, Shown, Table
+from bench.report.latex_columns import GAP, HEADS, PAGES, Page, Piece, Spread, blocks, breakable, piece, stub, width_of
+from bench.report.tables import Table
 from tsdm_bench.errors import UsageError
 
-ARROWS = {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "zero": r"$\to 0$", "": ""}
-MARKS = {"best": r"\benchbest{{{}}}", "second": r"\benchsecond{{{}}}", "": "{}"}
+Item = TypeVar("Item")
 LOOKS = {
-    "bold": (r"\textbf{#1}", r"\underline{#1}"),
+    "bold": (r"\benchpoint{\textbf}{#1}", r"\underline{#1}"),
     "colour": (r"\textcolor{red}{#1}", r"\textcolor{blue}{#1}"),
 }
 """What the best and the second best look like."""
-WIDTHS = {"ieee": (252.0, 516.0), "article": (229.0, 345.0)}
-"""Points of one column and of the page: of IEEEtran, and of what fits article with one column or two."""
-BROAD_PAGE = r"\ifdim\textwidth>515pt"
-FONT, SMALL_FONT, GAP, ASIDE_GAP = 8.0, 7.0, 6.0, 2.0
-"""Points: of the letters of a table and of asides, between columns, and before an aside."""
-NARROW, BROAD = frozenset("iljtfrI.,:;'!|()[]` "), frozenset("mwMW@%∞→")
-FIRST_BROAD = 0x2E80
-"""The first of the East Asian letters."""
-LONGEST_NAME = 150.0
-"""Points of the column of names; longer ones are broken into lines."""
-UNBROKEN = 14
-"""Letters after which a word may be broken."""
+ALIGNMENT = r"""\providecommand{\benchpoint}[2]{#1{#2}\benchback{#1}#2..\relax}
+\def\benchback#1#2.#3.#4\relax{\sbox0{#1{#3}}\sbox2{#3}\kern\dimexpr\wd2-\wd0\relax}
+\providecommand{\benchgap}[2]{\sbox0{#1}\makebox[\wd0]{#2}}"""
+"""Of a number in another weight: its decimals reach past the end of the others, so that the point stays below theirs.
+Of what is no number: centred in the room of one."""
 MOST_LINES = 44
 """Lines of one float, so that it fits a page with its caption and notes."""
 
@@ -45,7 +39,7 @@ class LatexStyle:
 
     best: Literal["bold", "colour"] = "bold"
     """The best and second best number bold and underlined, or red and blue."""
-    spread: Literal["auto", "interval", "std", "none"] = "auto"
+    spread: Spread = "auto"
     """What stands behind a mean: the interval where the page shows one, everywhere where there is one, the standard
     deviation of the pairs where there is one, or nothing."""
     page: Literal["any", "ieee", "article"] = "any"
@@ -59,17 +53,6 @@ class LatexStyle:
                 raise UsageError(f"{field.name} {getattr(self, field.name)!r}: expected {' or '.join(known)}")
 
 
-class _Piece(NamedTuple):
-    """One column as it is set: how it is aligned, its head, its cells and its width in points."""
-
-    spec: str
-    head: str
-    cells: list[str]
-    width: float
-    places: int = 1
-    """How many columns of LaTeX it takes."""
-
-
 def latex_file(tables: Sequence[Table], style: LatexStyle, section: str) -> str:
     """The tables of one section: what defines their marks first, then a float for each (or several, if it is long)."""
     best, second = LOOKS[style.best]
@@ -78,6 +61,8 @@ def latex_file(tables: Sequence[Table], style: LatexStyle, section: str) -> str:
         rf"% needs \usepackage{{{packages}}}; define these two beforehand for another look of the best numbers",
         rf"\providecommand{{\benchbest}}[1]{{{best}}}",
         rf"\providecommand{{\benchsecond}}[1]{{{second}}}",
+        "% where a marked number and a missing one stand in their column",
+        ALIGNMENT,
     ]
     return "\n".join([*lines, "", *(latex(table, style, f"tab:{section}-{slug(table.title)}") for table in tables)])
 
@@ -85,42 +70,65 @@ def latex_file(tables: Sequence[Table], style: LatexStyle, section: str) -> str:
 def latex(table: Table, style: LatexStyle | None = None, label: str = "") -> str:
     """One table as a float: caption, ``label``, the numbers in one block or several, and the notes in small print.
 
-    Marked numbers stand in ``\\benchbest`` and ``\\benchsecond``, which :func:`latex_file` defines.
+    It uses the commands that :func:`latex_file` defines: ``\\benchbest`` and ``\\benchsecond`` around marked numbers.
     """
     style = style or LatexStyle()
-    layouts = [_layout(table, style, page, label) for page in (WIDTHS if style.page == "any" else [style.page])]
-    source = layouts[0]
-    if len(set(layouts)) > 1:
-        source = "\n".join(
-            [BROAD_PAGE, layouts[0].rstrip(), r"\else % a narrower page", layouts[1].rstrip(), r"\fi", ""]
-        )
+    pages = [page for of, pages in PAGES.items() if style.page in ("any", of) for page in pages]
+    layouts = [_layout(table, style, page, label) for page in pages]
+    source = layouts[-1]
+    for page, (layout, narrower) in reversed([*zip(pages, pairwise(layouts), strict=False)]):
+        if layout != narrower:
+            broad = rf"\ifdim\textwidth>{page.whole - 1:g}pt"
+            source = "\n".join([broad, layout.rstrip(), r"\else % a narrower page", source.rstrip(), r"\fi", ""])
     beyond = beyond_pdflatex(source)
     return f"% Compile with XeLaTeX or LuaLaTeX and a font that has {beyond}\n{source}" if beyond else source
 
 
-def _layout(table: Table, style: LatexStyle, of: str, label: str) -> str:
+def _layout(table: Table, style: LatexStyle, page: Page, label: str) -> str:
     """The floats of a table for one kind of page."""
     rows = table.cells()
-    column, page = WIDTHS[of]
-    stub = _stub(table, [name for name, _ in rows])
-    pieces = [
-        _piece(of, [cells[place] for _, cells in rows], style, page - _width(stub))
-        for place, of in enumerate(table.columns)
+    names = stub(table, [name for name, _ in rows], page)
+    roomy, narrow = (_arranged(table, style, page, names, head) for head in HEADS)
+    wide, parts = roomy if len(roomy.parts) == len(narrow.parts) and roomy.wide == narrow.wide else narrow
+    pages = [
+        (chunk, some)
+        for chunk in _alike(range(len(rows)), MOST_LINES)
+        for some in _alike(parts, max(1, MOST_LINES // (len(chunk) + 3)))
     ]
-    wide = _width(stub + pieces) > column
-    blocks = _blocks(pieces, page - _width(stub)) if wide else [pieces]
-    chunks = [range(start, min(start + MOST_LINES, len(rows))) for start in range(0, len(rows), MOST_LINES)]
-    pages = [(chunk, blocks) for chunk in chunks]
-    if sum(len(chunk) + 3 for chunk in chunks) * len(blocks) > MOST_LINES:
-        pages = [(chunk, [block]) for chunk in chunks for block in blocks]
-    floats = [_float(table, stub, chunk, of_page, wide, label, place) for place, (chunk, of_page) in enumerate(pages)]
+    floats = [_float(table, names, chunk, some, wide, label, place) for place, (chunk, some) in enumerate(pages)]
     return "\n".join(floats)
+
+
+def _alike(items: Sequence[Item], most: int) -> list[Sequence[Item]]:
+    """In as few parts of about one length as have at most ``most`` items."""
+    number = math.ceil(len(items) / most)
+    ends = [len(items) * part // number for part in range(number + 1)]
+    return [items[start:end] for start, end in pairwise(ends)]
+
+
+class _Arranged(NamedTuple):
+    """The columns of numbers in blocks, and whether they need the whole page."""
+
+    wide: bool
+    parts: list[list[Piece]]
+
+
+def _arranged(table: Table, style: LatexStyle, page: Page, names: list[Piece], head: float) -> _Arranged:
+    room = page.whole - width_of(names)
+    rows = [cells for _, cells in table.cells()]
+    numbers = [
+        piece(column, [cells[place] for cells in rows], style.spread, page, head, room)
+        for place, column in enumerate(table.columns)
+    ]
+    wide = width_of(names + numbers) > page.column
+    return _Arranged(wide, blocks(numbers, room) if wide else [numbers])
 
 
 def preview(sections: Sequence[str], style: LatexStyle) -> str:
     """A document that shows the tables of ``sections``, whose files and ``references.bib`` lie beside it."""
     packages = ["booktabs", "multirow", "url"] + (["xcolor"] if style.best == "colour" else [])
     lines = [r"\documentclass[journal]{IEEEtran}", rf"\usepackage{{{','.join(packages)}}}", r"\begin{document}"]
+    lines += [r"\makeatletter\@fptop=0pt\@dblfptop=0pt\makeatother"]
     lines += [rf"\input{{{name}.tex}}\clearpage" for name in sections]
     lines += [r"\nocite{*}", r"\bibliographystyle{IEEEtran}", r"\bibliography{references}", r"\end{document}", ""]
     return "\n".join(lines)
@@ -140,44 +148,60 @@ def slug(text: str) -> str:
 
 
 def _float(
-    table: Table, stub: list[_Piece], rows: range, blocks: list[list[_Piece]], wide: bool, label: str, place: int
+    table: Table,
+    names: list[Piece],
+    rows: Sequence[int],
+    parts: Sequence[list[Piece]],
+    wide: bool,
+    label: str,
+    place: int,
 ) -> str:
     kind = "table*" if wide else "table"
-    lines = [rf"\begin{{{kind}}}[t]", r"\centering", r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"]
-    title = f"{table.title}: {table.of}" if table.of else table.title
-    lines.append(rf"\caption{{{_breakable(title)}{' (continued)' if place else ''}}}")
+    lines = [
+        rf"\begin{{{kind}}}[t]",
+        r"\centering",
+        r"\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}\setlength{\belowcaptionskip}{3pt}",
+    ]
+    title = f"{table.title} ({table.of})" if table.of else table.title
+    if place:
+        lines.append(r"\addtocounter{table}{-1}")
+    lines.append(rf"\caption{{{breakable(title)}{' (continued)' if place else ''}}}")
     if label:
         lines.append(rf"\label{{{label}{f'-{place + 1}' if place else ''}}}")
-    for block in blocks:
-        lines += [*_tabular(table, stub + block, rows, fill=len(blocks) > 1), r"\par\smallskip"]
-    if place:
-        note = rf"Notes: see Table~\ref{{{label}}}." if label else ""
-    else:
-        note = _breakable(table.caption)
-        if any(shown.mark for _, cells in table.cells() for shown in cells):
-            note += r" \benchbest{Best} and \benchsecond{second best} of each column."
+    for part in parts:
+        lines += [*_tabular(table, names, part, rows, len(parts) > 1, part is parts[-1]), r"\par\smallskip"]
+    note = "Notes: below the first part." if place else breakable(table.caption)
+    if not place and any(shown.mark for _, cells in table.cells() for shown in cells):
+        note += r" \benchbest{Best} and \benchsecond{second best} of each column."
     if note:
         lines += [r"\begin{minipage}{\linewidth}\scriptsize\raggedright", note.strip(), r"\end{minipage}"]
     return "\n".join([*lines, rf"\end{{{kind}}}", ""])
 
 
-def _tabular(table: Table, pieces: list[_Piece], rows: range, fill: bool) -> list[str]:
-    specs = "@{}" + rf"@{{\hspace{{{GAP:g}pt}}{_stretch(fill)}}}".join(piece.spec for piece in pieces) + "@{}"
-    kind, width = ("tabular*", r"{\linewidth}") if fill else ("tabular", "")
-    names = [name for name, _ in table.cells()]
-    heads = " & ".join(_spanned(piece, piece is pieces[-1]) for piece in pieces)
-    lines = [rf"\begin{{{kind}}}{width}{{{specs}}}", r"\toprule", heads + r" \\", r"\midrule"]
+def _tabular(
+    table: Table, stub: list[Piece], numbers: list[Piece], rows: Sequence[int], stacked: bool, last: bool
+) -> list[str]:
+    """One of the blocks of a table; those that are stacked take the whole width, with one rule between two."""
+    pieces, names = stub + numbers, [name for name, _ in table.cells()]
+    kind, width = ("tabular*", r"{\linewidth}") if stacked else ("tabular", "")
+    stretch = r"\extracolsep{\fill}" if stacked else ""
+    gap, wider = rf"@{{\hspace{{{GAP:g}pt}}}}", rf"@{{\hspace{{{GAP:g}pt}}{stretch}}}"
+    specs = wider.join([gap.join(each.spec for each in stub), *(each.spec for each in numbers)])
+    heads = " & ".join(_spanned(each, each is pieces[-1]) for each in pieces)
+    lines = [rf"\begin{{{kind}}}{width}{{@{{}}{specs}@{{}}}}"]
+    lines += [r"\toprule", heads + r" \\", r"\midrule"]
     parts = [list(part) for _, part in groupby(rows, key=lambda row: _part(table, names[row]))]
     for number, part in enumerate(parts):
         lines += [r"\midrule"] * (number > 0)
         for row in part:
-            cells = [piece.cells[row] for piece in pieces]
+            cells = [each.cells[row] for each in pieces]
             if table.groups and len(set(table.groups.values())) > 1:
                 several = len(part) > 1
                 group = latex_text(table.groups.get(names[row], ""))
                 cells[0] = (rf"\multirow{{{len(part)}}}{{*}}{{{group}}}" if several else group) * (row == part[0])
             lines.append(" & ".join(cells) + r" \\")
-    return [*lines, r"\bottomrule", rf"\end{{{kind}}}"]
+    return [*lines, *[r"\bottomrule"] * last, rf"\end{{{kind}}}"]
 
 
 def _part(table: Table, name: str) -> object:
@@ -185,115 +209,7 @@ def _part(table: Table, name: str) -> object:
     return table.groups.get(name, "") if table.groups else name in table.unranked
 
 
-def _stretch(fill: bool) -> str:
-    return r"\extracolsep{\fill}" if fill else ""
-
-
-def _spanned(piece: _Piece, last: bool) -> str:
+def _spanned(piece: Piece, last: bool) -> str:
     """The head of a column, over both places of one that has two."""
     gap = "@{}" if last else rf"@{{\hspace{{{GAP:g}pt}}}}"
     return piece.head if piece.places == 1 else rf"\multicolumn{{{piece.places}}}{{c{gap}}}{{{piece.head}}}"
-
-
-# --- columns ---
-
-
-def _stub(table: Table, names: list[str]) -> list[_Piece]:
-    """The names of the rows, after their groups where there are several."""
-    head = latex_text(table.rows.capitalize())
-    longest = max(map(_points, [table.rows.capitalize(), *names]))
-    cells = [latex_text(name) for name in names]
-    spec = "l"
-    if longest > LONGEST_NAME:
-        longest, spec = LONGEST_NAME, f"p{{{LONGEST_NAME:g}pt}}"
-        cells = [rf"\raggedright {_breakable(name)}" for name in names]
-    pieces = [_Piece(spec, head, cells, longest)]
-    groups = [table.groups.get(name, "") for name in names]
-    if len(set(groups)) > 1:
-        pieces.insert(0, _Piece("l", "", [latex_text(group) for group in groups], max(map(_points, groups))))
-    return pieces
-
-
-def _piece(column: Column, cells: Sequence[Shown], style: LatexStyle, most: float) -> _Piece:
-    """A column of numbers, and a second one for what stands behind them."""
-    asides = [_aside(shown, style) for shown in cells]
-    numbers = max(_points(shown.text) * (1.15 if shown.mark == "best" else 1) for shown in cells)
-    beside = max(map(_points, asides)) * SMALL_FONT / FONT + ASIDE_GAP if any(asides) else 0.0
-    head, head_width = _head(column, numbers + beside, most)
-    texts = [MARKS[shown.mark].format(latex_text(shown.text)) for shown in cells]
-    width = max(numbers + beside, head_width)
-    if not any(asides):
-        return _Piece("r", head, texts, width)
-    small = [rf"\scriptsize {latex_text(aside).removeprefix('{}')}" if aside else "" for aside in asides]
-    joined = [f"{text} & {aside}".strip() for text, aside in zip(texts, small, strict=True)]
-    spec = rf"r@{{\extracolsep{{0pt}}\hspace{{{ASIDE_GAP:g}pt}}}}l"
-    return _Piece(spec, head, joined, width, places=2)
-
-
-def _aside(shown: Shown, style: LatexStyle) -> str:
-    spreads = {
-        "auto": shown.interval,
-        "interval": shown.interval or shown.further,
-        "std": shown.std,
-        "none": "",
-    }
-    return f"{spreads[style.spread]} {shown.part}".strip()
-
-
-def _head(column: Column, room: float, most: float) -> tuple[str, float]:
-    """The head of a column in lines about as wide as its numbers, and its width."""
-    arrow = ARROWS[column.direction]
-    words = [part for word in column.head.split() or [""] for part in _parts_of(word)]
-    room = min(max([room, 34.0, *map(_points, words)]), most)
-    lines: list[str] = []
-    for word in words:
-        if lines and _points(f"{lines[-1]} {word}") <= room:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    width = max(map(_points, lines))
-    shown = [latex_text(line) for line in lines]
-    if arrow:
-        shown[-1] = f"{shown[-1]} {arrow}".strip()
-        width = max(width, _points(lines[-1]) + 1.2 * FONT * (2 if column.direction == "zero" else 1))
-    if len(shown) == 1:
-        return shown[0], width
-    return r"\begin{tabular}[b]{@{}r@{}}" + r"\\".join(shown) + r"\end{tabular}", width
-
-
-def _blocks(pieces: list[_Piece], room: float) -> list[list[_Piece]]:
-    """The columns in as few blocks of about one number of columns as fit."""
-    for number in range(1, len(pieces) + 1):
-        ends = [len(pieces) * block // number for block in range(number + 1)]
-        blocks = [pieces[start:end] for start, end in pairwise(ends)]
-        if all(GAP + _width(block) <= room for block in blocks):
-            return blocks
-    return [[piece] for piece in pieces]
-
-
-def _width(pieces: Sequence[_Piece]) -> float:
-    return sum(piece.width for piece in pieces) + GAP * (len(pieces) - 1)
-
-
-def _points(text: str) -> float:
-    """About how wide a text is, rather more than less."""
-
-    def ems(letter: str) -> float:
-        if letter in NARROW:
-            return 0.36
-        if letter in BROAD or ord(letter) >= FIRST_BROAD:
-            return 1.05
-        return 0.8 if letter.isupper() else 0.56
-
-    return FONT * sum(map(ems, text))
-
-
-def _breakable(text: str) -> str:
-    r"""The LaTeX of a text whose long words may be broken."""
-    return " ".join(r"\hspace{0pt}".join(map(latex_text, _parts_of(word))) for word in text.split(" "))
-
-
-def _parts_of(word: str) -> list[str]:
-    """A word, in parts where it is too long for one."""
-    longest = UNBROKEN if len(word) > 2 * UNBROKEN else len(word)
-    return [word[start : start + longest] for start in range(0, len(word), longest)] if word else [""]
