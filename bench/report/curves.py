@@ -40,6 +40,7 @@ STYLE: Any = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.titlesize": 8,
+    "axes.titley": 1.0,  # else all letters of a panel are measured to place its title there
     "axes.labelsize": 8,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,

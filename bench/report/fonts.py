@@ -21,16 +21,20 @@ from tsdm_bench.weights.location import cache_dir
 
 WHOLE, SMALL = "DejaVu Sans", "TSDM Bench Sans"
 """The font, and the name of what is left of it: its licence asks for another one."""
+EDITION = 2
+"""Of what is left: a cache folder may hold an older one."""
 WEIGHTS = ("normal", "bold")
 LETTERS = ((0x20, 0x17F), (0x370, 0x3FF), (0x2010, 0x2044), (0x2070, 0x209F), (0x2190, 0x21FF), (0x2200, 0x22FF))
 """Latin, Greek, dashes and quotes, small figures, arrows, operators: from, to."""
+NOT_KEPT = ["FFTM", "GPOS", "GSUB", "GDEF", "MATH"]
+"""The date on which the font was drawn, and what takes long to read: kerning stands in a table of its own as well."""
 FAMILY, STYLE, FULL, POSTSCRIPT = 1, 2, 4, 6
 """Numbers of a font's names."""
 
 
 def add_small_font() -> str | None:
     """The family of the small font, which matplotlib knows from now on; None where no cache folder can be written."""
-    folder = cache_dir().parent / "fonts" / f"matplotlib-{matplotlib.__version__}"
+    folder = cache_dir().parent / "fonts" / f"{EDITION}-matplotlib-{matplotlib.__version__}"
     try:
         for weight in WEIGHTS:
             _add(folder / f"{weight}.ttf", weight)
@@ -51,8 +55,8 @@ def _add(path: Path, weight: str) -> None:
 def _cut(weight: str, target: Path) -> None:
     source = findfont(FontProperties(family=WHOLE, weight=weight), fallback_to_default=False)
     with contextlib.closing(TTFont(source, recalcTimestamp=False)) as font:
-        options = Options(layout_features=["kern"], name_IDs=[FAMILY, STYLE, FULL, POSTSCRIPT], recommended_glyphs=True)
-        options.drop_tables += ["FFTM"]  # the date on which it was drawn
+        options = Options(legacy_kern=True, name_IDs=[FAMILY, STYLE, FULL, POSTSCRIPT], recommended_glyphs=True)
+        options.drop_tables += NOT_KEPT
         subsetter = Subsetter(options)
         subsetter.populate(unicodes=itertools.chain.from_iterable(range(a, b + 1) for a, b in LETTERS))
         subsetter.subset(font)

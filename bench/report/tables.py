@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,6 +93,10 @@ class Table:
 
     def cells(self) -> list[tuple[str, list[Shown]]]:
         """The name and the numbers of each row."""
+        return self._cells
+
+    @functools.cached_property
+    def _cells(self) -> list[tuple[str, list[Shown]]]:
         names = list(self.frame.index)
         rows = sorted(range(len(names)), key=lambda row: names[row] not in self.unranked)
         columns = [self._column(column) for column in self.columns]
@@ -102,7 +107,8 @@ class Table:
         values = self.frame[column.key]
         digits = _digits(values) if column.digits is None else column.digits
         parts = self._parts(column)
-        bounds = list(zip(*(self.frame[key] for key in column.interval), strict=True)) if column.interval else []
+        bounds, further = (self._bounds(keys) for keys in (column.interval, column.further))
+        spread = [math.nan] * len(values) if column.std is None else self.frame[column.std].tolist()
         ranked = {
             row: round(value, digits)
             for row, (name, value) in enumerate(values.items())
@@ -113,23 +119,19 @@ class Table:
             Shown(
                 NOT_APPLICABLE if name in self.without else _number(value, digits),
                 marks.get(row, ""),
-                self._interval(column.interval, row, digits),
+                _interval(bounds[row], digits),
                 parts[row],
-                self._interval(column.further, row, digits),
-                self._std(column.std, row, digits),
+                _interval(further[row], digits),
+                "" if pd.isna(spread[row]) else f"±{_number(spread[row], digits)}",
             )
             for row, (name, value) in enumerate(values.items())
         ]
 
-    def _interval(self, keys: tuple[str, str] | None, row: int, digits: int) -> str:
-        """``[low, high]``, or nothing where one of them is not known."""
-        bounds = [self.frame[key].iloc[row] for key in keys or ()]
-        known = bounds and not any(map(pd.isna, bounds))
-        return f"[{', '.join(_number(bound, digits) for bound in bounds)}]" if known else ""
-
-    def _std(self, key: Hashable, row: int, digits: int) -> str:
-        value = math.nan if key is None else self.frame[key].iloc[row]
-        return "" if pd.isna(value) else f"±{_number(value, digits)}"
+    def _bounds(self, keys: tuple[str, str] | None) -> list[tuple[float, ...]]:
+        """Both bounds of each row; nothing where the column has none."""
+        if keys is None:
+            return [()] * len(self.frame)
+        return list(zip(*(self.frame[key].tolist() for key in keys), strict=True))
 
     def _parts(self, column: Column) -> list[str]:
         """``(k of n)`` for each mean over too few values."""
@@ -152,6 +154,12 @@ def _number(value: float, digits: int) -> str:
     if pd.isna(value):
         return "–"
     return "∞" if math.isinf(value) else f"{value:z.{digits}f}"  # z: no minus before a zero
+
+
+def _interval(bounds: Sequence[float], digits: int) -> str:
+    """``[low, high]``, or nothing where one of them is not known."""
+    known = bounds and not any(map(pd.isna, bounds))
+    return f"[{', '.join(_number(bound, digits) for bound in bounds)}]" if known else ""
 
 
 def _marks(values: Mapping[int, float], direction: Direction, ranges: Sequence[Sequence[float]]) -> dict[int, Mark]:
