@@ -35,10 +35,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
-import torch
-from torch import Tensor, nn
-
 from tsdm_bench.errors import words_of
+from tsdm_bench.torch_later import Tensor, torch
 from tsdm_bench.weights.location import cache_dir
 
 SWITCH = "TSDM_BENCH_COMPILED"
@@ -132,10 +130,9 @@ def _kinds_of_devices(arguments: Iterable[Any]) -> set[str]:
     """Where the tensors and networks among the arguments lie; ``gradients`` where one of them asks for some."""
     tensors: list[Tensor] = []
     for each in arguments:
-        parts = (
-            each.parameters() if isinstance(each, nn.Module) else each if isinstance(each, tuple | list) else (each,)
-        )
-        tensors += [part for part in parts if isinstance(part, Tensor)]
+        of_network = each.parameters() if isinstance(each, torch.nn.Module) else None
+        parts = of_network or (each if isinstance(each, tuple | list) else (each,))
+        tensors += [part for part in parts if isinstance(part, torch.Tensor)]
     asked = torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
     return {x.device.type for x in tensors} | ({"gradients"} if asked else set())
 
@@ -211,7 +208,7 @@ def over_rows(loop: Callable[..., None], rows: int, *arguments: Any) -> None:
     with something else takes fewer. The threads are Python's: numba's own would double the time to compile and do not
     survive a fork.
     """
-    arrays = [each.detach().numpy() if isinstance(each, Tensor) else each for each in arguments]
+    arrays = [each.detach().numpy() if isinstance(each, torch.Tensor) else each for each in arguments]
     threads = torch.get_num_threads()
     count = max(min(threads * PARTS_PER_THREAD, rows), 1) if threads > 1 else 1
     parts = deque(itertools.pairwise(rows * part // count for part in range(count + 1)))

@@ -16,7 +16,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import cv2
 
@@ -99,6 +99,49 @@ def map_ordered(
         while following in ready:
             yield ready.pop(following)
             following += 1
+
+
+class Beside(Generic[Task, Result]):
+    """Processes that work on tasks while this one makes the next ones, and that let it take back what none has begun.
+
+    As a context: they end with it. Each gets ``share`` tasks before the next is started, and then further ones in turn.
+    """
+
+    def __init__(self, function: Callable[[Task], Result], workers: int, share: int) -> None:
+        self._function, self._share = function, share
+        self._folder = tempfile.TemporaryDirectory(prefix="tsdm-bench-")
+        self._pool = [_Worker(Path(self._folder.name), None, (), number) for number in range(workers)]
+        self._given: list[tuple[Task, Future[Result]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for worker in self._pool:
+            worker.end()
+        self._folder.cleanup()
+
+    def give(self, task: Task) -> None:
+        """Let a process work on ``task``; without processes it waits for :meth:`results`."""
+        if self._pool:
+            worker = self._pool[len(self._given) // self._share % len(self._pool)]
+            self._given.append((task, worker.submit(self._function, task)))
+        else:
+            self._given.append((task, Future()))
+
+    def results(self) -> Iterator[tuple[Task, Result | Died]]:
+        """What came of each task; those that nobody has begun are done here, the last one first."""
+        begun = []
+        for task, future in reversed(self._given):
+            if future.cancel():
+                yield task, self._function(task)
+            else:
+                begun.append((task, future))
+        for task, future in begun:
+            try:
+                yield task, future.result()
+            except BrokenProcessPool:
+                yield task, Died("")
 
 
 def map_ahead(function: Callable[[Task], Result], tasks: Iterable[Task], threads: int, ahead: int) -> Iterator[Result]:

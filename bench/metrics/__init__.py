@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from bench.lists import comma_list
 from bench.metrics.metric import Metric, Plane
 from tsdm_bench.cards import Registry, unknown
 from tsdm_bench.errors import UsageError, words_of
-
-if TYPE_CHECKING:  # names are looked up before torch is imported, which takes seconds
-    from torch import Tensor
+from tsdm_bench.torch_later import Tensor, torch
 
 NAMES = "infrared", "visible", "fused"
 LARGEST_WINDOW = 64
@@ -71,8 +68,6 @@ def to_grey(image: Tensor) -> Tensor:
     ``image`` is N×3×H×W (RGB) or N×1×H×W, uint8, or floating point in [0, 1], which is first quantised to 8 bits as it
     would be when saved.
     """
-    import torch
-
     if image.ndim != 4 or image.shape[1] not in (1, 3):
         raise ValueError(f"expected an image N×3×H×W or N×1×H×W, got shape {tuple(image.shape)}")
     levels = image if image.dtype == torch.uint8 else (image.clamp(0, 1) * 255).round()
@@ -84,8 +79,6 @@ def to_grey(image: Tensor) -> Tensor:
 
 def plane_of(image: Tensor) -> Plane:
     """The plane of an image as :func:`to_grey` takes it, with its colour for the definitions that look at channels."""
-    import torch
-
     grey = to_grey(image)
     if image.shape[1] == 1:
         return Plane(grey)

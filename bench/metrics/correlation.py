@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import ASLANTAS_2015
 from bench.metrics.covariance import covariance, variance
 from bench.metrics.metric import Metric, Plane
+from tsdm_bench.torch_later import Tensor, torch
 
 
 def pearson(shared: Tensor, first: Tensor, second: Tensor) -> Tensor:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import cv2
-import torch
-from torch import Tensor
 
 from bench.metrics.local import double
 from bench.metrics.metric import Plane
+from tsdm_bench.torch_later import Tensor, torch
 
 
 def mean(plane: Plane) -> Tensor:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import KUMAR_2013, LIU_2012, PETROVIC_2005, XYDEAS_2000, ZHENG_2007
 from bench.metrics.covariance import sum_of_squares
 from bench.metrics.kernels.edges import RIGHT_ANGLE, Edges, polar, preserved_sums
@@ -14,6 +11,7 @@ from bench.metrics.kernels.filters import sobel
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Metric, Plane, variant
 from bench.metrics.quality import difference_energy
+from tsdm_bench.torch_later import Tensor, torch
 
 SOBEL_SCALE = 8.0
 VISIBLE = 2.0  # Sobel/8 magnitude from which an edge counts by its strength (Petrović & Xydeas)

@@ -7,14 +7,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pywt
-import torch
-from torch import Tensor
 
 from bench.metrics.citations import HAGHIGHAT_2014
 from bench.metrics.kernels.feature_windows import SIZE, score_windows
 from bench.metrics.kernels.filters import sobel
 from bench.metrics.local import double
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, torch
 
 EDGE_SCALE = 4.0  # MATLAB `edge`: threshold on the squared gradient, times its mean
 SLACK = 100 * 2.0**-52

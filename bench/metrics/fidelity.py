@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import HAN_2013, SHEIKH_2006
 from bench.metrics.kernels.filters import ROUNDING, blur
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, moments
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, torch
 
 SCALES = tuple(Window(2 ** (5 - scale) + 1, (2 ** (5 - scale) + 1) / 5) for scale in (1, 2, 3, 4))
 NOISE = 2.0  # variance of the visual noise, on 0…255

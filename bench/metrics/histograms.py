@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from bench.metrics.metric import Plane
+from tsdm_bench.torch_later import Tensor, torch
 
 LEVELS = 256
 

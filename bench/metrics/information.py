@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import (
     BULANON_2009,
     CVEJIC_2006,
@@ -20,6 +17,7 @@ from bench.metrics.citations import (
 )
 from bench.metrics.histograms import entropy, histogram, joint_histogram, mutual_information, stretched
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, torch
 
 BIT = math.log(2)  # in nats
 LEVEL_BITS = 8.0  # log2 256

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, partial
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import BLAU_2018, GOLESTANEH_2022, KE_2021, WANG_2023
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, torch
 
 PRESET = "no-reference"
 

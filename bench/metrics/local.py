@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
 from bench.metrics.kernels.filters import blur
 from bench.metrics.metric import Plane
+from tsdm_bench.torch_later import Tensor, torch
 
 
 class Window(NamedTuple):

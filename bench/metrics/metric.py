@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tsdm_bench.cards import OURS, Card
-
-if TYPE_CHECKING:  # names are looked up before torch is imported, which takes seconds
-    from torch import Tensor
+from tsdm_bench.torch_later import Tensor
 
 
 @dataclass(eq=False)

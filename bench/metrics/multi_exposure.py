@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import MA_2015
 from bench.metrics.kernels.filters import box_sum
 from bench.metrics.kernels.strips import pixel_maps, pixel_sums
 from bench.metrics.local import covariances, moments
 from bench.metrics.metric import Metric, Plane
 from bench.metrics.structure import C2, GAUSSIAN, SCALE_WEIGHTS, halved
+from tsdm_bench.torch_later import Tensor, torch
 
 SIZE = GAUSSIAN.size
 OFFSET = 0.001  # added to each contrast

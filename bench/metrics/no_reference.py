@@ -6,11 +6,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.error import URLError
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import MITTAL_2012, MITTAL_2013
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, torch
 
 WORST = 100.0
 BLOCK = 96  # pixels, Mittal, Soundararajan & Bovik 2013

@@ -6,10 +6,6 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-import torch
-from torch import Tensor
-from torch.nn import functional
-
 from bench.metrics.citations import CHEN_2007, CHEN_2009, LIU_2012
 from bench.metrics.fourier import fourier
 from bench.metrics.histograms import stretched
@@ -17,6 +13,7 @@ from bench.metrics.kernels.filters import correlate, sobel
 from bench.metrics.kernels.strips import pixel_maps, pixel_sums
 from bench.metrics.local import double
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, functional, torch
 
 BLOCK = 16  # pixels, Chen & Varshney 2007
 SALIENCY_POWER = 5

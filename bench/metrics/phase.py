@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import KOVESI_1999, LIU_2012, ZHAO_2007
 from bench.metrics.fourier import fourier
 from bench.metrics.kernels.filters import correlate, gaussian_kernel
 from bench.metrics.kernels.phase import ORIENTATIONS, SCALES, accumulate, congruency, median_power
 from bench.metrics.kernels.strips import pixel_maps
 from bench.metrics.metric import Metric, Plane
+from tsdm_bench.torch_later import Tensor, torch
 
 SHORTEST_WAVE, WAVE_FACTOR = 3.0, 2.1  # pixels; from one scale to the next
 BANDWIDTH = 0.55  # sigmaOnf: bandwidth of the log-Gabor filter relative to its centre

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import CUI_2015, ESKICIOGLU_1995, RAJALINGAM_2018, RAO_1997
 from bench.metrics.covariance import squared_error, sum_of_squares, variance
 from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude, sobel
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, torch
 
 PEAK = 255.0
 IDENTICAL = 100.0  # dB, in place of infinity

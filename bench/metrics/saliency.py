@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from bench.metrics.citations import CVEJIC_2005, LIU_2012, PIELLA_2003, YANG_2008
 from bench.metrics.kernels.filters import DERIVATIVE, correlate, magnitude
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, moments
 from bench.metrics.metric import Metric, Plane, variant
 from bench.metrics.structure import GAUSSIAN, ssim_map
+from tsdm_bench.torch_later import Tensor, torch
 
 NARROW = Window(7, 1.5)
 VANISHING = 2e-16  # C1 and C2 of Cvejic and Yang in the code of Liu et al. 2012

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor
-from torch.nn import functional
-
 from bench.metrics.citations import WANG_2003, WANG_2004
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.local import Window, covariances, double, moments
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, functional
 
 GAUSSIAN = Window(11, 1.5)
 PEAK = 255.0

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
+from tsdm_bench.torch_later import Tensor, torch
 
 
 class Accumulator:

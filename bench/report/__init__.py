@@ -13,13 +13,13 @@ from pathlib import Path
 from bench.api import CallableRoom
 from bench.metrics import METRICS
 from bench.report.curves import ONE_COLUMN, draw_curves, draw_multiples
-from bench.report.drawing import Drawing, draw_all
+from bench.report.drawing import Drawing, Easel
 from bench.report.latex import LatexStyle, latex_file, preview
 from bench.report.layout import Curve, Run, Section
 from bench.report.page import Contents, write_page
 from bench.report.page.findings import findings
 from bench.report.page.pictures import picture_data
-from bench.report.parts import read_parts
+from bench.report.parts import Parts, read_parts
 from bench.report.pictures import LOST, write_pictures
 from bench.report.references import references
 from bench.report.stored import stored_pictures
@@ -54,22 +54,33 @@ def write_report(
     were made with the boxes. Raises ``UsageError`` where the record or the list of pairs is damaged, or the dataset has
     no such class set.
     """
-    started, style = time.monotonic(), style or LatexStyle()
-    parts = read_parts(folder, ap=ap, classes=classes)
+    started = time.monotonic()
+    with Easel() as easel:  # figures are drawn while the sections after them are worked out
+        sections = _write_report(folder, style or LatexStyle(), easel, ap, classes)
+    log.info("report: written in %.0f s", time.monotonic() - started)
+    return sections
+
+
+def _write_report(
+    folder: RunFolder, style: LatexStyle, easel: Easel, ap: str | None, classes: str | None
+) -> list[Section]:
+    written = {folder.path / TABLE}  # the measured costs, which the next run need not measure
+
+    def draw(parts: Parts, section: Section) -> None:
+        drawings = drawings_of(section, parts.run, folder.path / "curves")
+        written.update(path for drawing in drawings for path in drawing.files)
+        easel.add(of for of in drawings if not (parts.lacking and any(path.is_file() for path in of.files)))
+
+    parts = read_parts(folder, ap=ap, classes=classes, each=draw)
     if parts is None:
         return []
-    run, sections = parts.run, list[Section]()
-    keep = bool(parts.lacking)
-    written = {folder.path / TABLE}  # the measured costs, which the next run need not measure
-    drawings: list[Drawing] = []
+    run, sections, keep = parts.run, list[Section](), bool(parts.lacking)
     for section in parts.sections:
         write = partial(_write_tables, section, folder.path / "tables", style, keep)
         files = parts.make(section.heading, write, stage=False)
         if files is not None:
             written |= files
-            drawings += drawings_of(section, run, folder.path / "curves")
             sections += [section] if section.tables or section.curves or section.drawings else []
-    written |= parts.make("Figures", partial(_draw, drawings, keep)) or set()
     written |= parts.make("References", partial(_write_references, sections, run.record, style, folder.path)) or set()
     if keep:
         log.info("report: tables and curves that are there stay as they were published")
@@ -83,10 +94,11 @@ def write_report(
             section.pictures = lost if section.name == "objects" else []
     found = parts.make("Findings", lambda: findings(sections, parts.precision, run))
     pictures = parts.make("Page", lambda: picture_data(stored)) if stored else None
+    drawn = parts.make("Figures", easel.finish) or []
+    log.info("report: %s drawn, %d as they were", counted(len(drawn), "figure"), easel.asked - len(drawn))
     problems = parts.problems | ({"Detection": parts.lacking} if parts.lacking else {})
     page = write_page(run, Contents(sections, found or (), folder.failures(), problems, pictures))
     write_text(folder.path / "index.html", page)
-    log.info("report: written in %.0f s", time.monotonic() - started)
     return sections
 
 
@@ -103,17 +115,6 @@ def _write_tables(section: Section, place: Path, style: LatexStyle, keep: bool) 
         if not keep or to.suffix == ".tex" or not to.is_file():
             write(to)
     return set(writers)
-
-
-def _draw(drawings: Sequence[Drawing], keep: bool) -> set[Path]:
-    """Draw the figures of all sections, as far as they are not there yet; with ``keep`` whatever they show."""
-    if keep:
-        drawings = [drawing for drawing in drawings if not any(path.is_file() for path in drawing.files)]
-    for place in {drawing.path.parent for drawing in drawings}:
-        place.mkdir(parents=True, exist_ok=True)
-    drawn = draw_all(drawings)
-    log.info("report: %s drawn, %d as they were", counted(len(drawn), "figure"), len(drawings) - len(drawn))
-    return {path for drawing in drawings for path in drawing.files}
 
 
 def _write_references(sections: Sequence[Section], record: RunRecord, style: LatexStyle, folder: Path) -> set[Path]:

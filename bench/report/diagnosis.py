@@ -11,12 +11,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bench.executors.pool import available_cores
 from bench.report.curves import STYLE, TWO_COLUMNS
 from bench.report.drawing import Drawing
 from bench.report.layout import Run, Section, detector_name, factor_title, labelled, table
 from bench.report.lettering import text_style
-from bench.report.precision import CELLS_WORTH_A_POOL, Precision
+from bench.report.precision import Precision, workers_for
 from bench.report.summary import Labelled, curve_points, in_order
 from bench.report.tables import Column, Table
 from bench.statistics.diagnosis import Diagnosed, diagnose_cells, falls
@@ -45,8 +44,7 @@ FIGURE = "errors"
 def diagnosed(part: Labelled, contrasts: pd.DataFrame, precision: Precision, run: Run) -> Diagnosed:
     """The errors in the classes that count, with the objects told apart by their size and by where they stand out."""
     groups = {SIZE: sizes(part.truth), SEEN: sights(part.truth, contrasts)}
-    workers = available_cores() if len(precision.samples.cells) >= CELLS_WORTH_A_POOL else 1
-    found = diagnose_cells(*part, precision.members, groups, workers=workers)
+    found = diagnose_cells(*part, precision.members, groups, workers=workers_for(part))
     return Diagnosed(*(in_order(table, run.suite) for table in found))
 
 

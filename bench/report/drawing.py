@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import pickle
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,13 +17,13 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from bench.executors.pool import available_cores, map_unordered
+from bench.executors.pool import Beside, available_cores
 from bench.report.lettering import lacking, text_style
 from tsdm_bench.files import write_text
 
 NOTES = ".drawn.json"
 """File of a folder of figures that says what each was made of."""
-WORTH_A_POOL = 12
+WORTH_A_PROCESS = 6
 """Figures; a process takes longer to start than fewer take to draw."""
 DPI = 150
 log = logging.getLogger(__name__)
@@ -54,30 +55,61 @@ class Drawing:
         return hashlib.sha256(made_of + _code()).hexdigest()[:32]
 
 
-def draw_all(drawings: Sequence[Drawing], workers: int | None = None) -> list[Drawing]:
+def draw_all(drawings: Iterable[Drawing]) -> list[Drawing]:
     """Draw what is not there yet, or was made of something else; returns what was drawn."""
-    notes = {drawing.path.parent: _noted(drawing.path.parent) for drawing in drawings}
-    wanted = {drawing.path: drawing.identity for drawing in drawings}
-    missing = [
-        drawing
-        for drawing in drawings
-        if notes[drawing.path.parent].get(drawing.path.name) != wanted[drawing.path]
-        or not all(path.is_file() for path in drawing.files)
-    ]
-    if missing and (letters := lacking(text for drawing in missing for text in drawing.texts)):
-        log.warning("no font here has %s: figures show boxes instead; install one, such as Noto Sans CJK", letters)
-    cores = available_cores() if workers is None else workers
-    if cores > 1 and len(missing) >= WORTH_A_POOL:
-        for drawing, died in map_unordered(_draw, missing, cores):
+    with Easel() as easel:
+        easel.add(drawings)
+        return easel.finish()
+
+
+class Easel(Beside[Drawing, None]):
+    """Draws figures beside the process that makes the next ones, as far as they are not there yet."""
+
+    def __init__(self) -> None:
+        super().__init__(_draw, available_cores() - 1, WORTH_A_PROCESS)
+        self._notes: dict[Path, dict[str, str]] = {}
+        self._wanted: dict[Path, str] = {}
+        self._missing: list[Drawing] = []
+
+    def add(self, drawings: Iterable[Drawing]) -> None:
+        """Begin with those that are missing, once there are enough of them."""
+        before = len(self._missing)
+        for drawing in drawings:
+            noted = self._noted(drawing.path.parent)
+            identity = self._wanted[drawing.path] = drawing.identity
+            if noted.get(drawing.path.name) != identity or not all(path.is_file() for path in drawing.files):
+                self._missing.append(drawing)
+        if len(self._missing) >= WORTH_A_PROCESS:
+            for drawing in self._missing[before if before >= WORTH_A_PROCESS else 0 :]:
+                self.give(drawing)
+
+    @property
+    def asked(self) -> int:
+        """How many figures there will be."""
+        return len(self._wanted)
+
+    def finish(self) -> list[Drawing]:
+        """Draw the rest, and note down what every figure was made of; returns what was drawn."""
+        if letters := lacking(text for drawing in self._missing for text in drawing.texts):
+            log.warning("no font here has %s: figures show boxes instead; install one, such as Noto Sans CJK", letters)
+        for drawing in self._missing if len(self._missing) < WORTH_A_PROCESS else ():
+            _draw(drawing)
+        for drawing, died in self.results():
             if died is not None:
                 _draw(drawing)
-    else:
-        for drawing in missing:
-            _draw(drawing)
-    for folder in notes:
-        told = {path.name: identity for path, identity in wanted.items() if path.parent == folder}
-        write_text(folder / NOTES, json.dumps(told, indent=1, sort_keys=True))
-    return missing
+        for folder in self._notes:
+            folder.mkdir(parents=True, exist_ok=True)
+            told = {path.name: identity for path, identity in self._wanted.items() if path.parent == folder}
+            write_text(folder / NOTES, json.dumps(told, indent=1, sort_keys=True))
+        return self._missing
+
+    def _noted(self, folder: Path) -> dict[str, str]:
+        """What the figures of a folder were made of."""
+        if folder not in self._notes:
+            self._notes[folder] = {}
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                self._notes[folder] = dict(json.loads((folder / NOTES).read_text(encoding="utf-8")))
+        return self._notes[folder]
 
 
 def _draw(drawing: Drawing) -> None:
@@ -88,13 +120,6 @@ def _draw(drawing: Drawing) -> None:
         warnings.filterwarnings("ignore", "Glyph")  # told once for all figures
         for path in drawing.files:
             figure.savefig(path, **{"dpi": DPI} if path.suffix == ".png" else {"metadata": {"CreationDate": None}})
-
-
-def _noted(folder: Path) -> dict[str, str]:
-    try:
-        return dict(json.loads((folder / NOTES).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
 
 
 @cache

@@ -45,6 +45,8 @@ class Parts:
     """Why a part could not be made."""
     lacking: str = ""
     """Why what rests on the boxes of the objects is left out: the dataset that has them is not here."""
+    each: Callable[[Parts, Section], object] = lambda parts, section: None
+    """Called with every section as soon as it is there."""
 
     def make(self, name: str, make: Callable[[], Made], *, stage: bool = True) -> Made | None:
         """What ``make`` returns; None where it raises, which the log and :attr:`problems` or :attr:`lacking` tell.
@@ -69,14 +71,22 @@ class Parts:
         section = self.make(name, make, stage=stage)
         if section is not None:
             self.sections.append(section)
+            self.make("Figures", lambda: self.each(self, section), stage=False)
         return section
 
 
-def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None = None) -> Parts | None:
+def read_parts(
+    folder: RunFolder,
+    *,
+    ap: str | None = None,
+    classes: str | None = None,
+    each: Callable[[Parts, Section], object] = lambda parts, section: None,
+) -> Parts | None:
     """The sections of the report of ``folder``, of which nothing is written; None where it has no rows.
 
-    A section that cannot be made is named in ``problems`` and the others are there. Raises ``UsageError`` where the
-    record or the list of pairs is damaged, or the dataset has no class set ``classes``.
+    A section that cannot be made is named in ``problems`` and the others are there; ``each`` is called with every one
+    as soon as it is made. Raises ``UsageError`` where the record or the list of pairs is damaged, or the dataset has no
+    class set ``classes``.
     """
     record, pairs = read_as(folder.record(), ap, classes), folder.pairs()
     rows = selected(folder.rows(), record.suite, pairs["image"])
@@ -86,7 +96,7 @@ def read_parts(folder: RunFolder, *, ap: str | None = None, classes: str | None 
         return None
     run = describe(record, cells, pairs)
     rows, cells = run.basis.of(rows), run.basis.of(cells)
-    parts = Parts(run)
+    parts = Parts(run, each=each)
     scores = fusion_scores(rows)
     labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, cells))
     if labelled:

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.datasets.class_sets import check_class_set, class_sets
 from bench.executors.pool import available_cores
 from bench.plan import CLEAN
-from bench.report.summary import CONDITION, Labelled
+from bench.report.summary import Labelled
 from bench.run.record import RunRecord
 from bench.statistics.detection import DetectionSamples, detection_by_scene, sample_detection
 from bench.statistics.intervals import RESAMPLES, interval
@@ -21,7 +21,8 @@ from tsdm_bench.errors import UsageError
 
 DETECTION_QUANTITIES = {"mAP50": "AP50", "mAP50:95": "AP"}
 """What a table's head shows, and the measure of COCO that it is the mean of."""
-CELLS_WORTH_A_POOL = 200
+WORTH_A_POOL = 3000
+"""Results (pair × condition × method): with fewer, processes take longer to start than they save."""
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,14 @@ def _settings(record: RunRecord) -> dict[str, Any]:
 
 def detection_precision(part: Labelled, record: RunRecord, resamples: int = RESAMPLES) -> Precision:
     """AP of every method under every condition over the labelled images, with bootstrap samples."""
-    workers = available_cores() if part.cells.groupby([*CONDITION, "method"]).ngroups >= CELLS_WORTH_A_POOL else 1
     settings, detection = _settings(record), record.suite.detection
-    samples = sample_detection(*part, record.classes, resamples=resamples, workers=workers, **settings)
+    samples = sample_detection(*part, record.classes, resamples=resamples, workers=workers_for(part), **settings)
     return Precision(samples, detection.fewest_objects, detection.classes, settings["definition"])
+
+
+def workers_for(part: Labelled) -> int:
+    """How many processes what is computed of each method and condition is worth."""
+    return available_cores() if len(part.cells) >= WORTH_A_POOL else 1
 
 
 def clean_by_scene(part: Labelled, record: RunRecord) -> pd.DataFrame:

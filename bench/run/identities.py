@@ -12,6 +12,7 @@ from tqdm import tqdm
 from bench.datasets.pair import Dataset, Pair
 from bench.executors.pool import available_cores
 from bench.methods import find_method, find_weights
+from bench.run.objects import labels_identity
 from bench.run.record import MethodFacts, PairFacts, digest
 from fusion.method import Method
 
@@ -31,11 +32,6 @@ def pair_facts(pairs: Sequence[Pair], dataset: Dataset) -> dict[str, PairFacts]:
         )
         for pair in pairs
     }
-
-
-def labels_identity(pair: Pair) -> str | None:
-    """Of the boxes of a pair, whatever their order; None where it is not labelled."""
-    return None if pair.boxes is None else digest([sorted(pair.boxes), sorted(pair.difficult)])
 
 
 def method_facts(spec: str, weights_dir: Path | None) -> MethodFacts:

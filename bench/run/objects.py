@@ -22,8 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from bench.cell.rows import CONTRAST_SCHEMA, PAIR_SCHEMA, PLACELESS_CONTRAST_SCHEMA, TRUTH_SCHEMA
 from bench.datasets import DATASETS
 from bench.datasets.pair import Dataset, Pair
-from bench.run.identities import labels_identity
-from bench.run.record import read_record
+from bench.run.record import digest, read_record
 from bench.run.shards import as_table, checksum, read_table, write_table
 from tsdm_bench.errors import UsageError
 from tsdm_bench.files import write_text
@@ -161,6 +160,11 @@ class Objects:
             )
         log.info("%s: boxes of %s read under %s", self.folder.name, counted(len(truth), "object"), root)
         return truth
+
+
+def labels_identity(pair: Pair) -> str | None:
+    """Of the boxes of a pair, whatever their order; None where it is not labelled."""
+    return None if pair.boxes is None else digest([sorted(pair.boxes), sorted(pair.difficult)])
 
 
 def _table(pairs: Iterable[Pair]) -> pa.Table:

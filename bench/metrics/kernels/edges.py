@@ -6,12 +6,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from bench.metrics.kernels.filters import magnitude
 from bench.metrics.kernels.strips import pixel_sums
 from tsdm_bench.compiled import compiled_form, loop, over_rows
+from tsdm_bench.torch_later import Tensor, torch
 
 Edges = Sequence[Tensor]  # magnitude, angle
 

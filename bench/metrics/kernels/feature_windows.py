@@ -12,10 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from tsdm_bench.compiled import compiled_form, loop, over_rows
+from tsdm_bench.torch_later import Tensor, torch
 
 SIZE = 3
 SAMPLES = SIZE * SIZE

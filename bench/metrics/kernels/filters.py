@@ -12,11 +12,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from tsdm_bench.compiled import compiled_form, loop, over_rows
+from tsdm_bench.torch_later import Tensor, functional, torch
 
 SOBEL = (1.0, 2.0, 1.0)  # smoothing part; the derivative is (-1, 0, 1)
 DERIVATIVE = (-1.0, 0.0, 1.0)

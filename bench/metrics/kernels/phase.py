@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from tsdm_bench.compiled import compiled_form, loop, over_rows
+from tsdm_bench.torch_later import Tensor, torch
 
 SCALES, ORIENTATIONS = 4, 6
 FREQUENCY_CUT_OFF, GAIN = 0.5, 10.0  # weight of the spread of frequencies

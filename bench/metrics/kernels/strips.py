@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
-from torch import Tensor
+from tsdm_bench.torch_later import Tensor, torch
 
 PIXELS = 1 << 16  # of one image in a strip: half a megabyte in float64, shared by two threads
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from torch import Tensor
-
 from bench.metrics import quality, structure
 from bench.metrics.citations import ZHAO_2023
 from bench.metrics.kernels.filters import box_sum
 from bench.metrics.kernels.strips import pixel_sums
 from bench.metrics.metric import Plane, variant
+from tsdm_bench.torch_later import Tensor
 
 SIZE = 7
 SAMPLES = SIZE * SIZE

@@ -9,9 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
 from bench.metrics import edge, fidelity, information, quality, structure
 from bench.metrics.citations import TANG_CODE
@@ -20,6 +17,7 @@ from bench.metrics.kernels.filters import blur, correlate, gaussian_kernel
 from bench.metrics.local import double
 from bench.metrics.metric import Plane, variant
 from bench.metrics.papers.vifb import average_gradient
+from tsdm_bench.torch_later import Tensor, functional, torch
 
 PEAK = quality.PEAK
 
@@ -184,7 +182,7 @@ PSNR = variant(
     name="psnr_tang",
     symbol="PSNR (Tang)",
     title="Peak signal-to-noise ratio (Tang)",
-    range=(quality.decibel(torch.tensor(PEAK**2)).item(), IDENTICAL),
+    range=(10 * math.log10(PEAK**2), IDENTICAL),
     definition="$10\\log_{10}(255^2/MSE)$ with MSE on [0, 1]: 48.13 dB more than `psnr`.",
     source=CODE,
     citation=TANG_CODE,

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from bench.metrics import edge, information, perception, quality, structure
 from bench.metrics.citations import ZHANG_2020
 from bench.metrics.covariance import squared_error
 from bench.metrics.histograms import stretched
 from bench.metrics.metric import Metric, Plane, variant
+from tsdm_bench.torch_later import Tensor, torch
 
 Compute = Callable[[Plane, Plane, Plane], Tensor]
 

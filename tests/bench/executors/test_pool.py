@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.executors.pool import Died, map_ordered, map_unordered, note
+from bench.executors.pool import Beside, Died, map_ordered, map_unordered, note
 
 
 def _work(task: tuple[str, float]) -> float:
@@ -26,6 +26,15 @@ def _work(task: tuple[str, float]) -> float:
     if kind == "sleep":
         time.sleep(value)
     return 2 * value
+
+
+def _who(number: int) -> int:
+    time.sleep(0.02)
+    return os.getpid()
+
+
+def _end(number: int) -> None:
+    os._exit(1)
 
 
 def _write(place: Path) -> None:
@@ -79,3 +88,28 @@ def _signalled(number: int) -> str:
     os.kill(os.getpid(), number)
     time.sleep(0.05)
     return "alive"
+
+
+def test_beside_is_given_tasks_and_what_none_has_begun_is_taken_back() -> None:
+    with Beside(_who, 1, 2) as beside:
+        for number in range(40):
+            beside.give(number)
+        results = dict(beside.results())
+    assert sorted(results) == [*range(40)]
+    here = [number for number, who in results.items() if who == os.getpid()]
+    assert 39 in here, "the last one is done here, as a process takes longer to start"
+    assert 0 not in here, "the first one was begun elsewhere"
+    assert here == sorted(here, reverse=True)
+
+
+def test_beside_without_processes_does_all_itself() -> None:
+    with Beside(_who, 0, 2) as beside:
+        beside.give(1)
+        assert dict(beside.results()) == {1: os.getpid()}
+
+
+def test_beside_tells_of_a_process_that_ended() -> None:
+    with Beside(_end, 1, 2) as beside:
+        beside.give(1)
+        time.sleep(0.5)
+        assert [(task, type(result)) for task, result in beside.results()] == [(1, Died)]

@@ -13,7 +13,7 @@ from bench.cell.rows import CellResult, DetectionRow, Failure, Row
 from bench.datasets.pair import Box, Pair
 from bench.metrics import METRICS, resolve
 from bench.plan import CLEAN, conditions
-from bench.report.drawing import Drawing
+from bench.report.drawing import Drawing, Easel
 from bench.run.record import (
     DatasetFacts,
     DetectorFacts,
@@ -151,11 +151,10 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def quick_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Curves as empty files: drawing them takes most of the time and has tests of its own."""
 
-    def touch(drawings: list[Drawing]) -> list[Drawing]:
-        for path in (path for drawing in drawings for path in drawing.files):
+    def touch(drawing: Drawing) -> None:
+        for path in drawing.files:
             path.parent.mkdir(exist_ok=True)
             path.touch()
-        return drawings
 
-    monkeypatch.setattr("bench.report.draw_all", touch)
-    monkeypatch.setattr("bench.report.published.draw_all", touch)
+    monkeypatch.setattr(Easel, "give", lambda easel, drawing: touch(drawing))
+    monkeypatch.setattr("bench.report.drawing._draw", touch)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -262,6 +264,14 @@ def test_every_stage_has_its_line_of_progress(make_run: Make, caplog: pytest.Log
     with caplog.at_level(logging.INFO, logger="bench"):
         write_report(make_run(found=FOUND))
     lines = [record.getMessage() for record in caplog.records]
-    stages = ["fusion metrics", "robustness", "ranking", "efficiency", "figures", "references", "pictures"]
+    stages = ["fusion metrics", "robustness", "ranking", "efficiency", "references", "pictures", "figures"]
     assert [line for line in lines if line.removeprefix("report: ") in stages] == [f"report: {name}" for name in stages]
     assert lines[-1].startswith("report: written in ")
+
+
+def test_a_report_waits_for_no_torch(make_run: Make) -> None:
+    folder = make_run(found=FOUND)
+    code = "import sys, bench; bench.report(sys.argv[1]); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, folder.path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder.path / "index.html").is_file()
