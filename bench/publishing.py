@@ -28,8 +28,10 @@ from tsdm_bench.errors import UsageError
 KEPT = ("run.json", "pairs.parquet", str(TABLE))
 """Files that a report reads, beside those of the objects; the last where there is one."""
 SHARDS = ("rows", "detections")
-LARGEST = {"rows": 6, "detections": 6}
-"""Megabytes of the one file of each: it stays in every clone of the repository."""
+LARGEST = {"rows": 6, "detections": 12}
+"""Megabytes of all files of each: they stay in every clone of the repository."""
+STEPS_PER_PIXEL = 16
+"""To which boxes are rounded, which halves their files."""
 PLACE_OPTIONS = ("--out", "--data-root", "--weights-dir")
 """Of a command: they say where things lay on the machine, and decide nothing."""
 TOLERANCE = 1e-9
@@ -42,8 +44,8 @@ def publish(run: Path, to: Path, scores_from: float | None = None, data_root: Pa
     """Write the run folder ``run`` to ``to`` as one that can be committed; returns ``to``.
 
     ``to`` is a run folder, too: ``report``, ``compare`` and ``export`` read it, and a run of its record repeats it. Its
-    rows and detections are one file each; there are no images of the dataset, and nothing names a folder of this
-    machine. The boxes of a photographed dataset are stated, not kept (:mod:`bench.run.objects`); a ``run`` that is
+    rows and detections are a file each per factor; there are no images of the dataset, and nothing names a folder of this
+    machine. Detected boxes are rounded to a sixteenth of a pixel. The boxes of a photographed dataset are stated, not kept (:mod:`bench.run.objects`); a ``run`` that is
     published itself reads them under ``data_root``. Tables, curves and page are made from what is written there. With
     ``scores_from`` detections of a lower score are left out and the record says so: it is what a run with this
     confidence gives, and AP counts from there. What ``to`` held of an earlier run is replaced.
@@ -209,7 +211,10 @@ def _write_rows(source: RunFolder, record: RunRecord, target: RunFolder, scores_
     cells = computed(source, rows, record, source.pairs())
     bare = cells[[record.methods[name].kind == UNFUSED for name in cells["method"]]]
     keys = [CellKey(cell.image, Condition(*cell[2:5]), cell.method) for cell in bare.itertuples(index=False)]
-    target.write_dense(rows, found, keys)
+    found = found.assign(**{of: (found[of] * STEPS_PER_PIXEL).round() / STEPS_PER_PIXEL for of in ("x", "y", "w", "h")})
+    for factor in dict.fromkeys(cells["factor"]):
+        parts = (frame[frame["factor"] == factor] for frame in (rows, found))
+        target.write_dense(*parts, [key for key in keys if key.condition.factor == factor])
     for kind, most in LARGEST.items():
         size = sum(path.stat().st_size for path in (target.path / kind).iterdir()) / 1e6
         log.info("publish: %s take %.1f MB", kind, size)

@@ -41,7 +41,7 @@ def test_a_published_run_is_small_and_names_no_place(run: RunFolder, tmp_path: P
     assert f"published: {to}" in capsys.readouterr().out
     there = {path.relative_to(to).as_posix() for path in to.rglob("*") if path.is_file()}
     shards = {name for name in there if name.startswith(("rows/", "detections/"))}
-    assert len(shards) == 2
+    assert len(shards) == 4, "rows and detections of the clean pairs and of the one factor"
     assert there - shards >= {"run.json", "pairs.parquet", STATEMENT, "README.md", "curves/map50.png"}
     assert TRUTH not in there
     assert {"tables/fusion.csv", "tables/fusion.md", "tables/detection.csv", "tables/robustness.csv"} <= there
@@ -66,6 +66,17 @@ def test_the_folder_is_read_as_the_run_is(run: RunFolder, tmp_path: Path, capsys
         assert main([command[0], str(to), *command[1:]]) == 0
     assert (to / "index.html").is_file()
     assert stale(to) == []  # the whole report says the same
+
+
+def test_boxes_are_rounded_to_a_sixteenth_of_a_pixel(run: RunFolder, tmp_path: Path, monkeypatch) -> None:
+    order, read = ["image", "severity", "method", "x", "y"], RunFolder.detections
+    monkeypatch.setattr(RunFolder, "detections", lambda self: read(self).assign(x=lambda of: of["x"] + 0.3))
+    there = run.detections()
+    to = bench.publish(run.path, tmp_path / "own")
+    monkeypatch.undo()
+    first, second = (found.sort_values(order, ignore_index=True)["x"] for found in (there, RunFolder(to).detections()))
+    assert ((second * 16) % 1 == 0).all()
+    assert 0 < (first - second).abs().max() <= 1 / 32
 
 
 def test_what_is_published_again_replaces_the_old(run: RunFolder, tmp_path: Path) -> None:
