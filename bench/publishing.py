@@ -44,11 +44,12 @@ def publish(run: Path, to: Path, scores_from: float | None = None, data_root: Pa
     """Write the run folder ``run`` to ``to`` as one that can be committed; returns ``to``.
 
     ``to`` is a run folder, too: ``report``, ``compare`` and ``export`` read it, and a run of its record repeats it. Its
-    rows and detections are a file each per factor; there are no images of the dataset, and nothing names a folder of this
-    machine. Detected boxes are rounded to a sixteenth of a pixel. The boxes of a photographed dataset are stated, not kept (:mod:`bench.run.objects`); a ``run`` that is
-    published itself reads them under ``data_root``. Tables, curves and page are made from what is written there. With
-    ``scores_from`` detections of a lower score are left out and the record says so: it is what a run with this
-    confidence gives, and AP counts from there. What ``to`` held of an earlier run is replaced.
+    rows and detections are a file each per factor; detected boxes are rounded to a sixteenth of a pixel. There are no
+    images of the dataset, and nothing names a folder of this machine. The boxes of a photographed dataset are stated,
+    not kept (:mod:`bench.run.objects`); a ``run`` that is published itself reads them under ``data_root``. Tables,
+    curves and page are made from what is written there. With ``scores_from`` detections of a lower score are left out
+    and the record says so: it is what a run with this confidence gives, and AP counts from there. What ``to`` held of
+    an earlier run is replaced.
 
     Raises ``UsageError`` where ``run`` is no run folder, is not complete, names a place of this machine, or is too
     large, and where ``to`` holds something else.
