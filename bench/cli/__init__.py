@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gc
 import importlib
 import logging
 import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 from bench.console import PrintableFormatter, accept_any_sign, as_called, door
+from bench.stopping import stopping_on_signals
 from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.places import place_of
 
@@ -69,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(package).setLevel(logging.INFO)
     try:
         args = _parser(arguments[0]).parse_args(arguments)
-        with _stopping_on_signals():
+        with stopping_on_signals():
             return args.run(args)
     except UsageError as error:
         print(f"{door()}: {as_called(words_of(error, 2000))}", file=sys.stderr)
@@ -82,28 +79,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) went away
         sys.stderr.close()
         return 0
-
-
-@contextlib.contextmanager
-def _stopping_on_signals() -> Iterator[None]:
-    """Let the signals by which Slurm, Docker and Kubernetes end a job stop a run as Ctrl-C does: what is done is saved.
-
-    In a background job a shell has Ctrl-C ignored; that stays so.
-    """
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    here = threading.current_thread() is threading.main_thread()
-    ours = [number for number in numbers if here and signal.getsignal(number) == signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(number)
 
 
 class _Parser(argparse.ArgumentParser):

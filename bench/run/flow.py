@@ -32,6 +32,7 @@ from bench.run.resolve import Options, Resolved, resolve
 from bench.run.retraining import train_detectors
 from bench.run.shards import CellKey
 from bench.run.store import RunFolder
+from bench.stopping import stop_if_wished
 from bench.suite import Suite
 from bench.unfused import UNFUSED
 from tsdm_bench.errors import UsageError
@@ -228,6 +229,7 @@ def _collect(
     bar = tqdm(total=total, initial=total - missing, unit="cell", dynamic_ncols=True, smoothing=0.05)
     try:
         for result in results:
+            stop_if_wished()  # before a method that was interrupted counts as one that failed
             waiting.append(result)
             failed += bool(result.failures)
             for failure in result.failures:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.cell import work
 from bench.cli import main
 from bench.run.flow import run_benchmark
 from bench.run.resolve import Options
@@ -85,6 +86,46 @@ def test_signals_of_schedulers_save_what_is_done_and_a_resume_completes_it(
     assert len(folder.identities()) == 3 * 11 * 2
     assert len(pd.read_parquet(folder.path / "rows")) == len(folder.rows())
     assert len(folder.record().parts) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("instead", [None, "no plain tensors"])
+def test_a_signal_that_compiled_code_drops_or_turns_into_an_error_still_stops_the_run(
+    small_pairs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+    number: int,
+    instead: str | None,
+) -> None:
+    calls = []
+
+    def score(*arguments):
+        calls.append(1)
+        if len(calls) == 5:  # in the third cell of nine
+            try:
+                signal.raise_signal(number)
+            except KeyboardInterrupt:
+                if instead:
+                    raise ValueError(instead) from None
+        return original(*arguments)
+
+    original = work.score
+    monkeypatch.setattr(work, "score", score)
+    monkeypatch.setattr(signal, "default_int_handler", signal.getsignal(signal.SIGINT))  # also where it is ignored
+    (tmp_path / "suite.yaml").write_text(
+        "name: s\ndataset: folder\nmethods: [ir, vis]\nfactors: [jpeg]\nseverities: [0, 1, 3]\nmetrics: [en]\n"
+    )
+    places = ["--suite", str(tmp_path / "suite.yaml"), "--data-root", str(small_pairs), "--out", str(tmp_path / "out")]
+    arguments = [*places, "--workers", "1", "--device", "cpu", "--no-report"]
+    assert main(arguments) == 128 + number
+    assert "what was computed is kept" in capsys.readouterr().err
+    (path,) = (tmp_path / "out/s").glob("seed*")
+    folder = RunFolder(path)
+    assert len(folder.identities()) == 2 * 2
+    assert folder.failures() == []
+    assert main(arguments) == 0  # the wish of one command is none of the next
+    assert len(folder.identities()) == 9 * 2
 
 
 def test_a_full_disk_is_one_line_and_shards_stay_whole(

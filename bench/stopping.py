@@ -1,0 +1,47 @@
+"""The wish to stop, which a signal brings and which must not get lost.
+
+``KeyboardInterrupt`` is raised wherever Python is at that moment. Where compiled code has called Python it may drop the
+exception, or turn it into another one, as torch does while it reads safetensors. So the wish is remembered, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_wished: list[int] = []
+
+
+@contextlib.contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """Let the signals by which Slurm, Docker and Kubernetes end a job stop a run as Ctrl-C does: what is done is saved.
+
+    In a background job a shell has Ctrl-C ignored; that stays so.
+    """
+    _wished.clear()
+    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    here = threading.current_thread() is threading.main_thread()
+    ours = [of for of in numbers if here and before[of] in (signal.SIG_DFL, signal.default_int_handler)]
+    for number in ours:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+
+
+def stop_if_wished() -> None:
+    """Raise ``KeyboardInterrupt`` where a signal has asked to stop and nobody has heard it."""
+    if _wished:
+        raise KeyboardInterrupt(_wished[0])
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _wished.append(number)
+    raise KeyboardInterrupt(number)
