@@ -214,8 +214,8 @@ def _write_rows(source: RunFolder, record: RunRecord, target: RunFolder, scores_
     keys = [CellKey(cell.image, Condition(*cell[2:5]), cell.method) for cell in bare.itertuples(index=False)]
     found = found.assign(**{of: (found[of] * STEPS_PER_PIXEL).round() / STEPS_PER_PIXEL for of in ("x", "y", "w", "h")})
     for factor in dict.fromkeys(cells["factor"]):
-        parts = (frame[frame["factor"] == factor] for frame in (rows, found))
-        target.write_dense(*parts, [key for key in keys if key.condition.factor == factor])
+        own_rows, own_found = (frame[frame["factor"] == factor] for frame in (rows, found))
+        target.write_dense(own_rows, own_found, [key for key in keys if key.condition.factor == factor])
     for kind, most in LARGEST.items():
         size = sum(path.stat().st_size for path in (target.path / kind).iterdir()) / 1e6
         log.info("publish: %s take %.1f MB", kind, size)
