@@ -10,26 +10,30 @@ LEVELS = 256
 
 def histogram(plane: Plane) -> Tensor:
     """Probabilities N×256 of the grey values."""
-
-    def count() -> Tensor:
-        return _count(plane.x, LEVELS)
-
-    return plane.once("histogram", count)
+    return plane.once("histogram", lambda: _shares(_counts(plane.x, LEVELS)))
 
 
 def joint_histogram(plane: Plane, other: Plane) -> Tensor:
     """Probabilities N×256×256 of the pairs of grey values (rows: ``other``, columns: ``plane``), kept by ``plane``."""
+    return plane.once(("joint histogram", other), lambda: _shares(_joint_counts(plane, other)))
+
+
+def _joint_counts(plane: Plane, other: Plane) -> Tensor:
+    """How many pixels have each pair of grey values: N×256×256 whole numbers."""
 
     def count() -> Tensor:
         pairs = torch.add(plane.x, other.x, alpha=LEVELS)  # whole numbers below 2¹⁶, exact in float32
-        return _count(pairs, LEVELS * LEVELS).view(-1, LEVELS, LEVELS)
+        return _counts(pairs, LEVELS * LEVELS).view(-1, LEVELS, LEVELS)
 
-    return plane.once(("joint histogram", other), count)
+    return plane.once(("joint counts", other), count)
 
 
-def _count(values: Tensor, levels: int) -> Tensor:
-    counts = [torch.bincount(each.flatten(), minlength=levels) for each in values.to(torch.int32)]
-    return torch.stack(counts).to(torch.float64) / values[0].numel()
+def _counts(values: Tensor, levels: int) -> Tensor:
+    return torch.stack([torch.bincount(each.flatten(), minlength=levels) for each in values.to(torch.int32)])
+
+
+def _shares(counts: Tensor) -> Tensor:
+    return counts.to(torch.float64) / counts[0].sum()
 
 
 def entropy(probabilities: Tensor) -> Tensor:
@@ -41,9 +45,10 @@ def mutual_information(plane: Plane, other: Plane) -> Tensor:
     """I(plane; other) in nats per image."""
 
     def compute() -> Tensor:
-        joint = joint_histogram(plane, other)
-        single = plane.once("histogram", lambda: joint.sum(1)), other.once("histogram", lambda: joint.sum(2))
-        return (entropy(single[0]) + entropy(single[1]) - entropy(joint)).clamp(min=0)
+        counts = _joint_counts(plane, other)  # sums of which are exact: the same histogram as one counted by itself
+        own = plane.once("histogram", lambda: _shares(counts.sum(1)))
+        others = other.once("histogram", lambda: _shares(counts.sum(2)))
+        return (entropy(own) + entropy(others) - entropy(joint_histogram(plane, other))).clamp(min=0)
 
     return plane.once(("mutual information", other), compute)
 
