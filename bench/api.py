@@ -82,7 +82,7 @@ def run(
     from bench.asked import check_names
     from bench.suite import Suite, load_suite
 
-    asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
+    asked = load_suite(suite if isinstance(suite, Suite) else str(suite), fields)
     root = data_root_of(data_root)
     check_names(asked, root)
     log.info("%s: getting ready", asked.title or asked.name)  # what follows takes seconds to import
@@ -273,7 +273,7 @@ def degrade(
     from bench.asked import check_names
     from bench.suite import Suite, load_suite
 
-    asked = suite if isinstance(suite, Suite) else load_suite(str(suite), fields)
+    asked = load_suite(suite if isinstance(suite, Suite) else str(suite), fields)
     root = data_root_of(data_root)
     check_names(asked, root)
     if asked.seeds:

@@ -15,7 +15,7 @@ from bench.lists import comma_list
 from detectors.evaluation import COUNTED, DEFINITION_NAMES, FEWEST_OBJECTS
 from detectors.training.recipe import RECIPES, Recipe
 from tsdm_bench.errors import UsageError
-from tsdm_bench.files import read_yaml
+from tsdm_bench.files import checked, read_yaml
 from tsdm_bench.names import Name
 from tsdm_bench.places import place_of
 
@@ -209,11 +209,14 @@ def suite_names() -> list[str]:
     return sorted(path.name.removesuffix(".yaml") for path in SUITES.iterdir() if path.name.endswith(".yaml"))
 
 
-def load_suite(name_or_path: str, overrides: dict[str, Any] | None = None) -> Suite:
+def load_suite(name_or_path: str | Suite, overrides: dict[str, Any] | None = None) -> Suite:
     """A suite shipped with the harness by name, or any YAML file by path; ``overrides`` replace single fields.
 
-    Raises ``UsageError`` naming the field and its value where the YAML or an override does not fit.
+    A suite itself is taken as it is, but for the overrides. Raises ``UsageError`` naming the field and its value where
+    the YAML or an override does not fit.
     """
+    if isinstance(name_or_path, Suite):
+        return checked(name_or_path.model_dump(), Suite, overrides, f"suite {name_or_path.name}")
     if name_or_path.endswith((".yaml", ".yml")):
         path = place_of(name_or_path)
         if not os.path.isfile(path):  # also where the text is too long for a path

@@ -138,6 +138,11 @@ def read_yaml(
     fields = {} if fields is None else fields
     if not isinstance(fields, dict):
         raise UsageError(f"{name}: expected a mapping of fields ({_listed(model)}), got a {type(fields).__name__}")
+    return checked(fields, model, overrides, name)
+
+
+def checked(fields: dict[str, Any], model: type[Model], overrides: Mapping[str, Any] | None, name: str) -> Model:
+    """``fields`` as a ``model``, with ``overrides`` as for :func:`read_yaml`; ``UsageError`` where they do not fit."""
     for field, value in (overrides or {}).items():
         fields = _replaced(fields, field.split("."), value, name)
     try:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from bench.methods import expand
 from bench.plan import factors_of
 from bench.suite import Suite, load_suite, suite_names
@@ -118,3 +119,13 @@ def test_factors_extend_a_run_unless_the_detectors_were_trained_on_them() -> Non
 def test_a_protocol_that_cannot_be_run_is_refused(overrides: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_suite("m3fd", overrides)
+
+
+def test_fields_replace_those_of_a_suite_itself_too() -> None:
+    suite = load_suite("m3fd", {"limit": 4})
+    assert load_suite(suite, {"limit": 2}) == load_suite("m3fd", {"limit": 2})
+    assert load_suite(suite) == suite
+    with pytest.raises(UsageError, match=r"suite m3fd: limit = 0"):
+        load_suite(suite, {"limit": 0})
+    with pytest.raises(UsageError, match=r"limits = 2: no such field"):
+        bench.run(suite, limits=2)
