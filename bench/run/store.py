@@ -28,7 +28,8 @@ from bench.cell.rows import (
 )
 from bench.datasets.pair import Pair
 from bench.plan import Condition
-from bench.run.objects import Objects
+from bench.run.cost_table import TABLE
+from bench.run.objects import OBJECT_FILES, Objects
 from bench.run.record import RunRecord, read_record
 from bench.run.shards import (
     UNKNOWN,
@@ -47,6 +48,9 @@ from tsdm_bench.errors import UsageError, words_of
 from tsdm_bench.files import write_atomically, write_bytes
 from tsdm_bench.names import check_image_name
 
+OWN_FOLDERS = {"rows", "detections", "fused"}
+OWN_FILES = {"run.json", "pairs.parquet", str(TABLE), *OBJECT_FILES}
+"""What runs alone write, one at a time."""
 SWEPT_AFTER = 600.0
 """Seconds after which a temporary file of a report has no writer any more."""
 log = logging.getLogger(__name__)
@@ -97,10 +101,11 @@ class RunFolder:
 
     def _sweep(self) -> None:
         """Remove the temporary files of writers that were killed; a report may be writing its own just now."""
-        ours = {"rows", "detections", "fused"}
         for path in self.path.rglob(".*.tmp"):
+            within, name = path.relative_to(self.path), path.name[1:].rsplit(".", 2)[0]  # .NAME.12345678.tmp
             with contextlib.suppress(OSError):
-                if path.relative_to(self.path).parts[0] in ours or time.time() - path.stat().st_mtime > SWEPT_AFTER:
+                ours = within.parts[0] in OWN_FOLDERS or str(within.parent / name) in OWN_FILES
+                if ours or time.time() - path.stat().st_mtime > SWEPT_AFTER:
                     path.unlink()
 
     # --- what the run was ---

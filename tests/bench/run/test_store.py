@@ -209,7 +209,8 @@ def test_a_second_run_is_kept_out_and_told_who_is_there(tmp_path: Path) -> None:
 
 
 def test_temporary_files_of_killed_writers_are_swept(tmp_path: Path) -> None:
-    for name in ("rows/.x.parquet.1.tmp", "fused/jpeg/3/both/a/.ir.png.2.tmp", ".index.html.3.tmp"):
+    ours = ("rows/.x.parquet.1.tmp", "fused/jpeg/3/both/a/.ir.png.2.tmp", ".run.json.4.tmp", ".pairs.parquet.5.tmp")
+    for name in (*ours, "tables/.efficiency.csv.6.tmp", ".index.html.3.tmp"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     with RunFolder(tmp_path).locked():
