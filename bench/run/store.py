@@ -50,7 +50,7 @@ from tsdm_bench.names import check_image_name
 
 OWN_FOLDERS = {"rows", "detections", "fused"}
 OWN_FILES = {"run.json", "pairs.parquet", str(TABLE), *OBJECT_FILES}
-"""What runs alone write, one at a time."""
+"""What runs write, one at a time; of these a report writes the costs alone, in an instant."""
 SWEPT_AFTER = 600.0
 """Seconds after which a temporary file of a report has no writer any more."""
 log = logging.getLogger(__name__)
