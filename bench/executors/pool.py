@@ -182,9 +182,9 @@ class _Worker:
         self.submit = self._pool.submit
 
     def end(self) -> str:
-        """End the process at once; returns its last note."""
+        """End the process; returns its last note."""
         self._lifeline.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)  # waits for its threads: the end of Python may not meet them half-way
         with suppress(FileNotFoundError):
             return self._note.read_text(encoding="utf-8")
         return ""

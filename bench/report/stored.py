@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.cell.rows import TRUTH_SCHEMA, Picture
+from bench.cell.rows import DETECTION_SCHEMA, TRUTH_SCHEMA, Picture
 from bench.datasets.pair import Box
 from bench.plan import CLEAN, Condition, conditions
 from bench.report.layout import distinct
@@ -35,7 +35,6 @@ class StoredPictures:
     folder: RunFolder
     record: RunRecord
     truth: pd.DataFrame
-    detections: pd.DataFrame
     labelled: frozenset[str]
     """Images whose objects are known."""
 
@@ -91,7 +90,7 @@ class StoredPictures:
         """
         if self.record.detector is None or image not in self.labelled:
             return {}
-        here = self._of_cell.get((image, *condition), self.detections.iloc[:0])
+        here = self._detections.get((image, *condition), DETECTION_SCHEMA.empty_table().to_pandas())
         boxes, hard = self.boxes(image), self.boxes(image, difficult=True)
         found = {name: list[Detection]() for name in self.record.suite.methods}
         for name, *row in here[["method", *DETECTION_COLUMNS]].itertuples(index=False):
@@ -101,9 +100,9 @@ class StoredPictures:
         }
 
     @cached_property
-    def _of_cell(self) -> dict[tuple, pd.DataFrame]:
+    def _detections(self) -> dict[tuple, pd.DataFrame]:
         """The detections of the images that are stored, by image and condition."""
-        own = self.detections[self.detections["image"].isin(self.images())]
+        own = self.folder.detections(self.images())
         return dict(list(own.groupby(["image", *Condition._fields], sort=False)))
 
     def title(self, condition: Condition) -> str:
@@ -129,4 +128,4 @@ def stored_pictures(folder: RunFolder, record: RunRecord) -> StoredPictures:
         truth = folder.truth()
     except BoxesNotHere:
         truth, labelled = TRUTH_SCHEMA.empty_table().to_pandas(), frozenset()
-    return StoredPictures(folder, record, truth, folder.detections(), labelled)
+    return StoredPictures(folder, record, truth, labelled)

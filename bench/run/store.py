@@ -15,6 +15,7 @@ from pathlib import Path
 import filelock
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench.cell.rows import (
     CELL_KEY,
@@ -214,11 +215,20 @@ class RunFolder:
         frame = pa.concat_tables([ROW_SCHEMA.empty_table(), *tables]).to_pandas()
         return frame.drop_duplicates(ROW_KEY, keep="last").sort_values(ROW_KEY, ignore_index=True)
 
-    def detections(self) -> pd.DataFrame:
-        """Every stored detection, each once."""
-        table = pa.concat_tables([DETECTION_SCHEMA.empty_table(), *(shard.detections for shard in self._shards())])
-        codes = table.to_pandas(strings_to_categorical=True)  # compared ten times as fast as text
-        return table.filter(pa.array(~codes.duplicated().to_numpy())).to_pandas()
+    def detections(self, images: Collection[str] | None = None) -> pd.DataFrame:
+        """Every stored detection, of ``images`` where they are named, each once."""
+        known: set[CellKey] = set()
+        tables, repeated = [DETECTION_SCHEMA.empty_table()], False
+        for shard in self._shards():
+            repeated |= not known.isdisjoint(shard.identities)
+            known.update(shard.identities)
+            wanted = None if images is None else pc.is_in(shard.detections["image"], pa.array(images, pa.string()))
+            tables.append(shard.detections if wanted is None else shard.detections.filter(wanted))
+        table = pa.concat_tables(tables)
+        if repeated:  # a cell that was stored twice
+            codes = table.to_pandas(strings_to_categorical=True)  # compared ten times as fast as text
+            table = table.filter(pa.array(~codes.duplicated().to_numpy()))
+        return table.to_pandas()
 
     def pairs(self) -> pd.DataFrame:
         """Of every pair image, scene, split, whether it is labelled; where known its visible file, width and height."""

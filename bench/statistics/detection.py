@@ -22,7 +22,7 @@ from bench.statistics.intervals import CONDITION, LEVEL, RESAMPLES, interval
 from detectors.evaluation import COUNTED, FEWEST_OBJECTS, SUMMARIES, refuse_reserved
 from detectors.evaluation.average_precision import IOU_THRESHOLDS, precision_and_recall
 from detectors.evaluation.definitions import COCO, Definition
-from detectors.evaluation.matching import AREAS, ClassMatches, pooled
+from detectors.evaluation.matching import AREAS, DETECTION_COLUMNS, ClassMatches, pooled
 from tsdm_bench.errors import UsageError
 
 CELL = (*CONDITION, "method")
@@ -129,8 +129,9 @@ def sample_detection(
     means = tuple(np.isin(classes, list(of)) for of in (classes, counted, *of_sets.values()))
 
     groups = cells.groupby(list(CELL), sort=False)
-    boxes = dict(list(detections.groupby(list(CELL), sort=False)))
-    nothing = detections.iloc[:0]
+    needed = list(DETECTION_COLUMNS)  # of what is sent to other processes
+    boxes = {key: found[needed] for key, found in detections.groupby(list(CELL), sort=False)}
+    nothing = detections[needed].iloc[:0]
     keys = list(groups.groups)
     present = [set(group["image"]) for _, group in groups]
     shared = _Shared(names, cluster, tuple(classes), means, weights, definition)

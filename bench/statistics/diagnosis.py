@@ -14,6 +14,7 @@ from bench.statistics.intervals import CONDITION
 from bench.statistics.objects import found_shares
 from detectors.evaluation.diagnosis import Diagnosis, diagnose
 from detectors.evaluation.fates import FATES
+from detectors.evaluation.matching import DETECTION_COLUMNS
 from tsdm_bench.errors import UsageError
 
 CELL = [*CONDITION, "method"]
@@ -70,9 +71,10 @@ def diagnose_cells(
     the group of each row of ``truth``. Raises ``UsageError`` where a worker process ends.
     """
     cells = cells[["image", *CELL]].drop_duplicates()
-    boxes = dict(list(detections.groupby(CELL, sort=False)))
+    needed = list(DETECTION_COLUMNS)  # of what is sent to other processes
+    boxes = {key: found[needed] for key, found in detections.groupby(CELL, sort=False)}
     parts = list(cells.groupby(CELL, sort=False))
-    tasks = [(boxes.get(key, detections.iloc[:0]), sorted(part["image"])) for key, part in parts]
+    tasks = [(boxes.get(key, detections[needed].iloc[:0]), sorted(part["image"])) for key, part in parts]
     task = partial(_diagnose, truth, tuple(classes), dict(groups or {}))
     computed = list(map_ordered(task, tasks, workers) if workers > 1 else map(task, tasks))
     results = [result for result in computed if not isinstance(result, Died)]
