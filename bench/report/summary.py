@@ -22,13 +22,18 @@ UNFUSED = "unfused"
 
 
 def selected(frame: pd.DataFrame, suite: Suite, images: Iterable[str]) -> pd.DataFrame:
+    """The part of a stored table that the suite asks for, in its order."""
+    return in_order(asked_for(frame, suite, images), suite)
+
+
+def asked_for(frame: pd.DataFrame, suite: Suite, images: Iterable[str]) -> pd.DataFrame:
     """The part of a stored table that the suite asks for: a run folder may hold more, from a wider run before."""
     wanted = set(conditions(suite))
     keep = frame["method"].isin(suite.methods) & frame["image"].isin(set(images))
     shown = frame[CONDITION].drop_duplicates()
     asked = np.array([Condition(*key) in wanted for key in shown.itertuples(index=False)], dtype=bool)
     keep &= asked[frame.groupby(CONDITION, sort=False).ngroup()]
-    return in_order(frame[keep], suite)
+    return frame if keep.all() else frame[keep]
 
 
 def computed(folder: RunFolder, rows: pd.DataFrame, record: RunRecord, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -98,7 +103,7 @@ def labelled_part(folder: RunFolder, suite: Suite, cells: pd.DataFrame) -> Label
     counting = truth[~truth["difficult"]] if "difficult" in truth else truth
     if not counting["image"].isin(cells["image"]).any():
         return None
-    return Labelled(truth, selected(folder.detections(), suite, labelled), cells)
+    return Labelled(truth, asked_for(folder.detections(), suite, labelled), cells)
 
 
 def with_bounds(table: pd.DataFrame, key: str) -> pd.DataFrame:
