@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -88,6 +89,16 @@ def test_signals_of_schedulers_save_what_is_done_and_a_resume_completes_it(
     assert len(folder.record().parts) == 2
 
 
+@pytest.fixture
+def usual_signals() -> Iterator[None]:
+    """As in a process of its own: Ray leaves a handler that ends the process, and a shell may have Ctrl-C ignored."""
+    usual = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("instead", [None, "no plain tensors"])
 def test_a_signal_that_compiled_code_drops_or_turns_into_an_error_still_stops_the_run(
@@ -95,6 +106,7 @@ def test_a_signal_that_compiled_code_drops_or_turns_into_an_error_still_stops_th
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
+    usual_signals: None,
     number: int,
     instead: str | None,
 ) -> None:
@@ -112,7 +124,6 @@ def test_a_signal_that_compiled_code_drops_or_turns_into_an_error_still_stops_th
 
     original = work.score
     monkeypatch.setattr(work, "score", score)
-    monkeypatch.setattr(signal, "default_int_handler", signal.getsignal(signal.SIGINT))  # also where it is ignored
     (tmp_path / "suite.yaml").write_text(
         "name: s\ndataset: folder\nmethods: [ir, vis]\nfactors: [jpeg]\nseverities: [0, 1, 3]\nmetrics: [en]\n"
     )
