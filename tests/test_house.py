@@ -24,11 +24,8 @@ BELOW = {
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "misc"}
 COMPUTES = ("bench.cell", "bench.executors", "bench.methods", "degradation", "detectors.backends", "fusion")
 """Rooms that make what a run stores; a report reads it."""
-READ_BY_REPORTS = (
-    "bench.cell.rows", "bench.executors.pool", "degradation.factor", "degradation.mixed_condition", "fusion.method",
-    "fusion.restoration.restorer",
-)  # fmt: skip
-"""Of those rooms: the schema of rows, the number of cores, the cards of factors, methods and restorers."""
+READ_BY_REPORTS = ("bench.cell.rows", "bench.executors.pool", "degradation.factor", "degradation.mixed_condition")
+"""Of those rooms: the schema of rows, the number of cores, the cards of factors and of several at once."""
 
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from bench.datasets import DATASETS
 from bench.metrics import METRICS
-from bench.run.record import MethodFacts, RunRecord
+from bench.run.record import RunRecord
 from degradation.factor import FACTORS
-from fusion.method import METHODS
-from fusion.restoration.restorer import RESTORERS
 
 _ENTRY = re.compile(r"^@\w+\{([^,\s]+),.*?^\}", re.MULTILINE | re.DOTALL)
 
@@ -18,21 +16,14 @@ _ENTRY = re.compile(r"^@\w+\{([^,\s]+),.*?^\}", re.MULTILINE | re.DOTALL)
 def references(record: RunRecord) -> str:
     """The entries of a run's ``references.bib``, sorted by their keys."""
     dataset = [DATASETS[record.dataset.name].citation] if record.dataset.name in DATASETS else []
-    methods = [text for name in record.suite.methods for text in _of_method(record.methods[name])]
+    methods = [record.methods[name].citation for name in record.suite.methods]
     words = {word for name in record.factors for word in re.split("[+:]", name)}
     factors = [FACTORS[name].citation for name in words if name in FACTORS]
     return merged([*methods, *(METRICS[name].citation for name in record.metrics), *factors, *dataset])
 
 
-def _of_method(facts: MethodFacts) -> Iterator[str]:
-    """What a run recorded of a method, then what its card and those of the restorers before it say now."""
-    yield facts.citation
-    names = [] if ":" in facts.spec else facts.spec.split("+")
-    yield from (cards[name].citation for name in names for cards in (METHODS, RESTORERS) if name in cards)
-
-
 def merged(citations: Iterable[str]) -> str:
-    """BibTeX entries, each key once in its last text, sorted.
+    """BibTeX entries, each key once, sorted.
 
     >>> one, other = "@misc{b,\\n  year = {2020},\\n}", "@misc{a,\\n  year = {2021},\\n}"
     >>> merged([f"{one}\\n{other}", one]).split("\\n")[0]

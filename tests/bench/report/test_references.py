@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +14,7 @@ import pytest
 
 from bench.datasets import DATASETS
 from bench.metrics import METRICS
-from bench.report.references import merged, references
-from bench.run.store import RunFolder
+from bench.report.references import merged
 from bench.unfused import UNFUSED
 from degradation.factor import FACTORS
 from detectors.card import DETECTORS
@@ -116,17 +114,6 @@ def test_a_source_that_does_not_parse_is_found() -> None:
         entries("@misc{a,\n  title = {{A")
     with pytest.raises(AssertionError, match="is no entry"):
         entries("@misc{a,\n  year = {2020},\n}\nsee also")
-
-
-def test_an_entry_that_was_corrected_since_a_run_is_the_present_one(make_run: Callable[..., RunFolder]) -> None:
-    record = make_run(methods=("gff", "dncnn+gff", "own")).record()
-    old = METHODS["gff"].citation.replace("Kang, Xudong", "others")
-    own = {"spec": "folder:results/dncnn+sci", "citation": "@misc{mine,\n  title = {Mine},\n}"}
-    changes = {"gff": {"citation": old}, "dncnn+gff": {"citation": old}, "own": own}
-    facts = {name: of.model_copy(update=changes[name]) for name, of in record.methods.items()}
-    cited = references(record.model_copy(update={"methods": facts, "metrics": {}, "factors": {}}))
-    assert [entry.key for entry in entries(cited)] == ["li2013gff", "mine", "zhang2017dncnn"]
-    assert METHODS["gff"].citation in cited
 
 
 @pytest.mark.skipif(shutil.which("bibtex") is None, reason="needs bibtex")
