@@ -220,9 +220,8 @@ def _write_rows(source: RunFolder, record: RunRecord, target: RunFolder, scores_
         size = sum(path.stat().st_size for path in (target.path / kind).iterdir()) / 1e6
         log.info("publish: %s take %.1f MB", kind, size)
         if size > most:
-            raise UsageError(
-                f"the {kind} take {size:.0f} MB, at most {most} can be published; {_smaller(kind, size, found)}"
-            )
+            told = f"the {kind} take {size:.0f} MB, at most {most} can be published"
+            raise UsageError(f"{told}; {_smaller(kind, size, found)}")
 
 
 def _from_score(record: RunRecord, found: pd.DataFrame, score: float) -> tuple[RunRecord, pd.DataFrame]:
