@@ -1,4 +1,4 @@
-"""From a finished run to a folder small enough for a repository: record, rows in one file, tables and main curves."""
+"""From a finished run to a folder small enough for a repository: record, rows, tables and main curves."""
 
 from __future__ import annotations
 
