@@ -70,18 +70,20 @@ class Easel(Beside[Drawing, None]):
         self._notes: dict[Path, dict[str, str]] = {}
         self._wanted: dict[Path, str] = {}
         self._missing: list[Drawing] = []
+        self._held: list[Drawing] = []
 
     def add(self, drawings: Iterable[Drawing]) -> None:
         """Begin with those that are missing, once there are enough of them."""
-        before = len(self._missing)
         for drawing in drawings:
             noted = self._noted(drawing.path.parent)
             identity = self._wanted[drawing.path] = drawing.identity
             if noted.get(drawing.path.name) != identity or not all(path.is_file() for path in drawing.files):
                 self._missing.append(drawing)
+                self._held.append(drawing)
         if len(self._missing) >= WORTH_A_PROCESS:
-            for drawing in self._missing[before if before >= WORTH_A_PROCESS else 0 :]:
+            for drawing in self._held:
                 self.give(drawing)
+            self._held.clear()
 
     @property
     def asked(self) -> int:
@@ -92,7 +94,7 @@ class Easel(Beside[Drawing, None]):
         """Draw the rest, and note down what every figure was made of; returns what was drawn."""
         if letters := lacking(text for drawing in self._missing for text in drawing.texts):
             log.warning("no font here has %s: figures show boxes instead; install one, such as Noto Sans CJK", letters)
-        for drawing in self._missing if len(self._missing) < WORTH_A_PROCESS else ():
+        for drawing in self._held:
             _draw(drawing)
         for drawing, died in self.results():
             if died is not None:

@@ -38,6 +38,8 @@ class Parts:
     """What a report is made of."""
 
     run: Run
+    each: Callable[[Parts, Section], object]
+    """Called with every section as soon as it is there."""
     precision: Precision | None = None
     """Average precision, where a detector looked at labelled pairs."""
     sections: list[Section] = field(default_factory=list)
@@ -45,8 +47,6 @@ class Parts:
     """Why a part could not be made."""
     lacking: str = ""
     """Why what rests on the boxes of the objects is left out: the dataset that has them is not here."""
-    each: Callable[[Parts, Section], object] = lambda parts, section: None
-    """Called with every section as soon as it is there."""
 
     def make(self, name: str, make: Callable[[], Made], *, stage: bool = True) -> Made | None:
         """What ``make`` returns; None where it raises, which the log and :attr:`problems` or :attr:`lacking` tell.
@@ -96,7 +96,7 @@ def read_parts(
         return None
     run = describe(record, cells, pairs)
     rows, cells = run.basis.of(rows), run.basis.of(cells)
-    parts = Parts(run, each=each)
+    parts = Parts(run, each)
     scores = fusion_scores(rows)
     labelled = parts.make("Detection", lambda: labelled_part(folder, record.suite, cells))
     if labelled:
