@@ -8,7 +8,8 @@ pycocotools.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -112,44 +113,73 @@ def precision_and_recall(
     sample with every image once. NaN where a sample has no object of the class.
     """
     positives = matches.positives[area].sum(keepdims=True) if weights is None else matches.positives[area] @ weights
-    values = [
-        _read(*_counts_at_hits(matches.image, hit, ignored, weights), positives, read)
-        for hit, ignored in zip(matches.hit[area], matches.ignored[area], strict=True)
-    ]
-    return np.stack([ap for ap, _ in values]), np.stack([ar for _, ar in values])
+    hit, ignored = matches.hit[area], matches.ignored[area]
+    ap, ar = np.empty((2, len(hit), len(positives)))
+    counts = _counts_at_hits if weights is None else partial(_weighted_counts_at_hits, matches.image, weights)
+    for threshold, found, before in counts(hit, ignored):
+        ap[threshold], ar[threshold] = _read(found, before, positives, read)
+    return ap, ar
 
 
-def _counts_at_hits(
-    image: np.ndarray, hit: np.ndarray, ignored: np.ndarray, weights: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """At each hit, best score first: the weighted number of hits and of detections so far, each hits×S."""
-    image, hit = image[~ignored], hit[~ignored]
-    places = np.flatnonzero(hit)
-    if weights is None:
-        return np.arange(1.0, len(places) + 1)[:, None], (places + 1.0)[:, None]
+Counts = Iterator[tuple[int, np.ndarray, np.ndarray]]
+"""A threshold, and at each of its hits, best score first, the number of hits and of detections so far (each hits×S)."""
+
+
+def _counts_at_hits(hit: np.ndarray, ignored: np.ndarray) -> Counts:
+    """Of every image once, from T×D matches."""
+    for threshold, (of, left_out) in enumerate(zip(hit, ignored, strict=True)):
+        places = np.flatnonzero(of[~left_out])
+        yield threshold, np.arange(1.0, len(places) + 1)[:, None], (places + 1.0)[:, None]
+
+
+def _weighted_counts_at_hits(image: np.ndarray, weights: np.ndarray, hit: np.ndarray, ignored: np.ndarray) -> Counts:
+    """Of images as often as their ``weights`` (images×S) say.
+
+    Detections are counted once for all thresholds that ignore the same ones, which is nearly always all of them.
+    """
+    alike: dict[bytes, list[int]] = {}
+    for threshold, left_out in enumerate(ignored):
+        alike.setdefault(left_out.tobytes(), []).append(threshold)
+    for thresholds in alike.values():
+        kept = np.flatnonzero(~ignored[thresholds[0]])
+        of_kept, hits = image[kept], hit[thresholds][:, kept]
+        places = np.flatnonzero(hits.any(axis=0))
+        before = _detections_up_to(places, of_kept, weights)
+        for threshold, own in zip(thresholds, hits[:, places], strict=True):
+            yield threshold, _running(np.add, weights[of_kept[places[own]]]), before[own]
+
+
+def _detections_up_to(places: np.ndarray, image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted number of detections up to each of some places among them, places×S."""
     if len(places) == 0:
-        return np.zeros((0, weights.shape[1])), np.zeros((0, weights.shape[1]))
+        return np.zeros((0, weights.shape[1]))
     last = places[-1] + 1
-    rows = np.concatenate([[0], places + 1])  # detections between two hits belong to the later one
+    rows = np.concatenate([[0], places + 1])  # detections between two places belong to the later one
     seen = csr_array((np.ones(last), image[:last], rows), shape=(len(places), len(weights)))
-    return _running(np.add, weights[image[places]]), _running(np.add, seen @ weights)
+    return _running(np.add, seen @ weights)
 
 
 def _read(found: np.ndarray, before: np.ndarray, positives: np.ndarray, read: Read) -> tuple[np.ndarray, np.ndarray]:
-    """Average precision and final recall (S) from the counts at each hit (hits×S); precision falls with recall."""
+    """Average precision and final recall (S) from the counts at each hit (hits×S), which it uses up.
+
+    Precision falls with recall.
+    """
     exists = positives > 0
     if len(found) == 0:
         nothing = np.where(exists, 0.0, np.nan)
         return nothing, nothing.copy()
-    recall = found / np.where(exists, positives, 1)
-    precision = found / (before + SPACING)
+    before += SPACING
+    precision = np.divide(found, before, out=before)
+    recall = np.divide(found, np.where(exists, positives, 1), out=found)
     envelope = _running(np.maximum, precision[::-1])[::-1]
-    return np.where(exists, read(envelope, recall), np.nan), np.where(exists, recall[-1], np.nan)
+    final = np.where(exists, recall[-1], np.nan)
+    return np.where(exists, read(envelope, recall), np.nan), final
 
 
 def _increments(rows: np.ndarray) -> np.ndarray:
     """What each row adds to the one before it, in place."""
-    rows[1:] -= rows[:-1].copy()
+    for row, above in pairwise(rows[::-1]):
+        row -= above
     return rows
 
 
@@ -165,9 +195,11 @@ def _thresholds_passed(recall: np.ndarray, reached: bool = True) -> np.ndarray:
 
     Without ``reached`` how many are below it.
     """
-    nearest = np.rint(recall * RECALL_STEPS)
-    threshold = nearest * RECALL_THRESHOLDS[1]
-    return nearest + (threshold <= recall if reached else threshold < recall)
+    passed = recall * RECALL_STEPS
+    np.rint(passed, out=passed)
+    threshold = passed * RECALL_THRESHOLDS[1]
+    passed += threshold <= recall if reached else threshold < recall
+    return passed
 
 
 def trapezoids(precision: np.ndarray, recall: np.ndarray) -> np.ndarray:

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 SIDES = ["x", "y", "w", "h"]
-
-
-def to_coco(
-    truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str], classes: Sequence[str]
-) -> tuple[dict, list[dict]]:
-    """(ground truth, results) as COCO's ``instances.json`` and ``results.json`` hold them.
-
-    Ids of images and categories count from 1 in the order of ``images`` and ``classes``; rows of other images or
-    classes are left out.
-    """
-    return instances(truth, images, classes), results(detections, images, classes)
 
 
 def instances(
@@ -27,7 +17,10 @@ def instances(
     classes: Sequence[str],
     of_images: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict:
-    """The ground truth; ``of_images`` adds fields to images, such as width and height.
+    """The ground truth as COCO's ``instances.json``; ``of_images`` adds fields to images, such as width and height.
+
+    Ids of images and categories count from 1 in the order of ``images`` and ``classes``; rows of other images or
+    classes are left out.
 
     A difficult object becomes a crowd, COCO's only word for what is not to be counted: ``iscrowd`` is what its tools
     read, ``ignore`` what older converters wrote. Average precision takes it for one, too
@@ -41,7 +34,7 @@ def instances(
     rows, image_id, category_id = _known(truth, images, classes)
     difficult = rows["difficult"].astype(int).tolist() if "difficult" in rows else [0] * len(rows)
     boxes = rows[SIDES].astype(float).to_numpy().tolist()
-    where = zip(image_id, category_id, boxes, difficult, strict=True)
+    where = zip(image_id.tolist(), category_id.tolist(), boxes, difficult, strict=True)
     annotations = [
         {"id": number, "image_id": image, "category_id": category, "bbox": box, "area": box[2] * box[3],
          "iscrowd": crowd, "ignore": crowd}
@@ -56,17 +49,23 @@ def instances(
 
 
 def results(detections: pd.DataFrame, images: Sequence[str], classes: Sequence[str]) -> list[dict]:
-    """The detections of one method under one condition."""
-    rows, image_id, category_id = _known(detections, images, classes)
-    boxes, scores = rows[SIDES].astype(float).to_numpy().tolist(), rows["score"].astype(float).tolist()
+    """Detections of one method under one condition as COCO's ``results.json``, with the ids of :func:`instances`."""
     return [
-        {"image_id": image, "category_id": category, "bbox": box, "score": score}
-        for image, category, box, score in zip(image_id, category_id, boxes, scores, strict=True)
+        {"image_id": int(image), "category_id": int(category), "bbox": box, "score": score}
+        for image, *box, score, category in result_rows(detections, images, classes).tolist()
     ]
 
 
-def _known(table: pd.DataFrame, images: Sequence[str], classes: Sequence[str]) -> tuple[pd.DataFrame, list, list]:
+def result_rows(detections: pd.DataFrame, images: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """The same as pycocotools' ``loadNumpyAnnotations`` takes it: N×7 of image id, x, y, w, h, score, category id."""
+    rows, image_id, category_id = _known(detections, images, classes)
+    return np.column_stack([image_id, rows[[*SIDES, "score"]].to_numpy(float), category_id])
+
+
+def _known(
+    table: pd.DataFrame, images: Sequence[str], classes: Sequence[str]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """The rows of ``images`` and ``classes``, with the ids of both."""
     image, category = pd.Index(images).get_indexer(table["image"]), pd.Index(classes).get_indexer(table["class"])
     known = (image >= 0) & (category >= 0)
-    return table[known], (image[known] + 1).tolist(), (category[known] + 1).tolist()
+    return table[known], image[known] + 1, category[known] + 1

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from hotcoco import COCO, COCOeval
 
-from detectors.evaluation.coco_format import to_coco
+from detectors.evaluation.coco_format import instances, result_rows
 from detectors.evaluation.fates import FATES, FOUND, NEAR, SHOWN_FROM, object_fates
 
 KINDS = {
@@ -71,9 +71,10 @@ def diagnose(truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str
     >>> diagnose(pd.DataFrame(box), bus, ["1"], ["Bus", "Car"]).number["classification"]
     1
     """
-    instances, results = to_coco(truth, detections, images, classes)
-    objects = COCO(instances)
-    evaluation = COCOeval(objects, objects.load_res(results), "bbox")
+    labelled = instances(truth, images, classes)
+    objects = COCO(labelled)
+    found = objects.load_res(result_rows(detections, images, classes))
+    evaluation = COCOeval(objects, found, "bbox")
     evaluation.evaluate()
     evaluation.accumulate()
     curves = np.asarray((evaluation.eval or {})["precision"])[0, :, :, 0, -1]  # recalls × classes
@@ -88,7 +89,7 @@ def diagnose(truth: pd.DataFrame, detections: pd.DataFrame, images: Sequence[str
         average_precision=errors["ap_base"],
         cost={kind: errors["delta_ap"][name] for kind, name in KINDS.items()},
         number={kind: errors["counts"][name] for kind, name in KINDS.items()},
-        objects=sum(not each["iscrowd"] for each in instances["annotations"]),
+        objects=sum(not each["iscrowd"] for each in labelled["annotations"]),
         calibration_error=calibration["ece"] if calibration["num_detections"] else np.nan,
         precision=known.mean(axis=1) if known.size else np.full(len(curves), np.nan),
         fate=fates,

@@ -11,14 +11,15 @@ import pandas as pd
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from detectors.evaluation.coco_format import to_coco
+from detectors.evaluation import coco_format
 
 
 def coco_evaluation(
     truth: pd.DataFrame, found: pd.DataFrame, images: Sequence[str], classes: Sequence[str]
 ) -> COCOeval:
     """Its evaluation, accumulated and summarized, of what JSON makes of the boxes."""
-    instances, results = json.loads(json.dumps(to_coco(truth, found, images, classes)))
+    instances = json.loads(json.dumps(coco_format.instances(truth, images, classes)))
+    results = json.loads(json.dumps(coco_format.results(found, images, classes)))
     with contextlib.redirect_stdout(io.StringIO()):
         objects = COCO()
         objects.dataset = instances

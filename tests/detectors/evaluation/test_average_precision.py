@@ -51,8 +51,10 @@ def test_equals_pycocotools_on_exported_json(seed, crowded):
     )
 
 
-def test_a_resample_equals_pycocotools_on_duplicated_images():
+@pytest.mark.parametrize("difficult", [0, 0.4])
+def test_a_resample_equals_pycocotools_on_duplicated_images(difficult):
     truth, found, images = scene(1)
+    truth["difficult"] = np.random.default_rng(2).random(len(truth)) < difficult
     found["score"] = np.random.default_rng(0).permutation(len(found)) / len(found)  # ties would order copies otherwise
     counts = np.array([0, 3, 1, 2, 0, 1, 1, 0])
     copies = [(image, f"{image}-{k}") for image, count in zip(images, counts, strict=True) for k in range(count)]
@@ -62,6 +64,8 @@ def test_a_resample_equals_pycocotools_on_duplicated_images():
 
     evaluation = coco_evaluation(repeated(truth), repeated(found), [copy for _, copy in copies], CLASSES)
     matches = match(truth, found, images, CLASSES)
+    ignored = np.concatenate([matches[name].ignored[0] for name in CLASSES], axis=1)
+    assert (ignored != ignored[0]).any() == (difficult > 0)  # which detections are ignored depends on the threshold
     values = [precision_and_recall(matches[name], counts[:, None].astype(float)) for name in CLASSES]
     assert np.nanmean([ap.mean() for ap, _ in values]) == pytest.approx(evaluation.stats[0], abs=1e-12)
     assert np.nanmean([ap[0, 0] for ap, _ in values]) == pytest.approx(evaluation.stats[1], abs=1e-12)

@@ -8,7 +8,7 @@ import pytest
 from random_scenes import CLASSES, FOUND, TRUTH, scene
 
 from detectors.evaluation.average_precision import average_precision
-from detectors.evaluation.coco_format import to_coco
+from detectors.evaluation.coco_format import instances, results
 from detectors.evaluation.diagnosis import KINDS, diagnose
 from detectors.evaluation.fates import FATES
 
@@ -19,16 +19,16 @@ def test_kinds_cost_what_tidecv_says(seed):
     truth, found = scene(seed)
     images = sorted(truth["image"].unique())
     result = diagnose(truth, found, images, CLASSES)
-    instances, results = to_coco(truth, found, images, CLASSES)
+    labelled = instances(truth, images, CLASSES)
     objects, boxes = tidecv.Data("truth"), tidecv.Data("found")
     for data in (objects, boxes):
-        for each in instances["categories"]:
+        for each in labelled["categories"]:
             data.add_class(each["id"], each["name"])
-        for each in instances["images"]:
+        for each in labelled["images"]:
             data.add_image(each["id"], each["file_name"])
-    for each in instances["annotations"]:
+    for each in labelled["annotations"]:
         objects.add_ground_truth(each["image_id"], each["category_id"], each["bbox"])
-    for each in results:
+    for each in results(found, images, CLASSES):
         boxes.add_detection(each["image_id"], each["category_id"], each["score"], each["bbox"])
     tide = tidecv.TIDE()
     run = tide.evaluate(objects, boxes, mode=tidecv.TIDE.BOX)
