@@ -103,7 +103,7 @@ def labelled_part(folder: RunFolder, suite: Suite, cells: pd.DataFrame) -> Label
     counting = truth[~truth["difficult"]] if "difficult" in truth else truth
     if not counting["image"].isin(cells["image"]).any():
         return None
-    return Labelled(truth, asked_for(folder.detections(), suite, labelled), cells)
+    return Labelled(truth, asked_for(folder.detections(coded=True), suite, labelled), cells)
 
 
 def with_bounds(table: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -143,7 +143,7 @@ def match_boxes(
     """
     shape = (len(limits), len(IOU_THRESHOLDS), len(found))
     taken = np.full(shape, -1)
-    ignored = np.broadcast_to(_outside(found, limits)[:, None, :], shape).copy()
+    ignored = np.repeat(_outside(found, limits)[:, None, :], len(IOU_THRESHOLDS), axis=1)
     if len(objects) == 0 or len(found) == 0:
         return taken, ignored
     order = np.arange(len(objects))[::-1]  # argmax gives the first of equals, COCO wants the last
@@ -152,13 +152,17 @@ def match_boxes(
     outside = (_outside(objects, limits) | difficult)[:, None, order]
     difficult = difficult[order]
     free = np.ones((len(limits), len(IOU_THRESHOLDS), len(objects)), dtype=bool)
-    for d in np.flatnonzero(iou.max(axis=1) >= IOU_THRESHOLDS[0]):
-        possible = free & (iou[d] >= IOU_THRESHOLDS[:, None])
-        inside = possible & ~outside
-        choice = np.where(inside.any(axis=2, keepdims=True), inside, possible)
-        best = np.where(choice, iou[d], -1.0).argmax(axis=2)
-        area, threshold = np.nonzero(choice.any(axis=2))
-        column = best[area, threshold]
+    near = iou >= IOU_THRESHOLDS[0]
+    for d in np.flatnonzero(near.any(axis=1)):
+        columns = np.flatnonzero(near[d])
+        possible = free[..., columns] & (iou[d, columns] >= IOU_THRESHOLDS[:, None])
+        if len(columns) > 1:  # the one that overlaps most, first among those inside
+            inside = possible & ~outside[..., columns]
+            choice = np.where(inside.any(axis=2, keepdims=True), inside, possible)
+            best = np.where(choice, iou[d, columns], -1.0).argmax(axis=2)
+            possible = choice & (best[..., None] == np.arange(len(columns)))
+        area, threshold, which = np.nonzero(possible)
+        column = columns[which]
         free[area, threshold, column] = difficult[column]
         taken[area, threshold, d] = order[column]
         ignored[area, threshold, d] = outside[area, 0, column]
@@ -212,7 +216,7 @@ def by_class_and_image(
     by_class: dict[str, dict[int, np.ndarray]] = {}
     values = table[list(columns)].to_numpy(dtype=np.float64)
     known = np.flatnonzero(index >= 0)
-    names, codes = np.unique(table["class"].to_numpy(dtype=str)[known], return_inverse=True)
+    codes, names = pd.factorize(table["class"].iloc[known])
     order = np.lexsort((index[known], codes))  # stable: rows of one image keep their order
     keys = np.stack([codes[order], index[known][order]])
     if not len(order):

@@ -70,7 +70,9 @@ def test_the_folder_is_read_as_the_run_is(run: RunFolder, tmp_path: Path, capsys
 
 def test_boxes_are_rounded_to_a_sixteenth_of_a_pixel(run: RunFolder, tmp_path: Path, monkeypatch) -> None:
     order, read = ["image", "severity", "method", "x", "y"], RunFolder.detections
-    monkeypatch.setattr(RunFolder, "detections", lambda self: read(self).assign(x=lambda of: of["x"] + 0.3))
+    monkeypatch.setattr(
+        RunFolder, "detections", lambda self, **form: read(self, **form).assign(x=lambda of: of["x"] + 0.3)
+    )
     there = run.detections()
     to = bench.publish(run.path, tmp_path / "own")
     monkeypatch.undo()
