@@ -36,6 +36,18 @@ def stopping_on_signals() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
+@contextlib.contextmanager
+def keeping_handlers() -> Iterator[None]:
+    """Undo what is done to the handlers of :data:`SIGNALS`: a library that sets its own would end the process."""
+    before = {of: signal.getsignal(of) for name in SIGNALS if (of := getattr(signal, name, None)) is not None}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) != handler and threading.current_thread() is threading.main_thread():
+                signal.signal(number, handler)
+
+
 def stop_if_wished() -> None:
     """Raise ``KeyboardInterrupt`` where a signal has asked to stop and nobody has heard it."""
     if _wished:

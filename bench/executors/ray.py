@@ -18,6 +18,7 @@ from bench.cell.sources import MOST_TOGETHER, Bench
 from bench.cell.work import run_cell
 from bench.executors.local import run_in_batches
 from bench.plan import Cell
+from bench.stopping import keeping_handlers
 from tsdm_bench.errors import UsageError, one_line
 from tsdm_bench.words import counted
 
@@ -46,7 +47,8 @@ def run_cells(
     started = not ray.is_initialized()
     if started:
         try:
-            ray.init(address=address, log_to_driver=False, include_dashboard=False, configure_logging=False)
+            with keeping_handlers():
+                ray.init(address=address, log_to_driver=False, include_dashboard=False, configure_logging=False)
         except ConnectionError as error:
             raise UsageError(
                 f"no Ray cluster at {address or os.environ.get('RAY_ADDRESS')}: {one_line(error)}"

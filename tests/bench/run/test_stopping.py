@@ -33,14 +33,15 @@ def fuse(ir, vis):
 """
 
 
-def command(pairs: Path, folder: Path, workers: int) -> list[str]:
+def command(pairs: Path, folder: Path, workers: int, executor: str = "local") -> list[str]:
     (folder / "slow.py").write_text(SLOW)
     (folder / "suite.yaml").write_text(
         f"name: slow\ndataset: folder\nmethods: [average, 'slow={folder}/slow.py:fuse']\nfactors: [noise_gray, jpeg]\n"
         "severities: [0, 1, 2, 3, 4, 5]\nmetrics: [en, mse]\n"
     )
     places = ["--suite", str(folder / "suite.yaml"), "--data-root", str(pairs), "--out", str(folder / "out")]
-    return [sys.executable, str(PROGRAM), *places, "--workers", str(workers), "--device", "cpu", "--no-report"]
+    how = ["--executor", executor, "--workers", str(workers), "--device", "cpu", "--no-report"]
+    return [sys.executable, str(PROGRAM), *places, *how]
 
 
 def run_folder(folder: Path) -> RunFolder:
@@ -57,13 +58,18 @@ def wait_for_work(process: subprocess.Popen, folder: Path) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, 1), (signal.SIGHUP, 2)])
+@pytest.mark.parametrize(
+    ("number", "workers", "executor"),
+    [(signal.SIGTERM, 1, "local"), (signal.SIGHUP, 2, "local"), (signal.SIGTERM, 1, "ray")],
+)
 def test_signals_of_schedulers_save_what_is_done_and_a_resume_completes_it(
-    small_pairs: Path, tmp_path: Path, number: int, workers: int
+    small_pairs: Path, tmp_path: Path, number: int, workers: int, executor: str
 ) -> None:
+    if executor == "ray":
+        pytest.importorskip("ray")
     # In the background a shell lets Ctrl-C be ignored; that must not matter.
     process = subprocess.Popen(
-        command(small_pairs, tmp_path, workers),
+        command(small_pairs, tmp_path, workers, executor),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
