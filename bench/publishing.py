@@ -30,8 +30,8 @@ KEPT = ("run.json", "pairs.parquet", str(TABLE))
 SHARDS = ("rows", "detections")
 LARGEST = {"rows": 6, "detections": 12}
 """Megabytes of all files of each: they stay in every clone of the repository."""
-STEPS_PER_PIXEL = 16
-"""To which boxes are rounded, which halves their files."""
+STEPS = dict.fromkeys(("x", "y", "w", "h"), 16) | {"score": 4096}
+"""Steps of a pixel, or of 1, to which detections are rounded: their files take less than half."""
 PLACE_OPTIONS = ("--out", "--data-root", "--weights-dir")
 """Of a command: they say where things lay on the machine, and decide nothing."""
 TOLERANCE = 1e-9
@@ -44,12 +44,12 @@ def publish(run: Path, to: Path, scores_from: float | None = None, data_root: Pa
     """Write the run folder ``run`` to ``to`` as one that can be committed; returns ``to``.
 
     ``to`` is a run folder, too: ``report``, ``compare`` and ``export`` read it, and a run of its record repeats it. Its
-    rows and detections are a file each per factor; detected boxes are rounded to a sixteenth of a pixel. There are no
-    images of the dataset, and nothing names a folder of this machine. The boxes of a photographed dataset are stated,
-    not kept (:mod:`bench.run.objects`); a ``run`` that is published itself reads them under ``data_root``. Tables,
-    curves and page are made from what is written there. With ``scores_from`` detections of a lower score are left out
-    and the record says so: it is what a run with this confidence gives, and AP counts from there. What ``to`` held of
-    an earlier run is replaced.
+    rows and detections are a file each per factor; detections are rounded (:data:`STEPS`). There are no images of the
+    dataset, and nothing names a folder of this machine. The boxes of a photographed dataset are stated, not kept
+    (:mod:`bench.run.objects`); a ``run`` that is published itself reads them under ``data_root``. Tables, curves and
+    page are made from what is written there. With ``scores_from`` detections of a lower score are left out and the
+    record says so: it is what a run with this confidence gives, and AP counts from there. What ``to`` held of an
+    earlier run is replaced.
 
     Raises ``UsageError`` where ``run`` is no run folder, is not complete, names a place of this machine, or is too
     large, and where ``to`` holds something else.
@@ -206,13 +206,13 @@ def _write_rows(source: RunFolder, record: RunRecord, target: RunFolder, scores_
         target.objects.state(source.objects, record.dataset.name)
     images = source.pairs()["image"]
     rows, found = (selected(frame, record.suite, images) for frame in (source.rows(), source.detections()))
+    found = found.assign(**{of: (found[of] * steps).round() / steps for of, steps in STEPS.items()})
     if scores_from is not None:
         record, found = _from_score(record, found, scores_from)
     target.write_record(record)
     cells = computed(source, rows, record, source.pairs())
     bare = cells[[record.methods[name].kind == UNFUSED for name in cells["method"]]]
     keys = [CellKey(cell.image, Condition(*cell[2:5]), cell.method) for cell in bare.itertuples(index=False)]
-    found = found.assign(**{of: (found[of] * STEPS_PER_PIXEL).round() / STEPS_PER_PIXEL for of in ("x", "y", "w", "h")})
     for factor in dict.fromkeys(cells["factor"]):
         own_rows, own_found = (frame[frame["factor"] == factor] for frame in (rows, found))
         target.write_dense(own_rows, own_found, [key for key in keys if key.condition.factor == factor])

@@ -68,17 +68,26 @@ def test_the_folder_is_read_as_the_run_is(run: RunFolder, tmp_path: Path, capsys
     assert stale(to) == []  # the whole report says the same
 
 
-def test_boxes_are_rounded_to_a_sixteenth_of_a_pixel(run: RunFolder, tmp_path: Path, monkeypatch) -> None:
+def test_detections_are_rounded(run: RunFolder, tmp_path: Path, monkeypatch) -> None:
+    """Boxes to a sixteenth of a pixel, scores to 1/4096, and none stays below the lowest score that is kept."""
     order, read = ["image", "severity", "method", "x", "y"], RunFolder.detections
-    monkeypatch.setattr(
-        RunFolder, "detections", lambda self, **form: read(self, **form).assign(x=lambda of: of["x"] + 0.3)
-    )
+
+    def changed(self, **form) -> pd.DataFrame:
+        found = read(self, **form)
+        return found.assign(x=found["x"] + 0.3, score=found["score"] * 0.97)
+
+    monkeypatch.setattr(RunFolder, "detections", changed)
     there = run.detections()
-    to = bench.publish(run.path, tmp_path / "own")
+    lowest = there["score"].median()
+    to = bench.publish(run.path, tmp_path / "own", scores_from=lowest)
     monkeypatch.undo()
-    first, second = (found.sort_values(order, ignore_index=True)["x"] for found in (there, RunFolder(to).detections()))
-    assert ((second * 16) % 1 == 0).all()
-    assert 0 < (first - second).abs().max() <= 1 / 32
+    here = RunFolder(to).detections()
+    assert here["score"].min() >= lowest
+    there = there[(there["score"] * 4096).round() / 4096 >= lowest]
+    for column, steps in (("x", 16), ("score", 4096)):
+        first, second = (found.sort_values(order, ignore_index=True)[column] for found in (there, here))
+        assert ((second * steps) % 1 == 0).all()
+        assert 0 < (first - second).abs().max() <= 1 / (2 * steps)
 
 
 def test_what_is_published_again_replaces_the_old(run: RunFolder, tmp_path: Path) -> None:
