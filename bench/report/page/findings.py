@@ -165,7 +165,8 @@ def _against(question: str, rivals: Sequence[str], what: str, precision: Precisi
     sentences, answers = [], []
     for where, part in gains.groupby("part", sort=False):
         best = part.loc[part["gain"].idxmax()]
-        sure = f" ({int((part['low'] > 0).sum())} for sure)" if part["low"].notna().any() else ""
+        better, worse = int((part["low"] > 0).sum()), int((part["high"] < 0).sum())
+        sure = f" ({better} for sure{f', {worse} worse for sure' * (worse > 0)})" if part["low"].notna().any() else ""
         answers.append(f"{where} {int((part['gain'] > 0).sum())} of {counted(len(part), 'method')}{sure}")
         interval = _interval(best["low"], best["high"])
         sentences.append(f"{where}: at best {best['gain']:+.3f}{interval} by {_title(best['method'], run)}")
@@ -173,7 +174,7 @@ def _against(question: str, rivals: Sequence[str], what: str, precision: Precisi
         return None
     text = f"{precision.head} minus that of {what}, {'; '.join(sentences)}."
     if gains["low"].notna().any():
-        text += " For sure: the interval lies above 0."
+        text += " For sure: the interval leaves out 0."
     return Finding(question, f"Better than {what}: {', '.join(answers)}", text, _clusters(precision), "detection")
 
 

@@ -53,6 +53,13 @@ def test_findings_name_the_winners_and_how_sure_they_are(make_run: Make) -> None
     assert found["Up to which severity?"][0] == "Kept to severity 5"
 
 
+def test_methods_that_harm_for_sure_are_counted(make_run: Make) -> None:
+    write_report(folder := make_run(images=12, found=FOUND | {"b": 0.3}))
+    answer, numbers, _ = told(text(folder, "index.html"))["Does fusing help the detector?"]
+    assert answer.startswith("Better than the better source: clean 1 of 2 methods (1 for sure, 1 worse for sure),")
+    assert "For sure: the interval leaves out 0." in numbers
+
+
 def test_of_few_scenes_findings_say_that_they_are_not_sure(make_run: Make) -> None:
     folder = make_run(images=4, found=FOUND)
     write_report(folder)
