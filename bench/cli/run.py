@@ -89,7 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "under every condition, beside those of --panels")  # fmt: skip
     parser.add_argument("--recompute", type=comma_list, default=(), metavar="A,B", help="methods whose stored results "
                         "are set aside and computed again, whatever they are of")  # fmt: skip
-    parser.add_argument("--no-report", action="store_true", help="compute only; `report RUN` makes the tables later")
+    parser.add_argument(
+        "--no-report",
+        action="store_true",
+        help="compute only, and store no images; `report RUN` makes the tables later",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -60,7 +60,8 @@ def write_figure(stored: StoredPictures, wanted: Wanted, place: Path) -> list[Pa
     """
     images = wanted.images or tuple(stored.images()[:1])
     if not images:
-        raise UsageError(f"{stored.folder.path} holds no images; repeat the command of the run with --panels 3")
+        remedy = "repeat the command of the run with --panels 3 and without --no-report"
+        raise UsageError(f"{stored.folder.path} holds no images; {remedy}")
     names = _names(stored, wanted.methods)
     rows = []
     for image in images:

@@ -72,7 +72,8 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(make_run: Make, capsys, argum
 def test_a_run_without_images_says_how_to_get_them(make_run: Make, capsys) -> None:
     folder = make_run()
     assert main(["figure", str(folder.path)]) == 2
-    assert "holds no images; repeat the command of the run with --panels 3" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "holds no images; repeat the command of the run with --panels 3 and without --no-report" in told
 
 
 def test_of_several_modalities_one_is_to_be_named(make_run: Make, capsys) -> None:
