@@ -215,7 +215,7 @@ def by_class_and_image(
     index = pd.Index(images).get_indexer(table["image"])
     by_class: dict[str, dict[int, np.ndarray]] = {}
     values = table[list(columns)].to_numpy(dtype=np.float64)
-    known = np.flatnonzero(index >= 0)
+    known = np.flatnonzero((index >= 0) & table["class"].notna().to_numpy())
     codes, names = pd.factorize(table["class"].iloc[known])
     order = np.lexsort((index[known], codes))  # stable: rows of one image keep their order
     keys = np.stack([codes[order], index[known][order]])

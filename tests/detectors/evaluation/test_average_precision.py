@@ -88,6 +88,16 @@ def test_pooled_equals_pycocotools_where_every_class_of_an_image_is_an_image_of_
     assert pooled["truths"] == len(truth)
 
 
+def test_a_detection_without_a_class_is_of_none():
+    truth, found, images = scene(2)
+    nameless = truth.assign(score=0.99, **{"class": None})  # each on an object, in images where nothing else is found
+    empty = truth["image"].unique()[:3]
+    found = found[~found["image"].isin(empty)]
+    with_them = pd.concat([found, nameless[nameless["image"].isin(empty)]])
+    tables = [average_precision(truth, boxes, images, CLASSES) for boxes in (with_them, found)]
+    pd.testing.assert_frame_equal(*tables)
+
+
 def test_a_class_with_few_objects_is_shown_and_does_not_count():
     """Ten of twenty cars are found, the one bus is missed and halves the plain mean."""
     boxes = [(0.0, 30.0 * i, 20.0, 20.0) for i in range(20)]
