@@ -12,7 +12,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
+"""Those that ask a run to stop; Windows has no SIGHUP."""
 _wished: list[int] = []
 
 
@@ -23,10 +24,9 @@ def stopping_on_signals() -> Iterator[None]:
     In a background job a shell has Ctrl-C ignored; that stays so.
     """
     _wished.clear()
-    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     here = threading.current_thread() is threading.main_thread()
-    ours = [of for of in numbers if here and before[of] in (signal.SIG_DFL, signal.default_int_handler)]
+    ours = [of for of in SIGNALS if here and before[of] in (signal.SIG_DFL, signal.default_int_handler)]
     for number in ours:
         signal.signal(number, _interrupt)
     try:
@@ -39,7 +39,7 @@ def stopping_on_signals() -> Iterator[None]:
 @contextlib.contextmanager
 def keeping_handlers() -> Iterator[None]:
     """Undo what is done to the handlers of :data:`SIGNALS`: a library that sets its own would end the process."""
-    before = {of: signal.getsignal(of) for name in SIGNALS if (of := getattr(signal, name, None)) is not None}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:

@@ -20,10 +20,10 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import cv2
 
+from bench.stopping import SIGNALS
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-STOPPING = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()))
-"""Signals that ask a run to stop. They are for the parent, which saves what is done; workers end with it."""
 _note: Path | None = None
 
 
@@ -195,7 +195,7 @@ def _open(
 ) -> None:
     global _note
     _note = note_file
-    for number in STOPPING:
+    for number in SIGNALS:  # they are for the parent, which saves what is done; workers end with it
         signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     ends = [lifeline] if parent is None else [lifeline, parent.sentinel]
